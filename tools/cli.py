@@ -1,0 +1,87 @@
+"""How every tool behaves on the command line: one-line errors, exit statuses, whole files or none."""
+import contextlib
+import csv
+import errno
+import os
+import sys
+from pathlib import Path
+
+
+class Problem(Exception):
+    """Something the user can mend. Its text names the thing at fault and the remedy, in one line."""
+
+
+def run(main):
+    """Run `main()` as the program: exit 0, 2 with one line on stderr for what a user can mend, 130 on Ctrl-C.
+
+    Any other exception is a bug in the tool and keeps its traceback.
+    """
+    try:
+        main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader (`| head`) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        fail("interrupted; the same command goes on from here", status=130)
+    except Problem as problem:
+        fail(problem)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        remedy = "; free some space and run the command again" if error.errno == errno.ENOSPC else ""
+        fail("%s: %s%s" % (error.filename or "writing", error.strerror, remedy))
+
+
+def fail(message, status=2):
+    """Print `message` as the program's one line of error and exit with `status`."""
+    print("%s: %s" % (Path(sys.argv[0]).name, " ".join(str(message).split())), file=sys.stderr)
+    sys.exit(status)
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Give a temporary path beside `path`; on success it is flushed to disk and renamed to `path`, else removed."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(".%s.%d.partial%s" % (path.stem, os.getpid(), path.suffix))
+    try:
+        yield partial
+        with open(str(partial), "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(str(partial), str(path))
+    finally:
+        if partial.exists():
+            partial.unlink()
+
+
+def write_csv(path, columns, rows):
+    """Write `rows` (sequences in the order of `columns`) to the CSV file `path`, whole or not at all."""
+    with replacing(path) as partial, open(str(partial), "w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def read_csv(path, columns, made_by):
+    """Read the CSV file `path` as a list of dicts of strings, at least one.
+
+    Raises Problem when it is missing or empty (naming `made_by`, the command that makes it), is no CSV text,
+    lacks one of `columns`, or has a row of another length.
+    """
+    try:
+        with open(str(path), newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            rows = list(reader)
+    except FileNotFoundError:
+        raise Problem("%s: no such file; make it with `%s`" % (path, made_by))
+    except (UnicodeDecodeError, csv.Error):
+        raise Problem("%s: not a CSV text file; make it again with `%s`" % (path, made_by))
+    missing = [column for column in columns if column not in (reader.fieldnames or [])]
+    if missing:
+        raise Problem("%s: no column %s; make it again with `%s`" % (path, ", ".join(missing), made_by))
+    for line, row in enumerate(rows, 2):
+        if None in row or None in row.values():
+            raise Problem("%s: line %d does not have %d fields" % (path, line, len(reader.fieldnames)))
+    if not rows:
+        raise Problem("%s: no rows; make it again with `%s`" % (path, made_by))
+    return rows

@@ -1,0 +1,91 @@
+"""What is known of the UNBC-McMaster Shoulder Pain archive: its folders, its labels, its counts.
+
+    <root>/Images/<subject>/<video>/<frame>.png
+    <root>/Frame_Labels/PSPI/<subject>/<video>/<frame>_facs.txt     one number: the frame's PSPI
+    <root>/Frame_Labels/FACS/<subject>/<video>/<frame>_facs.txt     a row an active action unit, or an empty file
+    <root>/Sequence_Labels/{AFF,OPR,SEN,VAS}/<subject>/<video>.txt  one number: the video's rating
+
+Lucey et al., "Painful data: the UNBC-McMaster shoulder pain expression archive database", FG 2011.
+"""
+from pathlib import Path
+
+import numpy as np
+
+from cli import Problem
+
+CLASSES = 6  # quantised intensities 0..5
+MAX_PSPI = 16
+
+# In folder order, of the 48,391 frames the authors use (seven black ones of subject 095-tv095 left out).
+FRAMES_PER_SUBJECT = (2134, 1120, 1608, 894, 2752, 2609, 773, 1612, 2474, 2038, 1502, 802, 2361,
+                      3360, 2819, 3592, 2798, 2041, 2908, 1905, 1327, 1566, 518, 1183, 1695)
+VIDEOS_PER_SUBJECT = (8, 9, 7, 7, 8, 10, 2, 6, 8, 7, 5, 3, 9, 14, 9, 16, 14, 8, 13, 8, 5, 8, 3, 6, 7)
+
+
+def pspi(au4, au6, au7, au9, au10, au43):
+    """Prkachin and Solomon's pain intensity, 0..16, of action unit intensities 0..5 (AU43: 0 or 1)."""
+    return au4 + max(au6, au7) + max(au9, au10) + au43
+
+
+def quantise(intensity):
+    """The paper's classes 0..5 of PSPI values 0..16: 0 1 2 3 stay, 4 and 5 are 4, 6 and more are 5.
+
+    intensity: a number or an array of any shape. Returns int64 of the same shape.
+    """
+    return np.digitize(intensity, (1, 2, 3, 4, 6))
+
+
+def list_videos(root):
+    """The (subject, video) names below `root`/Images, in folder order.
+
+    Raises Problem when there is no such folder, no subject in it, or a subject without a video.
+    """
+    images = Path(root) / "Images"
+    if not images.is_dir():
+        raise Problem("%s: no such folder; put the archive's Images and Frame_Labels into %s (see data/README.md)"
+                      % (images, root))
+    videos = []
+    for subject in sorted(folder for folder in images.iterdir() if folder.is_dir()):
+        of_subject = sorted(folder.name for folder in subject.iterdir() if folder.is_dir())
+        if not of_subject:
+            raise Problem("%s: a subject without videos; remove the folder or complete it" % subject)
+        videos += [(subject.name, video) for video in of_subject]
+    if not videos:
+        raise Problem("%s: no subject folders in it (see data/README.md)" % images)
+    return videos
+
+
+def list_frames(root, subject, video):
+    """The frame names (PNG files without their ending) of a video, in order. Raises Problem if there is none."""
+    folder = Path(root) / "Images" / subject / video
+    frames = sorted(path.stem for path in folder.glob("*.png"))
+    if not frames:
+        raise Problem("%s: a video without PNG frames; remove the folder or complete it" % folder)
+    return frames
+
+
+def pspi_file(root, subject, video, frame):
+    """The path of a frame's PSPI label."""
+    return Path(root) / "Frame_Labels" / "PSPI" / subject / video / (frame + "_facs.txt")
+
+
+def read_pspi(path):
+    """The PSPI (float, 0..16) in a frame's label file. Raises Problem when missing or not such a number."""
+    try:
+        text = Path(path).read_text()
+    except FileNotFoundError:
+        raise Problem("%s: no such label file; every frame needs one" % path)
+    except UnicodeDecodeError:
+        raise Problem("%s: not a text file with one PSPI number" % path)
+    return parse_pspi(text, path)
+
+
+def parse_pspi(text, where):
+    """`text` as a PSPI value (float, 0..16). Raises Problem naming `where` when it is not one."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value <= MAX_PSPI:  # false for nan as well
+        raise Problem("%s: label %r is not a PSPI between 0 and %d" % (where, text.strip()[:40], MAX_PSPI))
+    return value
