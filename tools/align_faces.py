@@ -1,0 +1,271 @@
+"""Faces found by MTCNN and aligned to caffe-face's 112 x 96 template, video by video.
+
+    data/unbc/Images/<subject>/<video>/<frame>.png ──> data/aligned/<subject>/<video>/<frame>.png
+    data/unbc/Frame_Labels/PSPI/...                    data/aligned/<subject>/<video>/frames.csv
+                                                       data/aligned/frames.csv      all of them
+
+A frame is `detected`; or `interpolated`: no face was found, its landmarks are those of its neighbours in the video; or
+`missing`, with the reason, and then has no aligned image. A video is made in .<video>.partial and renamed when it is
+complete; one that is complete and newer than its frames is not made again.
+"""
+import argparse
+import concurrent.futures
+import multiprocessing
+import os
+import shutil
+import signal
+from collections import Counter
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import skimage.color
+import skimage.io
+import skimage.transform
+from tqdm import tqdm
+
+import unbc
+from cli import Problem, fail, read_csv, run, write_csv
+
+SHAPE = 112, 96
+# Where the landmarks go, in pixels (x, y) of the 112 x 96 image. caffe-face gives them in MATLAB's convention, whose
+# first pixel is 1; here it is 0.
+LANDMARKS = "left_eye", "right_eye", "nose", "mouth_left", "mouth_right"
+TEMPLATE = np.array([(30.2946, 51.6963), (65.5318, 51.5014), (48.0252, 71.7366),
+                     (33.5493, 92.3655), (62.7299, 92.2041)]) - 1
+COLUMNS = ("subject", "video", "frame", "pspi", "status", "reason", "box_x", "box_y", "box_width", "box_height",
+           "confidence", *(name + axis for name in LANDMARKS for axis in ("_x", "_y")))
+
+THRESHOLDS = 0.6, 0.7, 0.7
+PYRAMID_FACTOR = 0.709
+MIN_FACE = 100 / 240  # of the image's height
+BATCH = 16  # frames MTCNN sees at a time
+BLACK = 16  # a frame with no brighter pixel shows nothing
+
+
+class FaceDetector:
+    """MTCNN as the authors set it, on `threads` cores. Loads TensorFlow, so make one a process."""
+
+    def __init__(self, threads):
+        # TensorFlow announces its faster but less repeatable kernels on stderr; without them it is quiet and as fast.
+        os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="0")
+        import mtcnn
+        import tensorflow
+        tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+        tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+        self.old = version("mtcnn").startswith("0.")  # what Python 3.8 can have
+        if self.old:
+            self.mtcnn, self.min_face = None, None
+        else:
+            mtcnn.stages.stage_pnet.build_scale_pyramid = image_pyramid
+            self.mtcnn = mtcnn.MTCNN()
+
+    def __call__(self, images):
+        """The face nearest each image's centre, or None.
+
+        images: list of (height, width, 3) uint8 arrays, RGB. Returns a list of (box, confidence, landmarks): box
+        (4,) x, y, width, height; landmarks (5, 2) x, y in the order of LANDMARKS; all in pixels, the first being 0.
+        """
+        return [min(faces, key=lambda face: np.linalg.norm(centre(face[0]) - np.array(image.shape[1::-1]) / 2),
+                    default=None)
+                for image, faces in zip(images, self._detect_old(images) if self.old else self._detect(images))]
+
+    def _detect(self, images):
+        rows = np.asarray(self.mtcnn.detect_faces(
+            images, output_type="numpy", fit_to_image=False, min_face_size=MIN_FACE * images[0].shape[0],
+            scale_factor=PYRAMID_FACTOR, threshold_pnet=THRESHOLDS[0], threshold_rnet=THRESHOLDS[1],
+            threshold_onet=THRESHOLDS[2])).reshape(-1, 16)
+        return [[(row[1:5], row[5], row[6:].reshape(2, 5).T) for row in rows[rows[:, 0] == i]]
+                for i in range(len(images))]
+
+    def _detect_old(self, images):
+        from mtcnn import MTCNN
+        if self.min_face != MIN_FACE * images[0].shape[0]:
+            self.min_face = MIN_FACE * images[0].shape[0]
+            self.mtcnn = MTCNN(min_face_size=self.min_face, steps_threshold=list(THRESHOLDS),
+                               scale_factor=PYRAMID_FACTOR)
+        return [[(np.array(face["box"]), face["confidence"], np.array([face["keypoints"][name] for name in LANDMARKS]))
+                 for face in self.mtcnn.detect_faces(image)] for image in images]
+
+
+def image_pyramid(width, height, min_face_size, scale_factor, min_size=12):
+    """The scales at which MTCNN's first net looks for faces, largest first.
+
+    In the place of mtcnn 1.0's own, which goes on to images smaller than the net's window, fails there, and reports
+    no face at all whenever min_face_size is much above its default of 20.
+    """
+    count = np.floor(np.log(min_face_size / min(width, height)) / np.log(scale_factor)) + 1
+    return min_size / min_face_size * scale_factor ** np.arange(max(count, 0))
+
+
+def centre(box):
+    """The centre (2,) x, y of a box (4,) x, y, width, height."""
+    return box[:2] + box[2:] / 2
+
+
+def align(image, landmarks):
+    """The image warped so that its landmarks come to lie on the template, by the least-squares similarity transform.
+
+    image: (height, width, 3) uint8; landmarks: (5, 2) x, y. Returns (112, 96, 3) uint8, black outside the image.
+    """
+    to_template = skimage.transform.estimate_transform("similarity", landmarks, TEMPLATE)
+    warped = skimage.transform.warp(image, to_template.inverse, output_shape=SHAPE, order=1, preserve_range=True)
+    return np.round(warped).astype(np.uint8)
+
+
+def read_image(path):
+    """A frame as (height, width, 3) uint8 RGB, or the reason, a str, why it cannot be used."""
+    try:
+        image = skimage.io.imread(str(path))
+    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for truncated and mangled files
+        return "unreadable: %s" % error
+    if image.dtype != np.uint8 or image.ndim not in (2, 3):
+        return "not an 8-bit image"
+    image = skimage.color.gray2rgb(image) if image.ndim == 2 else image[:, :, :3]
+    return image if image.max() >= BLACK else "black"
+
+
+def interpolate(landmarks):
+    """Fill the undetected frames of a video linearly from their neighbours, and with the nearest at its ends.
+
+    landmarks: list, a frame each, of (5, 2) arrays or None, at least one an array. Returns (frames, 5, 2).
+    """
+    known = [i for i, points in enumerate(landmarks) if points is not None]
+    values = np.array([landmarks[i] for i in known]).reshape(len(known), -1)
+    return np.stack([np.interp(np.arange(len(landmarks)), known, column) for column in values.T], 1).reshape(-1, 5, 2)
+
+
+def align_video(detector, root, out, subject, video, labels):
+    """Align a video's frames into `out`/subject/video. labels: dict, frame name -> PSPI. Returns its rows (COLUMNS)."""
+    folder = Path(out) / subject / video
+    partial = folder.with_name(".%s.partial" % video)
+    shutil.rmtree(str(partial), ignore_errors=True)
+    partial.mkdir(parents=True)
+    images = [read_image(Path(root) / "Images" / subject / video / (frame + ".png")) for frame in labels]
+    faces = [None] * len(images)
+    usable = [i for i, image in enumerate(images) if not isinstance(image, str)]
+    for start in range(0, len(usable), BATCH):
+        batch = usable[start:start + BATCH]
+        for i, face in zip(batch, detector([images[i] for i in batch])):
+            faces[i] = face
+    found = any(face is not None for face in faces)
+    landmarks = interpolate([face and face[2] for face in faces]) if found else None
+
+    rows = []
+    for i, (frame, pspi) in enumerate(labels.items()):
+        row = [subject, video, frame, "%g" % pspi]
+        if isinstance(images[i], str) or not found:
+            reason = images[i] if isinstance(images[i], str) else "no face in the whole video"
+            rows.append(row + ["missing", reason] + [""] * (len(COLUMNS) - 6))
+            continue
+        box = ["%.4g" % value for value in (*faces[i][0], faces[i][1])] if faces[i] else [""] * 5
+        rows.append(row + ["detected" if faces[i] else "interpolated", ""] + box
+                    + ["%.3f" % value for value in landmarks[i].ravel()])
+        skimage.io.imsave(str(partial / (frame + ".png")), align(images[i], landmarks[i]), check_contrast=False)
+    write_csv(partial / "frames.csv", COLUMNS, rows)
+    shutil.rmtree(str(folder), ignore_errors=True)
+    partial.rename(folder)
+    return rows
+
+
+def finished_rows(root, out, subject, video, labels):
+    """The rows of a video aligned earlier, None unless it is of these very frames and labels and newer than them."""
+    path = Path(out) / subject / video / "frames.csv"
+    if not path.exists():
+        return None
+    rows = [[row[column] for column in COLUMNS] for row in read_csv(path, COLUMNS, "make align")]
+    if [(row[2], row[3]) for row in rows] != [(frame, "%g" % pspi) for frame, pspi in labels.items()]:
+        return None
+    folder = Path(root) / "Images" / subject / video
+    newest = max((folder / (frame + ".png")).stat().st_mtime for frame in labels)
+    return rows if path.stat().st_mtime >= newest else None
+
+
+def start_worker(threads):
+    """Prepare a worker process: a detector of its own, using `threads` cores, and a silent end on Ctrl-C."""
+    global worker_detector
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    worker_detector = FaceDetector(threads)
+
+
+def work(task):
+    """What a worker process does: align_video of one task."""
+    return align_video(worker_detector, *task)
+
+
+def align_faces(root, out, jobs=1):
+    """Align the dataset `root` (UNBC's layout) into the folder `out` with `jobs` processes. Returns all rows (COLUMNS).
+
+    Raises Problem for a dataset without subjects, videos, frames or labels, or with a label that is no PSPI.
+    """
+    videos = unbc.list_videos(root)
+    tasks = []
+    for subject, video in tqdm(videos, desc="labels", unit="video", leave=False):
+        frames = unbc.list_frames(root, subject, video)
+        labels = {frame: unbc.read_pspi(unbc.pspi_file(root, subject, video, frame)) for frame in frames}
+        tasks.append((root, out, subject, video, labels))
+    results = [finished_rows(*task) for task in tasks]
+    todo = [i for i, rows in enumerate(results) if rows is None]
+    with tqdm(total=sum(len(task[-1]) for task in tasks), unit="frame", desc="align") as progress:
+        progress.update(sum(len(rows) for rows in results if rows))
+        if todo:
+            jobs = min(jobs, len(todo))
+            with concurrent.futures.ProcessPoolExecutor(
+                    jobs, mp_context=multiprocessing.get_context("spawn"), initializer=start_worker,
+                    initargs=(max(1, os.cpu_count() // jobs),)) as pool:
+                futures = {pool.submit(work, tasks[i]): i for i in todo}
+                try:
+                    for future in concurrent.futures.as_completed(futures):
+                        results[futures[future]] = future.result()
+                        progress.update(len(future.result()))
+                finally:
+                    for future in futures:
+                        future.cancel()
+    rows = [row for of_video in results for row in of_video]
+    write_csv(Path(out) / "frames.csv", COLUMNS, rows)
+    return rows
+
+
+def compare_with_unbc(rows):
+    """Lines, a list of str, that say where the usable frames differ from what is known of UNBC; none for other data."""
+    subjects = list(dict.fromkeys(row[0] for row in rows))
+    if "042-ll042" not in subjects:
+        return []
+    if len(subjects) != len(unbc.FRAMES_PER_SUBJECT):
+        return ["%d subjects, UNBC has %d" % (len(subjects), len(unbc.FRAMES_PER_SUBJECT))]
+    lines = []
+    for subject, frames, videos in zip(subjects, unbc.FRAMES_PER_SUBJECT, unbc.VIDEOS_PER_SUBJECT):
+        usable = [row for row in rows if row[0] == subject and row[4] != "missing"]
+        here = len(usable), len({row[1] for row in usable})
+        if here != (frames, videos):
+            lines.append("%s: %d frames in %d videos, the authors use %d in %d" % (subject, *here, frames, videos))
+    return lines or ["frames and videos of every subject are as many as the authors use"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("root", help="the dataset: a folder with Images and Frame_Labels")
+    parser.add_argument("--out", default="data/aligned", help="where the aligned frames go (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(),
+                        help="processes, of about 1 GB of memory each (default: %(default)s)")
+    args = parser.parse_args()
+    if args.jobs < 1:
+        raise Problem("--jobs takes 1 or more")
+    try:
+        rows = align_faces(args.root, args.out, args.jobs)
+    except concurrent.futures.process.BrokenProcessPool:
+        fail("a worker process died, perhaps for want of memory; run the command again with fewer --jobs to go on")
+    count = Counter(row[4] for row in rows)
+    print("%s: %d frames, %s" % (args.out, len(rows), ", ".join(
+        "%d %s" % (count[status], status) for status in ("detected", "interpolated", "missing"))))
+    missing = [row for row in rows if row[4] == "missing"]
+    for row in missing[:20]:
+        print("  left out: %s/%s/%s: %s" % (row[0], row[1], row[2], row[5]))
+    if len(missing) > 20:
+        print("  left out: and %d more, see %s/frames.csv" % (len(missing) - 20, args.out))
+    for line in compare_with_unbc(rows):
+        print("  UNBC: " + line)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,75 @@
+"""A slim copy of prototxt/: the same nets and solvers with every convolution of the trunk 1/N as wide.
+
+    python tools/make_slim.py demo/prototxt --divide 8 --batch 16 --solver "base_lr: 0.01 max_iter: 400"
+
+For trying things out in minutes. The head, the losses and the names stay; so does the layout, so that a solver's
+relative `net:` finds the slim net.
+"""
+import argparse
+import ast
+from pathlib import Path
+
+from caffe.proto import caffe_pb2
+from google.protobuf import text_format
+
+from cli import Problem, replacing, run
+
+PROTOTXT = Path(__file__).resolve().parents[1] / "prototxt"
+
+
+def parse(text, message, where):
+    """Merge the prototxt `text` into the protobuf `message` and return it. Raises Problem naming `where` if it is none."""
+    try:
+        return text_format.Merge(text, message)
+    except text_format.ParseError as error:
+        raise Problem("%s: not a %s prototxt: %s" % (where, type(message).__name__, error))
+
+
+def slim_net(net, divide, batch):
+    """Divide the convolutions' outputs and set the data layers' batch size, in place and returned.
+
+    net: caffe_pb2.NetParameter. Raises Problem when a width cannot be divided.
+    """
+    for layer in net.layer:
+        if layer.HasField("data_param"):
+            layer.data_param.batch_size = batch
+        if layer.python_param.layer == "BalancedDataLayer":
+            layer.python_param.param_str = repr(dict(ast.literal_eval(layer.python_param.param_str), batch_size=batch))
+        if layer.type == "Convolution":
+            width = layer.convolution_param.num_output
+            if width % divide:
+                raise Problem("--divide %d: layer %s has %d outputs, not a multiple" % (divide, layer.name, width))
+            layer.convolution_param.num_output = width // divide
+    return net
+
+
+def make_slim(out, divide, batch, solver_changes=""):
+    """Write the slim nets to `out` and the solvers, `solver_changes` (prototxt) merged in, to `out`/solvers."""
+    out = Path(out)
+    for path in sorted(PROTOTXT.glob("**/*.prototxt")):
+        if path.parent == PROTOTXT:
+            message = slim_net(parse(path.read_text(), caffe_pb2.NetParameter(), path), divide, batch)
+        else:
+            message = parse(path.read_text(), caffe_pb2.SolverParameter(), path)
+            parse(solver_changes, message, "--solver")
+        with replacing(out / path.relative_to(PROTOTXT)) as partial:
+            partial.write_text("# Made by tools/make_slim.py --divide %d from %s.\n%s"
+                               % (divide, path.name, text_format.MessageToString(message)))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("out", help="folder to write the slim prototxts to")
+    parser.add_argument("--divide", type=int, default=8, help="the integer N (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=64, help="batch size in training and testing (default: %(default)s)")
+    parser.add_argument("--solver", default="", metavar="PROTOTXT", help="fields to set in every solver")
+    args = parser.parse_args()
+    if args.divide < 1 or args.batch < 1:
+        raise Problem("--divide and --batch take 1 or more")
+    if Path(args.out).resolve() == PROTOTXT:
+        raise Problem("%s: would overwrite the original prototxts; name another folder" % args.out)
+    make_slim(args.out, args.divide, args.batch, args.solver)
+
+
+if __name__ == "__main__":
+    run(main)

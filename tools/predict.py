@@ -1,0 +1,114 @@
+"""Predict every fold's left-out subject with the fold's last snapshot: val_lmdb -> predictions.csv.
+
+    models/<variant>/NN-subject/predictions.csv    subject, video, frame, label 0..5, prediction 0..5
+
+Run by the Python of the caffe that is to do it, after tools/train.py. A fold's predictions that are newer than its
+snapshot are left as they are.
+"""
+import argparse
+import contextlib
+import os
+from pathlib import Path
+
+import lmdb
+import numpy as np
+from tqdm import tqdm
+
+os.environ.setdefault("GLOG_minloglevel", "2")  # before caffe is loaded: its account of every layer is of no use here
+import caffe  # noqa: E402
+from caffe.proto import caffe_pb2  # noqa: E402
+from google.protobuf.message import DecodeError  # noqa: E402
+
+from cli import Problem, run, write_csv  # noqa: E402
+from make_folds import open_lmdb, read_list  # noqa: E402
+from train import Training, read_blobs, select_folds  # noqa: E402
+
+COLUMNS = "subject", "video", "frame", "label", "prediction"
+
+
+@contextlib.contextmanager
+def working_directory(folder):
+    """Be in `folder` for a while: a net's LMDBs are named relative to its fold."""
+    before = os.getcwd()
+    os.chdir(str(folder))
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def check_lmdb(path, names, labels):
+    """Raise Problem unless the LMDB holds a readable Datum of each label, in order.
+
+    Caffe itself ends the process when it cannot read one.
+    """
+    try:
+        with open_lmdb(path) as transaction:
+            stored = [caffe_pb2.Datum.FromString(bytes(value)).label for _, value in transaction.cursor()]
+    except (lmdb.Error, DecodeError) as error:
+        raise Problem("%s: damaged (%s); remove %s and run `make folds`" % (path, error, path.parent))
+    if stored != labels:
+        raise Problem("%s: not the %d frames of val.txt; remove %s and run `make folds`"
+                      % (path, len(names), path.parent))
+
+
+def load_net(net_file, weights):
+    """The net in phase TEST with the weights, all of its layers filled. Raises Problem if they are of another net."""
+    net = caffe.Net(str(net_file), caffe.TEST)
+    stored = read_blobs(weights)
+    for name, blobs in net.params.items():
+        shapes = [tuple(blob.data.shape) for blob in blobs]
+        if [np.prod(shape) for shape in shapes] != [np.prod(shape) for shape in stored.get(name, [])]:
+            raise Problem("%s: of another net than %s: layer %s has blobs %s there, %s here"
+                          % (weights, net_file, name, stored.get(name, "missing"), shapes))
+    net.copy_from(str(weights))
+    return net
+
+
+def predict(training, iteration):
+    """The predictions, (N,) float64, of the fold's frames by its snapshot of this iteration, and val.txt's names, labels.
+
+    training: train.Training. Raises Problem when the data or the snapshot is damaged or of something else.
+    """
+    names, labels = read_list(training.fold / "val.txt")
+    check_lmdb(training.fold / "val_lmdb", names, labels)
+    with working_directory(training.folder):
+        net = load_net(training.net, training.snapshot(iteration, "caffemodel"))
+        predictions = []
+        while len(predictions) < len(names):
+            predictions.extend(net.forward()["intensity"].ravel().astype(float))
+    return np.array(predictions[:len(names)]), names, labels
+
+
+def predict_fold(training):
+    """Write the fold's predictions.csv unless it is newer than the last snapshot. Returns that snapshot's iteration.
+
+    Raises Problem if there is no snapshot.
+    """
+    iteration = training.last_snapshot()
+    if not iteration:
+        raise Problem("%s: no snapshot; train the fold with `make train`" % training.folder)
+    out, model = training.folder / "predictions.csv", training.folder / training.snapshot(iteration, "caffemodel")
+    if not out.exists() or out.stat().st_mtime < model.stat().st_mtime:
+        predictions, names, labels = predict(training, iteration)
+        write_csv(out, COLUMNS, [(*Path(name).with_suffix("").parts, label, "%.6f" % prediction)
+                                 for name, label, prediction in zip(names, labels, predictions)])
+    return iteration
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("solver", help="the solver that trained them: prototxt/solvers/<variant>.prototxt")
+    parser.add_argument("--folds", default="data/folds", help="where `make folds` put them (default: %(default)s)")
+    parser.add_argument("--models", default="models", help="where training put them (default: %(default)s)")
+    parser.add_argument("--fold", type=int, help="only the fold of this number (default: all)")
+    args = parser.parse_args()
+    trainings = [Training(args.solver, fold, args.models) for fold in select_folds(args.folds, args.fold)]
+    for training in tqdm(trainings, unit="fold", desc="predict"):
+        iteration = predict_fold(training)
+        if iteration < training.max_iter:
+            tqdm.write("%s: only trained to iteration %d of %d" % (training.folder, iteration, training.max_iter))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,247 @@
+"""Train folds with `caffe train -solver`, each in its own folder, and see it through.
+
+    models/<variant>/NN-subject/    train_lmdb, val_lmdb     links to the fold's data
+                                    train.log                what caffe said, run after run
+                                    pain_iter_N.caffemodel, .solverstate
+
+<variant> is the solver's name. A finished fold is left as it is, an interrupted one goes on from its last snapshot;
+Ctrl-C makes caffe write one. Of a finished fold's snapshots only the last is kept. By hand the same is
+
+    cd models/<variant>/NN-subject && PYTHONPATH=../../.. caffe train -solver ../../../prototxt/solvers/<variant>.prototxt
+"""
+import argparse
+import collections
+import concurrent.futures
+import os
+import re
+import shlex
+import signal
+import subprocess
+from pathlib import Path
+
+from caffe.proto import caffe_pb2
+from google.protobuf.message import DecodeError
+from tqdm import tqdm
+
+from cli import Problem, run
+from make_slim import parse
+
+ROOT = Path(__file__).resolve().parents[1]  # where caffe finds the package `layers`
+ITERATION = re.compile(r"Iteration (\d+)[ ,].*?loss = (\S+)")
+
+
+class Training:
+    """One fold's training: its folder, its solver, its last snapshot.
+
+    Raises Problem when the fold has no data or the solver is no solver.
+    """
+
+    def __init__(self, solver, fold, models):
+        self.solver, self.fold = Path(solver), Path(fold)
+        self.folder = Path(models) / self.solver.stem / self.fold.name
+        self.log = self.folder / "train.log"
+        try:
+            text = self.solver.read_text()
+        except (FileNotFoundError, UnicodeDecodeError):
+            raise Problem("%s: no such solver; prototxt/solvers has one a variant" % solver)
+        parameters = parse(text, caffe_pb2.SolverParameter(), solver)
+        self.max_iter, self.prefix = parameters.max_iter, parameters.snapshot_prefix
+        self.net = parameters.net  # relative to self.folder
+        for name in "train_lmdb", "val_lmdb":
+            if not (self.fold / name / "data.mdb").exists():
+                raise Problem("%s: no such LMDB; make the folds with `make folds`" % (self.fold / name))
+
+    def snapshots(self):
+        """The iterations of which there is a snapshot, oldest first."""
+        return sorted(int(state.stem.rsplit("_", 1)[1])
+                      for state in self.folder.glob(self.prefix + "_iter_*.solverstate"))
+
+    def last_snapshot(self):
+        """The iteration of the last whole snapshot, 0 if there is none. An interrupted caffe leaves half ones."""
+        for iteration in reversed(self.snapshots()):
+            if (is_whole(self.folder / self.snapshot(iteration, "solverstate"), caffe_pb2.SolverState)
+                    and is_whole(self.folder / self.snapshot(iteration, "caffemodel"), caffe_pb2.NetParameter)):
+                return iteration
+        return 0
+
+    def snapshot(self, iteration, suffix):
+        """The name, within the fold's folder, of a snapshot's file."""
+        return "%s_iter_%d.%s" % (self.prefix, iteration, suffix)
+
+    def prepare(self):
+        """Make the folder and its links to the fold's data. Returns the iterations done so far."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for name in "train_lmdb", "val_lmdb":
+            link = self.folder / name
+            target = os.path.relpath(str(self.fold.resolve() / name), str(self.folder.resolve()))
+            if link.is_symlink() and os.readlink(str(link)) != target:
+                link.unlink()
+            if not link.is_symlink():
+                link.symlink_to(target)
+        return self.last_snapshot()
+
+    def run(self, caffe, weights, threads, children, progress):
+        """Run `caffe train` to the end, with `threads` cores. Raises Problem with caffe's own words if it fails."""
+        done = self.last_snapshot()
+        command = [*shlex.split(caffe), "train", "-solver", os.path.relpath(str(self.solver), str(self.folder))]
+        if done:
+            command += ["-snapshot", self.snapshot(done, "solverstate")]
+        elif weights:
+            command += ["-weights", os.path.relpath(weights, str(self.folder))]
+        environment = dict(os.environ, OPENBLAS_NUM_THREADS=os.environ.get("OPENBLAS_NUM_THREADS", str(threads)))
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        tail = collections.deque(maxlen=60)
+        with open(str(self.log), "a") as log:
+            print("$ " + " ".join(map(shlex.quote, command)), file=log, flush=True)
+            process = subprocess.Popen(command, cwd=str(self.folder), env=environment, universal_newlines=True,
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                       errors="replace", start_new_session=True)
+            children.add(process)
+            for line in process.stdout:
+                print(line, end="", file=log, flush=True)
+                tail.append(line.rstrip())
+                match = ITERATION.search(line)
+                if match:
+                    iteration = int(match.group(1))
+                    progress.update(max(0, iteration - done))
+                    done = max(done, iteration)
+                    if not is_finite(match.group(2)):
+                        process.kill()
+                        raise Problem("%s: loss is %s at iteration %d; lower base_lr in %s"
+                                      % (self.log, match.group(2), iteration, self.solver))
+            status = process.wait()
+            children.discard(process)
+        if status:
+            raise Problem("%s: caffe stopped with status %d: %s" % (self.log, status, last_words(tail)))
+        if done >= self.max_iter:
+            self.prune()
+
+    def prune(self):
+        """Remove all snapshots but the last: they are there to go on from."""
+        for iteration in self.snapshots()[:-1]:
+            for suffix in "caffemodel", "solverstate":
+                (self.folder / self.snapshot(iteration, suffix)).unlink()
+
+
+class Children(set):
+    """The running caffe processes. Once stopped, also those that start later are asked to stop."""
+
+    stopped = False
+
+    def add(self, process):
+        super().add(process)
+        if self.stopped:
+            process.send_signal(signal.SIGINT)
+
+    def stop(self):
+        self.stopped = True
+        for process in list(self):
+            process.send_signal(signal.SIGINT)
+
+
+def is_whole(path, message):
+    """Whether the file holds a complete protobuf message of this class."""
+    try:
+        message.FromString(path.read_bytes())
+    except (OSError, DecodeError):
+        return False
+    return True
+
+
+def is_finite(text):
+    """Whether glog's number is one."""
+    return text.lower().lstrip("-") not in ("nan", "inf")
+
+
+def last_words(lines):
+    """Of caffe's last lines the one that says what was wrong: a failed check, or a Python layer's exception."""
+    for line in reversed(lines):
+        if re.match(r"F\d{4} ", line):
+            return line.split("] ", 1)[-1]
+        if re.match(r"\w*(Error|Exception)\b", line):
+            return line
+    return lines[-1] if lines else "it said nothing"
+
+
+def read_blobs(path):
+    """The shapes of a caffemodel's blobs: a dict, layer name -> list of tuples. Raises Problem when it is none."""
+    try:
+        net = caffe_pb2.NetParameter.FromString(Path(path).read_bytes())
+    except FileNotFoundError:
+        raise Problem("%s: no such caffemodel; models/README.md says where the face model comes from" % path)
+    except DecodeError:
+        raise Problem("%s: not a caffemodel, or a damaged one" % path)
+    return {layer.name: [tuple(blob.shape.dim) or (blob.num, blob.channels, blob.height, blob.width)
+                         for blob in layer.blobs]
+            for layer in (*net.layer, *net.layers) if layer.blobs}
+
+
+def check_weights(path, net):
+    """Raise Problem unless the caffemodel `path` has blobs for at least one layer of the net file `net`.
+
+    A layer of the same name but another shape is caffe's to refuse.
+    """
+    names = set(read_blobs(path))
+    wanted = {layer.name for layer in parse(Path(net).read_text(), caffe_pb2.NetParameter(), net).layer}
+    if not names & wanted:
+        raise Problem("%s: fills no layer of %s; it is of another net (its layers: %s)"
+                      % (path, net, ", ".join(sorted(names)[:5]) or "none"))
+
+
+def train(solver, folds, models, weights=None, caffe="caffe", jobs=1):
+    """Train the folds (folders) as the solver says, `jobs` at a time. weights: caffemodel to start from.
+
+    Raises Problem when one fails; the others' snapshots stay.
+    """
+    trainings = [Training(solver, fold, models) for fold in folds]
+    done = [training.prepare() for training in trainings]
+    if weights:
+        check_weights(weights, trainings[0].folder / trainings[0].net)
+    todo = [training for training, iteration in zip(trainings, done) if iteration < training.max_iter]
+    threads = max(1, os.cpu_count() // jobs)
+    children = Children()
+    with tqdm(total=sum(training.max_iter for training in trainings), initial=sum(done), unit="iter",
+              desc="%s, %d folds" % (Path(solver).stem, len(trainings))) as progress:
+        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+            futures = [pool.submit(training.run, caffe, weights, threads, children, progress) for training in todo]
+            try:
+                for future in concurrent.futures.as_completed(futures):
+                    future.result()
+            except BaseException:  # Ctrl-C too: let every caffe write its snapshot
+                for future in futures:
+                    future.cancel()
+                children.stop()
+                raise
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("solver", help="prototxt/solvers/<variant>.prototxt")
+    parser.add_argument("--folds", default="data/folds", help="where `make folds` put them (default: %(default)s)")
+    parser.add_argument("--models", default="models", help="where results go (default: %(default)s)")
+    parser.add_argument("--fold", type=int, help="only the fold of this number (default: all)")
+    parser.add_argument("--weights", help="caffemodel to fine-tune from (default: start from scratch)")
+    parser.add_argument("--caffe", default="caffe", help="the caffe command (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=1, help="folds at a time (default: %(default)s)")
+    args = parser.parse_args()
+    if args.jobs < 1:
+        raise Problem("--jobs takes 1 or more")
+    train(args.solver, select_folds(args.folds, args.fold), args.models, args.weights, args.caffe, args.jobs)
+
+
+def select_folds(folds, number=None):
+    """The fold folders below `folds` in order, or only the one of this number. Raises Problem if there is none."""
+    found = sorted(path for path in Path(folds).glob("[0-9]*-*") if path.is_dir())
+    if not found:
+        raise Problem("%s: no folds here; make them with `make folds`" % folds)
+    if number is None:
+        return found
+    chosen = [path for path in found if int(path.name.split("-")[0]) == number]
+    if not chosen:
+        raise Problem("--fold %d: there are %s to %s in %s"
+                      % (number, found[0].name.split("-")[0], found[-1].name.split("-")[0], folds))
+    return chosen
+
+
+if __name__ == "__main__":
+    run(main)
