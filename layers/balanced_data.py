@@ -17,6 +17,7 @@ BVLC's Caffe keeps Python's interpreter lock while it computes, so there the thr
 import concurrent.futures
 import functools
 import os
+import weakref
 
 import caffe
 import lmdb
@@ -61,6 +62,18 @@ class BalancedDataLayer(caffe.Layer):
         pass
 
 
+_environments = weakref.WeakValueDictionary()
+
+
+def open_environment(source):
+    """The LMDB folder, open for reading. The nets of a process share it: LMDB allows a process to open it only once."""
+    inode = os.stat(os.path.join(source, "data.mdb"))[1:3]
+    environment = _environments.get(inode)
+    if environment is None:
+        environment = _environments[inode] = lmdb.open(source, readonly=True, lock=False, readahead=False)
+    return environment
+
+
 class BalancedBatches:
     """The batches of an LMDB's samples, by number.
 
@@ -77,7 +90,7 @@ class BalancedBatches:
             raise ValueError("BalancedDataLayer: %s: no LMDB here (working directory %s); `make folds` makes them"
                              % (source, os.getcwd()))
         try:
-            self.environment = lmdb.open(source, readonly=True, lock=False, readahead=False)
+            self.environment = open_environment(source)
             self.keys, self.shape = self._scan()
         except (lmdb.Error, DecodeError) as error:
             raise ValueError("BalancedDataLayer: %s: damaged, or no LMDB of Datums (%s); make it again with `make folds`"

@@ -8,7 +8,6 @@ A frame is `detected`; or `interpolated`: no face was found, its landmarks are t
 `missing`, with the reason, and then has no aligned image. A video is made in .<video>.partial and renamed when it is
 complete; one that is complete and newer than its frames is not made again.
 """
-import argparse
 import concurrent.futures
 import multiprocessing
 import os
@@ -25,7 +24,7 @@ import skimage.transform
 from tqdm import tqdm
 
 import unbc
-from cli import Problem, fail, read_csv, run, write_csv
+from cli import Parser, Problem, fail, read_csv, run, write_csv
 
 SHAPE = 112, 96
 # Where the landmarks go, in pixels (x, y) of the 112 x 96 image. caffe-face gives them in MATLAB's convention, whose
@@ -243,7 +242,7 @@ def compare_with_unbc(rows):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = Parser(__doc__)
     parser.add_argument("root", help="the dataset: a folder with Images and Frame_Labels")
     parser.add_argument("--out", default="data/aligned", help="where the aligned frames go (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(),

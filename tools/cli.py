@@ -1,4 +1,5 @@
 """How every tool behaves on the command line: one-line errors, exit statuses, whole files or none."""
+import argparse
 import contextlib
 import csv
 import errno
@@ -9,6 +10,16 @@ from pathlib import Path
 
 class Problem(Exception):
     """Something the user can mend. Its text names the thing at fault and the remedy, in one line."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser of command lines whose errors are one line, too. doc: the tool's; its first line is the description."""
+
+    def __init__(self, doc):
+        super().__init__(description=doc.split("\n")[0])
+
+    def error(self, message):
+        fail("%s; see --help" % message)
 
 
 def run(main):
@@ -22,7 +33,7 @@ def run(main):
     except BrokenPipeError:  # the reader (`| head`) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
-        fail("interrupted; the same command goes on from here", status=130)
+        fail("interrupted; run the same command again to go on", status=130)
     except Problem as problem:
         fail(problem)
     except OSError as error:
@@ -71,17 +82,18 @@ def read_csv(path, columns, made_by):
     try:
         with open(str(path), newline="") as file:
             reader = csv.DictReader(file, strict=True)
+            fieldnames = reader.fieldnames or []
             rows = list(reader)
     except FileNotFoundError:
         raise Problem("%s: no such file; make it with `%s`" % (path, made_by))
     except (UnicodeDecodeError, csv.Error):
         raise Problem("%s: not a CSV text file; make it again with `%s`" % (path, made_by))
-    missing = [column for column in columns if column not in (reader.fieldnames or [])]
+    missing = [column for column in columns if column not in fieldnames]
     if missing:
         raise Problem("%s: no column %s; make it again with `%s`" % (path, ", ".join(missing), made_by))
     for line, row in enumerate(rows, 2):
         if None in row or None in row.values():
-            raise Problem("%s: line %d does not have %d fields" % (path, line, len(reader.fieldnames)))
+            raise Problem("%s: line %d does not have %d fields" % (path, line, len(fieldnames)))
     if not rows:
         raise Problem("%s: no rows; make it again with `%s`" % (path, made_by))
     return rows

@@ -9,7 +9,6 @@
 Keys and Datums are byte for byte those of Caffe's convert_imageset. Every image is decoded once, into its subject's
 val_lmdb, from which the train_lmdbs copy it. A fold is built in .NN-subject.partial, and renamed when it is complete.
 """
-import argparse
 import concurrent.futures
 import contextlib
 import hashlib
@@ -24,7 +23,7 @@ import skimage.io
 from caffe.proto import caffe_pb2
 from tqdm import tqdm
 
-from cli import Problem, read_csv, run
+from cli import Parser, Problem, read_csv, run
 from unbc import CLASSES, parse_pspi, quantise
 
 HEIGHT, WIDTH = 112, 96
@@ -242,7 +241,7 @@ def read_made_from(folder):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = Parser(__doc__)
     parser.add_argument("--aligned", default="data/aligned", help="where `make align` put them (default: %(default)s)")
     parser.add_argument("--out", default="data/folds", help="where the folds go (default: %(default)s)")
     parser.add_argument("--redundant", choices=RULES, default="code",

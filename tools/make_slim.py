@@ -5,14 +5,13 @@
 For trying things out in minutes. The head, the losses and the names stay; so does the layout, so that a solver's
 relative `net:` finds the slim net.
 """
-import argparse
 import ast
 from pathlib import Path
 
 from caffe.proto import caffe_pb2
 from google.protobuf import text_format
 
-from cli import Problem, replacing, run
+from cli import Parser, Problem, replacing, run
 
 PROTOTXT = Path(__file__).resolve().parents[1] / "prototxt"
 
@@ -58,7 +57,7 @@ def make_slim(out, divide, batch, solver_changes=""):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = Parser(__doc__)
     parser.add_argument("out", help="folder to write the slim prototxts to")
     parser.add_argument("--divide", type=int, default=8, help="the integer N (default: %(default)s)")
     parser.add_argument("--batch", type=int, default=64, help="batch size in training and testing (default: %(default)s)")

@@ -5,7 +5,6 @@
 Run by the Python of the caffe that is to do it, after tools/train.py. A fold's predictions that are newer than its
 snapshot are left as they are.
 """
-import argparse
 import contextlib
 import os
 from pathlib import Path
@@ -19,11 +18,10 @@ import caffe  # noqa: E402
 from caffe.proto import caffe_pb2  # noqa: E402
 from google.protobuf.message import DecodeError  # noqa: E402
 
-from cli import Problem, run, write_csv  # noqa: E402
+from cli import Parser, Problem, run, write_csv  # noqa: E402
+from evaluate import COLUMNS  # noqa: E402
 from make_folds import open_lmdb, read_list  # noqa: E402
 from train import Training, read_blobs, select_folds  # noqa: E402
-
-COLUMNS = "subject", "video", "frame", "label", "prediction"
 
 
 @contextlib.contextmanager
@@ -97,7 +95,7 @@ def predict_fold(training):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = Parser(__doc__)
     parser.add_argument("solver", help="the solver that trained them: prototxt/solvers/<variant>.prototxt")
     parser.add_argument("--folds", default="data/folds", help="where `make folds` put them (default: %(default)s)")
     parser.add_argument("--models", default="models", help="where training put them (default: %(default)s)")

@@ -9,7 +9,6 @@ Ctrl-C makes caffe write one. Of a finished fold's snapshots only the last is ke
 
     cd models/<variant>/NN-subject && PYTHONPATH=../../.. caffe train -solver ../../../prototxt/solvers/<variant>.prototxt
 """
-import argparse
 import collections
 import concurrent.futures
 import os
@@ -23,7 +22,7 @@ from caffe.proto import caffe_pb2
 from google.protobuf.message import DecodeError
 from tqdm import tqdm
 
-from cli import Problem, run
+from cli import Parser, Problem, run
 from make_slim import parse
 
 ROOT = Path(__file__).resolve().parents[1]  # where caffe finds the package `layers`
@@ -215,7 +214,7 @@ def train(solver, folds, models, weights=None, caffe="caffe", jobs=1):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = Parser(__doc__)
     parser.add_argument("solver", help="prototxt/solvers/<variant>.prototxt")
     parser.add_argument("--folds", default="data/folds", help="where `make folds` put them (default: %(default)s)")
     parser.add_argument("--models", default="models", help="where results go (default: %(default)s)")

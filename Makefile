@@ -1,0 +1,101 @@
+# From raw video frames to the paper's tables: the order of the steps and their defaults. README.md explains them.
+#
+#   make demo                     everything below, on synthetic data and a slim net
+#   make test                     the tests
+#
+#   make align folds train predict evaluate       the real thing, DATA being the dataset
+#   make train VARIANT=l1_center_l1 FOLD=3 JOBS=4
+
+DATA ?= data/unbc
+VARIANT ?= smooth_l1_center_l1_sampling
+# One fold's number, or empty for all of them.
+FOLD ?=
+# Processes in align, threads in folds, trainings at a time in train.
+JOBS ?= 2
+# The caffemodel to fine-tune from, or empty to train from scratch.
+WEIGHTS ?= $(WORK)/models/face_model.caffemodel
+# The folder with data/, models/ and prototxt/ in it.
+WORK ?= .
+# Which Caffe: bvlc (the genuine one in .bvlc, made by `make bvlc`), or system (`caffe` and `python` on the PATH).
+CAFFE ?= bvlc
+
+PYTHON3 ?= python3
+ifeq ($(CAFFE),bvlc)
+  PYTHON = .venv/bin/python
+  CAFFE_PYTHON = .bvlc/bin/python
+  CAFFE_COMMAND = $(CURDIR)/.bvlc/bin/caffe
+  SETUP = .venv/ready
+  CAFFE_SETUP = .bvlc/bin/caffe
+else ifeq ($(CAFFE),system)
+  PYTHON = python
+  CAFFE_PYTHON = python
+  CAFFE_COMMAND = caffe
+else
+  $(error CAFFE=$(CAFFE): there is bvlc and system)
+endif
+
+ALIGNED = $(WORK)/data/aligned
+FOLDS = $(WORK)/data/folds
+MODELS = $(WORK)/models
+SOLVER = $(WORK)/prototxt/solvers/$(VARIANT).prototxt
+ONE_FOLD = $(if $(FOLD),--fold $(FOLD))
+
+.PHONY: demo bvlc synthetic align folds train predict evaluate test bench clean
+.NOTPARALLEL:
+
+demo:
+	$(MAKE) synthetic DATA=demo/data/synthetic
+	$(MAKE) demo/prototxt
+	$(MAKE) align folds train predict evaluate WORK=demo DATA=demo/data/synthetic WEIGHTS=
+	$(PYTHON) tools/plot_curve.py demo/models/$(VARIANT) --out demo/curve.png
+
+bvlc:
+	tools/install_bvlc.sh .bvlc
+
+synthetic: $(SETUP)
+	$(PYTHON) tools/make_synthetic.py $(if $(filter file,$(origin DATA)),data/synthetic,$(DATA))
+
+demo/prototxt: tools/make_slim.py $(wildcard prototxt/*.prototxt prototxt/*/*.prototxt) | $(CAFFE_SETUP)
+	$(CAFFE_PYTHON) tools/make_slim.py $@ --divide 16 --batch 16 \
+	    --solver 'base_lr: 0.03 lr_policy: "poly" power: 1 max_iter: 400'
+	touch $@
+
+align: $(SETUP)
+	$(PYTHON) tools/align_faces.py $(DATA) --out $(ALIGNED) --jobs $(JOBS)
+
+folds: $(CAFFE_SETUP)
+	$(CAFFE_PYTHON) tools/make_folds.py --aligned $(ALIGNED) --out $(FOLDS) --jobs $(JOBS)
+
+train: $(CAFFE_SETUP)
+	$(CAFFE_PYTHON) tools/train.py $(SOLVER) --folds $(FOLDS) --models $(MODELS) $(ONE_FOLD) --jobs $(JOBS) \
+	    --caffe "$(CAFFE_COMMAND)" $(if $(WEIGHTS),--weights $(WEIGHTS))
+
+predict: $(CAFFE_SETUP)
+	$(CAFFE_PYTHON) tools/predict.py $(SOLVER) --folds $(FOLDS) --models $(MODELS) $(ONE_FOLD)
+
+# Every variant that has predictions.
+evaluate: $(SETUP)
+	$(PYTHON) tools/evaluate.py $$(for variant in $(MODELS)/*/*/predictions.csv; do dirname $$(dirname $$variant); done | sort -u)
+
+# Without genuine Caffe here, the tests that need it are skipped and say so.
+test: .venv/ready
+	-tools/install_bvlc.sh .bvlc
+	.venv/bin/python -m pytest -rs
+
+bench: .venv/ready .bvlc/bin/caffe
+	.bvlc/bin/python tests/bench_folds.py
+
+clean:
+	rm -rf demo .venv .bvlc .bvlc.partial .pytest_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/ready: requirements.txt
+	@$(PYTHON3) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	    { echo "make: $(PYTHON3) is not Python 3.11 to 3.13; name one: make PYTHON3=python3.12 ..." >&2; exit 2; }
+	rm -rf .venv
+	$(PYTHON3) -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	touch $@
+
+.bvlc/bin/caffe:
+	tools/install_bvlc.sh .bvlc

@@ -1,0 +1,144 @@
+"""What several test files share: where things are, and a Python layer to try out on its own."""
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared" / "data"
+BVLC = ROOT / ".bvlc" / "bin"
+
+try:
+    import caffe
+    GENUINE = True
+except ImportError:
+    sys.path.insert(0, str(ROOT / "tests" / "stand_in"))
+    import caffe
+    GENUINE = False
+
+needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the authors' files are not here (../shared/data)")
+needs_bvlc = pytest.mark.skipif(not (BVLC / "caffe").exists(), reason="no genuine Caffe here: `make bvlc` did not run")
+
+
+def run_tool(tool, *args, python=sys.executable, **options):
+    """Run tools/`tool` with these arguments; the finished process, its output as text."""
+    return subprocess.run([str(python), str(ROOT / "tools" / tool), *map(str, args)], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, universal_newlines=True, **options)
+
+
+def assert_one_line_error(process, *parts):
+    """The tool failed as a tool should: exit status 2, one line of error with all of `parts`, no traceback."""
+    lines = [line for line in process.stderr.split("\n") if line.strip() and "\r" not in line]
+    assert process.returncode == 2, process.stderr
+    assert len(lines) == 1 and "Traceback" not in process.stderr, process.stderr
+    for part in parts:
+        assert str(part) in lines[0], lines[0]
+
+
+def write_samples(path, images, labels):
+    """Write an LMDB of Datums. images: (N, channels, height, width) uint8."""
+    import lmdb
+    from caffe.proto import caffe_pb2
+    environment = lmdb.open(str(path), map_size=1 << 26)
+    with environment.begin(write=True) as transaction:
+        for i, (image, label) in enumerate(zip(images, labels)):
+            channels, height, width = image.shape
+            datum = caffe_pb2.Datum(channels=channels, height=height, width=width, data=image.tobytes(), label=label)
+            transaction.put(b"%08d" % i, datum.SerializeToString())
+    environment.close()
+
+
+def make_layer(module, name, params, bottoms, loss_weight=1, tops=1):
+    """A Python layer with these bottoms (arrays), set up: in a net of genuine Caffe, or on its own in tests/stand_in.
+
+    It has forward() -> first value of the first top, backward(), and bottom(i), bottom_diff(i), top(i), blob(i),
+    blob_diff(i): writable arrays.
+    """
+    return (LayerInNet if GENUINE else LayerAlone)(module, name, params, bottoms, loss_weight, tops)
+
+
+class LayerInNet:
+    """The layer in a net of its own, run by caffe."""
+
+    def __init__(self, module, name, params, bottoms, loss_weight, tops):
+        import tempfile
+        # A Scale by 1 in between: caffe only propagates to blobs that something learns from.
+        text = "".join("""layer { name: "in%(i)d" type: "Input" top: "in%(i)d" input_param { shape { %(shape)s } } }
+            layer { name: "x%(i)d" type: "Scale" bottom: "in%(i)d" top: "x%(i)d" scale_param { axis: 0 num_axes: 0 } }\n"""
+                       % {"i": i, "shape": " ".join("dim: %d" % dim for dim in array.shape)}
+                       for i, array in enumerate(bottoms))
+        text += """layer { name: "layer" type: "Python" %s %s %s %s
+            python_param { module: "%s" layer: "%s" param_str: "%s" } }""" % (
+            " ".join('bottom: "x%d"' % i for i in range(len(bottoms))),
+            " ".join('top: "out%d"' % i for i in range(tops)),
+            "propagate_down: true propagate_down: false" if len(bottoms) == 2 else "",
+            "loss_weight: %g" % loss_weight if bottoms else "", module, name, params)
+        with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as file:
+            file.write(text)
+            file.flush()
+            self.net = caffe.Net(file.name, caffe.TRAIN)
+        for i, array in enumerate(bottoms):
+            self.bottom(i)[...] = array
+
+    def forward(self):
+        self.net.forward()
+        return float(self.top(0).ravel()[0])
+
+    def backward(self):
+        self.net.forward()
+        self.net.backward()
+
+    def bottom(self, i):
+        return self.net.blobs["in%d" % i].data
+
+    def bottom_diff(self, i):
+        return self.net.blobs["x%d" % i].diff
+
+    def top(self, i):
+        return self.net.blobs["out%d" % i].data
+
+    def blob(self, i):
+        return self.net.params["layer"][i].data
+
+    def blob_diff(self, i):
+        return self.net.params["layer"][i].diff
+
+
+class LayerAlone:
+    """The layer called as caffe would call it."""
+
+    def __init__(self, module, name, params, bottoms, loss_weight, tops):
+        import importlib
+        self.layer = getattr(importlib.import_module(module), name)(str(params))
+        self.bottoms, self.tops = [caffe.Blob(*array.shape) for array in bottoms], [caffe.Blob(1) for _ in range(tops)]
+        for blob, array in zip(self.bottoms, bottoms):
+            blob.data[...] = array
+        self.layer.setup(self.bottoms, self.tops)
+        self.layer.reshape(self.bottoms, self.tops)
+        self.tops[0].diff[...] = loss_weight
+
+    def forward(self):
+        self.layer.forward(self.bottoms, self.tops)
+        return float(self.tops[0].data.ravel()[0])
+
+    def backward(self):
+        self.forward()
+        self.layer.backward(self.tops, [True, False], self.bottoms)
+
+    def bottom(self, i):
+        return self.bottoms[i].data
+
+    def bottom_diff(self, i):
+        return self.bottoms[i].diff
+
+    def top(self, i):
+        return self.tops[i].data
+
+    def blob(self, i):
+        return self.layer.blobs[i].data
+
+    def blob_diff(self, i):
+        return self.layer.blobs[i].diff

@@ -1,0 +1,116 @@
+"""The paper's figure 1 for any video: labelled and predicted intensity, frame by frame.
+
+    python tools/plot_curve.py models/smooth_l1 --subject 042-ll042 --video ll042t1aaaff --out curve.png
+
+Subjects and videos go by name, or by number from 1 in the result's order: `--subject 3 --video 2` is the same video in
+our results and in the authors' .mat file, which has only numbers.
+"""
+import re
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from cli import Parser, Problem, replacing, run
+from evaluate import mae, pcc, read_results
+from unbc import CLASSES
+
+BLUE = "#0072b2"  # the labels; no pair of these colours is alike to colour-blind eyes, and the dashes repeat later
+STYLES = [("#d7191c", "-"), ("#e69f00", "--"), ("#000000", "-."), ("#009e73", ":"), ("#cc79a7", "-")]
+
+
+def find_video(result, subject=None, video=None):
+    """The Video of `result` that is meant, its frames in order; of several, the one whose labels vary most (in std).
+
+    subject, video: a name, a number from 1, or None for any; video also as SUBJECT/VIDEO.
+    Raises Problem, listing some names, when none fits, or when several subjects have the video.
+    """
+    if video and result.no_videos:
+        raise Problem(result.no_videos)
+    if video and not subject and "/" in video:
+        subject, video = video.split("/", 1)
+    fit = called(called(result.videos, 0, subject), 1, video)
+    if not fit or video and len(fit) > 1:
+        names = [full_name(one) for one in fit or result.videos]
+        raise Problem("%s: %s video %s; give --video %s%s" % (
+            result.path, "more than one" if fit else "no", "/".join(filter(None, (subject, video))),
+            " or ".join(names[:4]), " or ..." if len(names) > 4 else ""))
+    return in_order(max(fit, key=lambda one: one.label.std()))
+
+
+def called(videos, field, wanted):
+    """Those of `videos` whose subject (field 0) or video (1) has the name `wanted`, else that number; all for None."""
+    names = list(dict.fromkeys(one[field] for one in videos))
+    if wanted not in names:
+        wanted = {str(number): name for number, name in enumerate(names, 1)}.get(wanted, wanted)
+    return [one for one in videos if wanted in (None, one[field])]
+
+
+def in_order(video):
+    """`video` with numbers, (N,) int, for frames: those in which the names end, in order; 1..N where these are none."""
+    endings = [re.search("[0-9]*$", frame).group() for frame in video.frames]
+    numbers = np.array(endings, int) if all(endings) else np.arange(len(endings)) + 1
+    if len(np.unique(numbers)) < len(numbers):
+        numbers = np.arange(len(endings)) + 1
+    order = np.argsort(numbers)
+    return video._replace(frames=numbers[order], label=video.label[order], prediction=video.prediction[order])
+
+
+def full_name(video):
+    """SUBJECT/VIDEO, or the subject alone where its videos are not known."""
+    return "/".join(filter(None, (video.subject, video.video)))
+
+
+def draw(names, videos):
+    """Draw a Video a result, all with the same labels, under the results' `names`. Returns a matplotlib Figure."""
+    figure = Figure(figsize=(6.4, 2.6), dpi=200)
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot(1, 1, 1)
+    axes.plot(videos[0].frames, videos[0].label, "o-", color=BLUE, linewidth=0.8, markersize=2.2, label="ground truth")
+    figures = ["MAE %.3f, PCC %.3f" % (mae(video.label, video.prediction), pcc(video.label, video.prediction))
+               for video in videos]
+    figures = [text.replace("nan", "undefined") for text in figures]
+    for i, (name, video) in enumerate(zip(names, videos)):
+        color, dashes = STYLES[i % len(STYLES)]
+        label = name if len(videos) == 1 else "%s (%s)" % (name, figures[i])
+        axes.plot(video.frames, video.prediction, dashes, color=color, linewidth=1.4, label=label.replace("$", r"\$"))
+    title = "subject " + ", video ".join(filter(None, (videos[0].subject, videos[0].video)))
+    title += ": " + figures[0] if len(videos) == 1 else ""
+    axes.set_title(title.replace("$", r"\$"), fontsize=9)
+    axes.set(xlabel="frame", ylabel="pain intensity", yticks=range(CLASSES), ylim=(-0.25, CLASSES - 0.75))
+    axes.margins(x=0.01)
+    axes.grid(axis="y", color="0.9", linewidth=0.6)
+    axes.set_axisbelow(True)
+    for side in "top", "right":
+        axes.spines[side].set_visible(False)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncol=2, frameon=False, fontsize=8)
+    return figure
+
+
+def main():
+    parser = Parser(__doc__)
+    parser.add_argument("results", nargs="+", metavar="RESULT",
+                        help="a predictions.csv, a folder tree of them (models/smooth_l1), or the authors' .mat file")
+    parser.add_argument("--subject", metavar="NAME", help="name or number from 1 (default: any)")
+    parser.add_argument("--video", metavar="NAME", help="name or number, or SUBJECT/VIDEO "
+                        "(default: the one whose labels vary most)")
+    parser.add_argument("--out", required=True, metavar="FILE.png", help="where the picture goes")
+    args = parser.parse_args()
+    if not args.out.lower().endswith(".png"):
+        raise Problem("%s: a picture is written as PNG; end --out in .png" % args.out)
+    results = read_results(args.results)
+    first = find_video(results[0], args.subject, args.video)
+    asked = (args.subject, args.video) if args.video else (first.subject, first.video)
+    videos = [first] + [find_video(result, *asked) for result in results[1:]]
+    for result, video in zip(results, videos):
+        if not np.array_equal(video.label, first.label):
+            raise Problem("%s: other labels for video %s than %s has; draw results of the same labels together"
+                          % (result.path, full_name(video), results[0].path))
+    with replacing(args.out) as partial:
+        draw([result.name for result in results], videos).savefig(str(partial), bbox_inches="tight")
+    how = "" if args.video else ", the video whose labels vary most%s" % (" in that subject" if args.subject else "")
+    print("%s: %s, %d frames%s" % (args.out, full_name(first), len(first.label), how))
+
+
+if __name__ == "__main__":
+    run(main)
