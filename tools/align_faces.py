@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 import unbc
 from cli import Parser, Problem, fail, read_csv, run, write_csv
+from images import read_image
 
 SHAPE = 112, 96
 # Where the landmarks go, in pixels (x, y) of the 112 x 96 image. caffe-face gives them in MATLAB's convention, whose
@@ -112,15 +113,15 @@ def align(image, landmarks):
     return np.round(warped).astype(np.uint8)
 
 
-def read_image(path):
+def read_frame(path):
     """A frame as (height, width, 3) uint8 RGB, or the reason, a str, why it cannot be used."""
     try:
-        image = skimage.io.imread(str(path))
-    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for truncated and mangled files
-        return "unreadable: %s" % error
-    if image.dtype != np.uint8 or image.ndim not in (2, 3):
-        return "not an 8-bit image"
-    image = skimage.color.gray2rgb(image) if image.ndim == 2 else image[:, :, :3]
+        image = read_image(path)
+    except Problem as problem:
+        return str(problem).split(": ", 1)[1]
+    if image.ndim == 2 or image.shape[2] < 3:
+        image = skimage.color.gray2rgb(image.reshape(*image.shape[:2], -1)[:, :, 0])
+    image = image[:, :, :3]
     return image if image.max() >= BLACK else "black"
 
 
@@ -140,7 +141,7 @@ def align_video(detector, root, out, subject, video, labels):
     partial = folder.with_name(".%s.partial" % video)
     shutil.rmtree(str(partial), ignore_errors=True)
     partial.mkdir(parents=True)
-    images = [read_image(Path(root) / "Images" / subject / video / (frame + ".png")) for frame in labels]
+    images = [read_frame(Path(root) / "Images" / subject / video / (frame + ".png")) for frame in labels]
     faces = [None] * len(images)
     usable = [i for i, image in enumerate(images) if not isinstance(image, str)]
     for start in range(0, len(usable), BATCH):

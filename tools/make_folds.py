@@ -19,11 +19,11 @@ from pathlib import Path
 
 import lmdb
 import numpy as np
-import skimage.io
 from caffe.proto import caffe_pb2
 from tqdm import tqdm
 
 from cli import Parser, Problem, read_csv, run
+from images import read_image
 from unbc import CLASSES, parse_pspi, quantise
 
 HEIGHT, WIDTH = 112, 96
@@ -87,14 +87,11 @@ def read_subjects(frames_csv, rule):
 def encode(path, label):
     """The Datum (bytes) that convert_imageset writes for an aligned PNG. Raises Problem if it is not one."""
     try:
-        image = skimage.io.imread(str(path))
-    except FileNotFoundError:
-        raise Problem("%s: no such image, though frames.csv lists it; run `%s`" % (path, MADE_BY))
-    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for truncated and mangled files
-        raise Problem("%s: unreadable image (%s); remove it and run `%s`" % (path, error, MADE_BY))
-    if image.shape != (HEIGHT, WIDTH, 3) or image.dtype != np.uint8:
-        raise Problem("%s: not an 8-bit colour image of %dx%d but %s of %s; run `%s`"
-                      % (path, HEIGHT, WIDTH, image.dtype, image.shape, MADE_BY))
+        image = read_image(path)
+    except Problem as problem:
+        raise Problem("%s; remove it and run `%s`" % (problem, MADE_BY))
+    if image.shape != (HEIGHT, WIDTH, 3):
+        raise Problem("%s: not a colour image of %dx%d; remove it and run `%s`" % (path, HEIGHT, WIDTH, MADE_BY))
     return caffe_pb2.Datum(channels=3, height=HEIGHT, width=WIDTH, data=image[:, :, ::-1].transpose(2, 0, 1).tobytes(),
                            label=int(label), encoded=False).SerializeToString()
 
