@@ -6,11 +6,11 @@
 #   make align folds train predict evaluate       the real thing, DATA being the dataset
 #   make train VARIANT=l1_center_l1 FOLD=3 JOBS=4
 
-DATA ?= data/unbc
+DATA ?= $(if $(filter synthetic,$(MAKECMDGOALS)),data/synthetic,data/unbc)
 VARIANT ?= smooth_l1_center_l1_sampling
 # One fold's number, or empty for all of them.
 FOLD ?=
-# Processes in align, threads in folds, trainings at a time in train.
+# Processes in align and folds, trainings at a time in train.
 JOBS ?= 2
 # The caffemodel to fine-tune from, or empty to train from scratch.
 WEIGHTS ?= $(WORK)/models/face_model.caffemodel
@@ -18,6 +18,12 @@ WEIGHTS ?= $(WORK)/models/face_model.caffemodel
 WORK ?= .
 # Which Caffe: bvlc (the genuine one in .bvlc, made by `make bvlc`), or system (`caffe` and `python` on the PATH).
 CAFFE ?= bvlc
+
+# The demo: its folder, and its size.
+DEMO ?= demo
+SUBJECTS ?= 4
+FRAMES ?= 60
+ITERATIONS ?= 400
 
 PYTHON3 ?= python3
 ifeq ($(CAFFE),bvlc)
@@ -44,20 +50,20 @@ ONE_FOLD = $(if $(FOLD),--fold $(FOLD))
 .NOTPARALLEL:
 
 demo:
-	$(MAKE) synthetic DATA=demo/data/synthetic
-	$(MAKE) demo/prototxt
-	$(MAKE) align folds train predict evaluate WORK=demo DATA=demo/data/synthetic WEIGHTS=
-	$(PYTHON) tools/plot_curve.py demo/models/$(VARIANT) --out demo/curve.png
+	$(MAKE) synthetic DATA=$(DEMO)/data/synthetic
+	$(MAKE) $(DEMO)/prototxt
+	$(MAKE) align folds train predict evaluate WORK=$(DEMO) DATA=$(DEMO)/data/synthetic WEIGHTS=
+	$(PYTHON) tools/plot_curve.py $(DEMO)/models/$(VARIANT) --out $(DEMO)/curve.png
 
 bvlc:
 	tools/install_bvlc.sh .bvlc
 
 synthetic: $(SETUP)
-	$(PYTHON) tools/make_synthetic.py $(if $(filter file,$(origin DATA)),data/synthetic,$(DATA))
+	$(PYTHON) tools/make_synthetic.py $(DATA) --subjects $(SUBJECTS) --videos 2 --frames $(FRAMES)
 
-demo/prototxt: tools/make_slim.py $(wildcard prototxt/*.prototxt prototxt/*/*.prototxt) | $(CAFFE_SETUP)
+$(DEMO)/prototxt: tools/make_slim.py $(wildcard prototxt/*.prototxt prototxt/*/*.prototxt) | $(CAFFE_SETUP)
 	$(CAFFE_PYTHON) tools/make_slim.py $@ --divide 16 --batch 16 \
-	    --solver 'base_lr: 0.03 lr_policy: "poly" power: 1 max_iter: 400'
+	    --solver 'base_lr: 0.03 lr_policy: "poly" power: 1 max_iter: $(ITERATIONS)'
 	touch $@
 
 align: $(SETUP)
@@ -86,7 +92,7 @@ bench: .venv/ready .bvlc/bin/caffe
 	.bvlc/bin/python tests/bench_folds.py
 
 clean:
-	rm -rf demo .venv .bvlc .bvlc.partial .pytest_cache .hypothesis
+	rm -rf $(DEMO) .venv .bvlc .bvlc.partial .pytest_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/ready: requirements.txt

@@ -12,7 +12,6 @@ import concurrent.futures
 import multiprocessing
 import os
 import shutil
-import signal
 from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +23,7 @@ import skimage.transform
 from tqdm import tqdm
 
 import unbc
-from cli import Parser, Problem, fail, read_csv, run, write_csv
+from cli import Parser, Problem, end_on_interrupt, fail, read_csv, run, write_csv
 from images import read_image
 
 SHAPE = 112, 96
@@ -182,9 +181,9 @@ def finished_rows(root, out, subject, video, labels):
 
 
 def start_worker(threads):
-    """Prepare a worker process: a detector of its own, using `threads` cores, and a silent end on Ctrl-C."""
+    """Prepare a worker process: a detector of its own, using `threads` cores."""
     global worker_detector
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    end_on_interrupt()
     worker_detector = FaceDetector(threads)
 
 

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import errno
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -41,6 +42,11 @@ def run(main):
             raise
         remedy = "; free some space and run the command again" if error.errno == errno.ENOSPC else ""
         fail("%s: %s%s" % (error.filename or "writing", error.strerror, remedy))
+
+
+def end_on_interrupt():
+    """Let a worker process end without a word on Ctrl-C, which reaches it as well as its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def fail(message, status=2):

@@ -22,7 +22,7 @@ import numpy as np
 from caffe.proto import caffe_pb2
 from tqdm import tqdm
 
-from cli import Parser, Problem, read_csv, run
+from cli import Parser, Problem, end_on_interrupt, read_csv, run
 from images import read_image
 from unbc import CLASSES, parse_pspi, quantise
 
@@ -158,18 +158,17 @@ def read_list(path):
                       % (path, Path(path).parent))
 
 
-def make_val(aligned, subject, folder, jobs, progress):
-    """Make folder/val_lmdb and val.txt, decoding with `jobs` threads, unless an earlier call has."""
+def make_val(aligned, subject, folder, pool, progress):
+    """Make folder/val_lmdb and val.txt, decoding in the processes of `pool`, unless an earlier call has."""
     if (folder / "val_lmdb").exists():
         progress.update(len(subject.names))
         return
     shutil.rmtree(str(folder / "val_lmdb.partial"), ignore_errors=True)
     paths = [aligned / name for name in subject.names]
-    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        datums = (datum for start in range(0, len(paths), COMMIT_EVERY)  # so that memory stays bounded
-                  for datum in pool.map(encode, paths[start:start + COMMIT_EVERY],
-                                        subject.labels[start:start + COMMIT_EVERY]))
-        write_lmdb(folder / "val_lmdb.partial", zip(subject.names, datums), len(paths), progress)
+    datums = (datum for start in range(0, len(paths), COMMIT_EVERY)  # so that memory stays bounded
+              for datum in pool.map(encode, paths[start:start + COMMIT_EVERY],
+                                    subject.labels[start:start + COMMIT_EVERY], chunksize=50))
+    write_lmdb(folder / "val_lmdb.partial", zip(subject.names, datums), len(paths), progress)
     write_list(folder / "val.txt", subject.names, subject.labels)
     (folder / "val_lmdb.partial").rename(folder / "val_lmdb")
 
@@ -192,7 +191,7 @@ def make_train(subjects, folders, left_out, seed, progress):
 def make_folds(aligned, out, rule="code", seed=1, jobs=1):
     """Make every fold of the aligned dataset that is not there yet. Returns the list of Subject.
 
-    aligned: folder with frames.csv and the aligned PNGs; rule: a key of RULES; jobs: decoding threads.
+    aligned: folder with frames.csv and the aligned PNGs; rule: a key of RULES; jobs: decoding processes.
     Raises Problem for unusable frames, an unreadable image, or a full disk; finished folds stay.
     """
     aligned, out = Path(aligned), Path(out)
@@ -205,8 +204,9 @@ def make_folds(aligned, out, rule="code", seed=1, jobs=1):
     frames = sum(len(subject.names) for subject in subjects)
     with tqdm(total=frames + sum(kept - subject.keep.sum() for subject in subjects), unit="frame",
               desc="%d folds" % len(subjects)) as progress:
-        for subject, folder in zip(subjects, folders):
-            make_val(aligned, subject, folder, jobs, progress)
+        with concurrent.futures.ProcessPoolExecutor(jobs, initializer=end_on_interrupt) as pool:
+            for subject, folder in zip(subjects, folders):
+                make_val(aligned, subject, folder, pool, progress)
         for number, subject in enumerate(subjects):
             if folders[number].name == names[number]:
                 progress.update(kept - subject.keep.sum())
@@ -244,7 +244,7 @@ def main():
     parser.add_argument("--redundant", choices=RULES, default="code",
                         help="which frames training leaves out: by the authors' code, the paper's words, or none")
     parser.add_argument("--seed", type=int, default=1, help="of the shuffling (default: %(default)s)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="decoding threads (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="decoding processes (default: %(default)s)")
     args = parser.parse_args()
     if args.seed < 0 or args.jobs < 1:
         raise Problem("--seed takes 0 or more, --jobs 1 or more")
