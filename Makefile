@@ -46,7 +46,7 @@ MODELS = $(WORK)/models
 SOLVER = $(WORK)/prototxt/solvers/$(VARIANT).prototxt
 ONE_FOLD = $(if $(FOLD),--fold $(FOLD))
 
-.PHONY: demo bvlc synthetic align folds train predict evaluate test bench clean
+.PHONY: demo bvlc synthetic align folds train predict evaluate test test-full bench clean
 .NOTPARALLEL:
 
 demo:
@@ -81,12 +81,16 @@ predict: $(CAFFE_SETUP)
 
 # Every variant that has predictions.
 evaluate: $(SETUP)
-	$(PYTHON) tools/evaluate.py $$(for variant in $(MODELS)/*/*/predictions.csv; do dirname $$(dirname $$variant); done | sort -u)
+	@results=$$(find $(MODELS) -name predictions.csv | sed 's|/[^/]*/[^/]*$$||' | sort -u); \
+	    set -x; $(PYTHON) tools/evaluate.py $${results:-$(MODELS)}
 
 # Without genuine Caffe here, the tests that need it are skipped and say so.
 test: .venv/ready
 	-tools/install_bvlc.sh .bvlc
 	.venv/bin/python -m pytest -rs
+
+test-full: .venv/ready .bvlc/bin/caffe
+	.venv/bin/python -m pytest -rs -m full
 
 bench: .venv/ready .bvlc/bin/caffe
 	.bvlc/bin/python tests/bench_folds.py

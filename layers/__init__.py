@@ -5,7 +5,7 @@ import sys
 
 
 def show_errors(layer_class):
-    """Class decorator: say on stderr what a layer raises. BVLC's `caffe train` ends there without a word of Python's."""
+    """Class decorator: say on stderr what a layer raises. BVLC's `caffe train` ends without a word of it."""
     def shown(method):
         @functools.wraps(method)
         def call(*args):

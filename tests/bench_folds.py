@@ -24,7 +24,7 @@ def timed(*command):
 
 
 def make_aligned(folder):
-    """Write frames.csv and SUBJECTS x FRAMES aligned images: a smooth picture with a little noise, as faces compress."""
+    """Write frames.csv and SUBJECTS x FRAMES aligned images: smooth with a little noise, as faces are."""
     y, x = np.mgrid[:112, :96]
     random, rows = np.random.RandomState(0), ["subject,video,frame,pspi,status"]
     for s in range(SUBJECTS):

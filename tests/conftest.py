@@ -30,8 +30,11 @@ def run_tool(tool, *args, python=sys.executable, **options):
 
 
 def assert_one_line_error(process, *parts):
-    """The tool failed as a tool should: exit status 2, one line of error with all of `parts`, no traceback."""
-    lines = [line for line in process.stderr.split("\n") if line.strip() and "\r" not in line]
+    """The tool failed as a tool should: exit status 2, one line of error with all of `parts`, no traceback.
+
+    Progress bars do not count.
+    """
+    lines = [line for line in process.stderr.split("\n") if line.strip() and "%|" not in line]
     assert process.returncode == 2, process.stderr
     assert len(lines) == 1 and "Traceback" not in process.stderr, process.stderr
     for part in parts:
@@ -67,7 +70,8 @@ class LayerInNet:
         import tempfile
         # A Scale by 1 in between: caffe only propagates to blobs that something learns from.
         text = "".join("""layer { name: "in%(i)d" type: "Input" top: "in%(i)d" input_param { shape { %(shape)s } } }
-            layer { name: "x%(i)d" type: "Scale" bottom: "in%(i)d" top: "x%(i)d" scale_param { axis: 0 num_axes: 0 } }\n"""
+            layer { name: "x%(i)d" type: "Scale" bottom: "in%(i)d" top: "x%(i)d"
+                    scale_param { axis: 0 num_axes: 0 } }\n"""
                        % {"i": i, "shape": " ".join("dim: %d" % dim for dim in array.shape)}
                        for i, array in enumerate(bottoms))
         text += """layer { name: "layer" type: "Python" %s %s %s %s

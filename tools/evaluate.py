@@ -290,7 +290,8 @@ def print_tables(rows, title):
             print("%-*s  %-8s%s" % (width, row["name"], "measured" if "over" in row else "quoted", figures)
                   + left_out(row, metrics))
         print()
-    print("quoted: the paper's figures, protocol subject. left out: undefined, as labels or predictions are constant.")
+    print("quoted: the paper's figures, on UNBC-McMaster, protocol subject. "
+          "left out: undefined, as labels or predictions are constant.")
 
 
 def left_out(row, metrics):

@@ -17,7 +17,7 @@ PROTOTXT = Path(__file__).resolve().parents[1] / "prototxt"
 
 
 def parse(text, message, where):
-    """Merge the prototxt `text` into the protobuf `message` and return it. Raises Problem naming `where` if it is none."""
+    """Merge the prototxt `text` into the protobuf `message` and return it. Raises Problem naming `where`."""
     try:
         return text_format.Merge(text, message)
     except text_format.ParseError as error:
@@ -60,7 +60,7 @@ def main():
     parser = Parser(__doc__)
     parser.add_argument("out", help="folder to write the slim prototxts to")
     parser.add_argument("--divide", type=int, default=8, help="the integer N (default: %(default)s)")
-    parser.add_argument("--batch", type=int, default=64, help="batch size in training and testing (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=64, help="batch size (default: %(default)s)")
     parser.add_argument("--solver", default="", metavar="PROTOTXT", help="fields to set in every solver")
     args = parser.parse_args()
     if args.divide < 1 or args.batch < 1:

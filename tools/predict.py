@@ -64,12 +64,14 @@ def load_net(net_file, weights):
 
 
 def predict(training, iteration):
-    """The predictions, (N,) float64, of the fold's frames by its snapshot of this iteration, and val.txt's names, labels.
+    """Predict the fold's frames by its snapshot of this iteration.
 
+    Returns the predictions, (N,) float64 in 0..5, and val.txt's names and labels, N of each.
     training: train.Training. Raises Problem when the data or the snapshot is damaged or of something else.
     """
     names, labels = read_list(training.fold / "val.txt")
     check_lmdb(training.fold / "val_lmdb", names, labels)
+    training.link()
     with working_directory(training.folder):
         net = load_net(training.net, training.snapshot(iteration, "caffemodel"))
         predictions = []

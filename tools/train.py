@@ -7,7 +7,8 @@
 <variant> is the solver's name. A finished fold is left as it is, an interrupted one goes on from its last snapshot;
 Ctrl-C makes caffe write one. Of a finished fold's snapshots only the last is kept. By hand the same is
 
-    cd models/<variant>/NN-subject && PYTHONPATH=../../.. caffe train -solver ../../../prototxt/solvers/<variant>.prototxt
+    cd models/<variant>/NN-subject
+    PYTHONPATH=../../.. caffe train -solver ../../../prototxt/solvers/<variant>.prototxt
 """
 import collections
 import concurrent.futures
@@ -67,8 +68,8 @@ class Training:
         """The name, within the fold's folder, of a snapshot's file."""
         return "%s_iter_%d.%s" % (self.prefix, iteration, suffix)
 
-    def prepare(self):
-        """Make the folder and its links to the fold's data. Returns the iterations done so far."""
+    def link(self):
+        """Make the folder and its links to the fold's data."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in "train_lmdb", "val_lmdb":
             link = self.folder / name
@@ -77,7 +78,6 @@ class Training:
                 link.unlink()
             if not link.is_symlink():
                 link.symlink_to(target)
-        return self.last_snapshot()
 
     def run(self, caffe, weights, threads, children, progress):
         """Run `caffe train` to the end, with `threads` cores. Raises Problem with caffe's own words if it fails."""
@@ -193,7 +193,9 @@ def train(solver, folds, models, weights=None, caffe="caffe", jobs=1):
     Raises Problem when one fails; the others' snapshots stay.
     """
     trainings = [Training(solver, fold, models) for fold in folds]
-    done = [training.prepare() for training in trainings]
+    for training in trainings:
+        training.link()
+    done = [training.last_snapshot() for training in trainings]
     if weights:
         check_weights(weights, trainings[0].folder / trainings[0].net)
     todo = [training for training, iteration in zip(trainings, done) if iteration < training.max_iter]
