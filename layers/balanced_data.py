@@ -17,7 +17,6 @@ BVLC's Caffe keeps Python's interpreter lock while it computes, so there the thr
 import concurrent.futures
 import functools
 import os
-import weakref
 
 import caffe
 import lmdb
@@ -62,16 +61,19 @@ class BalancedDataLayer(caffe.Layer):
         pass
 
 
-_environments = weakref.WeakValueDictionary()
+_environments = {}  # of data.mdb's inode and device
 
 
 def open_environment(source):
-    """The LMDB folder, open for reading. The nets of a process share it: LMDB allows a process to open it only once."""
+    """The LMDB folder, open for reading until the process ends.
+
+    The nets of a process share it, for LMDB lets a process open it only once. It is never closed, for a net that goes
+    can leave it to its reading thread, where closing and the next net's opening would race.
+    """
     inode = os.stat(os.path.join(source, "data.mdb"))[1:3]
-    environment = _environments.get(inode)
-    if environment is None:
-        environment = _environments[inode] = lmdb.open(source, readonly=True, lock=False, readahead=False)
-    return environment
+    if inode not in _environments:
+        _environments[inode] = lmdb.open(source, readonly=True, lock=False, readahead=False)
+    return _environments[inode]
 
 
 class BalancedBatches:
