@@ -46,8 +46,8 @@ for mirror in $mirrors; do
     echo "deb [signed-by=$keyring] $mirror $release main" > "$apt/sources.list"
     if apt_get update > "$apt/update.log" 2>&1; then found=$mirror; break; fi
 done
-[ -n "$found" ] || { cat "$apt/update.log" >&2
-    fail "no signed Debian $release at" $mirrors"; name a mirror that has it: DEBIAN_MIRROR=http://... make bvlc"; }
+[ -n "$found" ] || fail "no signed Debian $release at" $mirrors \
+    "($(grep -m1 '^[EW]:' "$apt/update.log")); name a mirror that has it: DEBIAN_MIRROR=http://... make bvlc"
 
 echo "Fetching Debian $release's Caffe and what it needs (170 MB) from $found"
 rm -f "$apt/failed"
@@ -90,7 +90,7 @@ END
 done
 
 "$partial/bin/python" -c "import caffe, lmdb, google.protobuf, numpy, scipy, skimage, matplotlib.pyplot, tqdm" \
-    2> "$apt/import.log" || { cat "$apt/import.log" >&2; fail "the unpacked Caffe does not run here; $elsewhere"; }
+    2> "$apt/import.log" || fail "the unpacked Caffe does not run here ($(tail -n1 "$apt/import.log")); $elsewhere"
 rm -rf "$apt"
 mv "$partial" "$dir"
 echo "Genuine Caffe is ready: $dir/bin/caffe, $dir/bin/python"

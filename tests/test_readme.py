@@ -1,0 +1,89 @@
+"""Every command of the README, as it stands there, in a copy of the project with little data and slim nets."""
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import BVLC, ROOT, SHARED, needs_bvlc
+
+pytestmark = needs_bvlc
+AUTHORS_FILE = SHARED / "authors" / "6-vanilla-sigmoid.mat"
+# A small demo, and no tests within the tests: `make test` only lists them.
+SMALL = dict(SUBJECTS="3", FRAMES="40", ITERATIONS="6", PYTEST_ADDOPTS="--collect-only")
+
+
+def blocks():
+    """The README's indented blocks, each a str; an output follows its command in a block of its own."""
+    text = (ROOT / "README.md").read_text()
+    return [re.sub("^    ", "", block, flags=re.M).strip("\n") for block in re.findall(r"(?:^    .*\n)+", text, re.M)]
+
+
+def shell(script, folder, **environment):
+    environment = dict(os.environ, **SMALL, **environment)
+    environment.pop("MAKEFLAGS", None)
+    process = subprocess.run(["sh", "-exc", script], cwd=str(folder), env=environment, text=True, timeout=300,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert process.returncode == 0, process.stdout
+    return process.stdout
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """The project's files in a folder of their own, with this checkout's .venv and .bvlc."""
+    folder = tmp_path_factory.mktemp("readme") / "checkout"
+    for name in "layers", "prototxt", "tests", "tools":
+        shutil.copytree(str(ROOT / name), str(folder / name), ignore=shutil.ignore_patterns("__pycache__"))
+    for name in "data", "models":
+        (folder / name).mkdir()
+    for name in "Makefile", "README.md", "pytest.ini", "requirements.txt":
+        shutil.copy2(str(ROOT / name), str(folder / name))  # requirements.txt with its time, or .venv is made anew
+    for name in ".venv", ".bvlc":
+        (folder / name).symlink_to(ROOT / name)
+    return folder
+
+
+def use_demo_as_archive(checkout):
+    """Put what cannot be had, the archive, the face model and hours of time, in the places the README names."""
+    for name in "Images", "Frame_Labels/PSPI":
+        for old, new in ("001-sy001", "042-ll042"), ("002-sy002", "043-sy002"), ("003-sy003", "044-sy003"):
+            (checkout / "demo/data/synthetic" / name / old).rename(checkout / "demo/data/synthetic" / name / new)
+    (checkout / "demo/data/synthetic").rename(checkout / "data/unbc")
+    shutil.rmtree(str(checkout / "prototxt"))
+    (checkout / "demo/prototxt").rename(checkout / "prototxt")
+    snapshot, = checkout.glob("demo/models/*/01-*/*.caffemodel")
+    shutil.copy(str(snapshot), str(checkout / "models/face_model.caffemodel"))
+    if AUTHORS_FILE.exists():
+        (checkout / AUTHORS_FILE.name).symlink_to(AUTHORS_FILE)
+
+
+def test_every_command(checkout):
+    ran = []
+    for block in blocks():
+        command = block.split()[0]
+        if command == "conda" or "6-vanilla-sigmoid.mat" in block and not AUTHORS_FILE.exists():
+            output = None
+        elif command in ("make", "cd", ".venv/bin/python"):
+            if "make align" in block:
+                use_demo_as_archive(checkout)
+            if "plot_curve.py" in block:
+                shell("make train predict VARIANT=l1_center_l1", checkout)
+            output = shell(block, checkout)
+            ran.append(block)
+        elif output is not None:
+            assert block in output, "the README shows another output than this:\n" + output
+    assert ran[0].startswith("make demo") and len(ran) >= 5
+    for made in ("demo/curve.png", "data/folds/01-042-ll042/train_lmdb/data.mdb", "curve.png", "scores.json",
+                 "scores.csv", "models/l1_center_l1/01-042-ll042/pain_iter_6.caffemodel",
+                 "models/smooth_l1_center_l1_sampling/03-044-sy003/predictions.csv"):
+        assert (checkout / made).exists(), made
+
+
+def test_caffe_of_the_system(checkout):
+    """With CAFFE=system the Caffe on the PATH is used, and nothing else. Its Python has no mtcnn here, so no align."""
+    commands = shell("make --dry-run demo CAFFE=system", checkout)
+    assert "python tools/align_faces.py" in commands and ".venv" not in commands and ".bvlc" not in commands
+    shell("make folds train predict evaluate CAFFE=system FOLD=2", checkout,
+          PATH=os.pathsep.join([str(BVLC), os.environ["PATH"]]))
+    assert list(checkout.glob("models/*/02-*/predictions.csv"))
