@@ -8,7 +8,7 @@ A frame is `detected`; or `interpolated`: no face was found, its landmarks are t
 `missing`, with the reason, and then has no aligned image. A video is made in .<video>.partial and renamed when it is
 complete; one that is complete and newer than its frames is not made again.
 """
-import concurrent.futures
+import concurrent.futures.process
 import multiprocessing
 import os
 import shutil
@@ -39,7 +39,7 @@ THRESHOLDS = 0.6, 0.7, 0.7
 PYRAMID_FACTOR = 0.709
 MIN_FACE = 100 / 240  # of the image's height
 BATCH = 16  # frames MTCNN sees at a time
-BLACK = 16  # a frame with no brighter pixel shows nothing
+BLACK = 16  # a frame without a pixel as bright as this shows nothing
 
 
 class FaceDetector:
@@ -117,7 +117,7 @@ def read_frame(path):
     try:
         image = read_image(path)
     except Problem as problem:
-        return str(problem).split(": ", 1)[1]
+        return str(problem)[len(str(path)) + 2:]
     if image.ndim == 2 or image.shape[2] < 3:
         image = skimage.color.gray2rgb(image.reshape(*image.shape[:2], -1)[:, :, 0])
     image = image[:, :, :3]
@@ -168,12 +168,15 @@ def align_video(detector, root, out, subject, video, labels):
 
 
 def finished_rows(root, out, subject, video, labels):
-    """The rows of a video aligned earlier, None unless it is of these very frames and labels and newer than them."""
+    """The rows of a video aligned earlier; None unless complete, of these frames and labels, and newer than them."""
     path = Path(out) / subject / video / "frames.csv"
-    if not path.exists():
+    try:
+        rows = [[row[column] for column in COLUMNS] for row in read_csv(path, COLUMNS, "make align")]
+    except Problem:  # missing, or of another version
         return None
-    rows = [[row[column] for column in COLUMNS] for row in read_csv(path, COLUMNS, "make align")]
     if [(row[2], row[3]) for row in rows] != [(frame, "%g" % pspi) for frame, pspi in labels.items()]:
+        return None
+    if not all((path.parent / (row[2] + ".png")).exists() for row in rows if row[4] != "missing"):
         return None
     folder = Path(root) / "Images" / subject / video
     newest = max((folder / (frame + ".png")).stat().st_mtime for frame in labels)

@@ -32,7 +32,7 @@ def run(main):
         main()
         sys.stdout.flush()
     except BrokenPipeError:  # the reader (`| head`) has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
     except KeyboardInterrupt:
         fail("interrupted; run the same command again to go on", status=130)
     except Problem as problem:
@@ -40,8 +40,17 @@ def run(main):
     except OSError as error:
         if error.errno is None:
             raise
+        try:
+            sys.stdout.flush()
+        except OSError:  # it is the output that cannot be written
+            discard_output()
         remedy = "; free some space and run the command again" if error.errno == errno.ENOSPC else ""
         fail("%s: %s%s" % (error.filename or "writing", error.strerror, remedy))
+
+
+def discard_output():
+    """Let what is still to be written to standard output vanish, without an error when the program ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def end_on_interrupt():

@@ -1,6 +1,7 @@
 """Reading images: an 8-bit array, or one line that says what is wrong with the file."""
 import numpy as np
 import skimage.io
+from PIL import Image
 
 from cli import Problem
 
@@ -14,7 +15,7 @@ def read_image(path):
         image = skimage.io.imread(str(path))
     except FileNotFoundError:
         raise Problem("%s: no such image" % path)
-    except (OSError, SyntaxError, ValueError):  # what Pillow and imageio raise for truncated and mangled files
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # Pillow's and imageio's of mangled files
         raise Problem("%s: unreadable: truncated, or no image" % path)
     if image.dtype != np.uint8 or image.ndim not in (2, 3):
         raise Problem("%s: unreadable: not 8 bits a channel" % path)
