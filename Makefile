@@ -16,8 +16,11 @@ JOBS ?= 2
 WEIGHTS ?= $(WORK)/models/face_model.caffemodel
 # The folder with data/, models/ and prototxt/ in it.
 WORK ?= .
-# Which Caffe: bvlc (the genuine one in .bvlc, made by `make bvlc`), or system (`caffe` and `python` on the PATH).
+# Which Caffe: bvlc (the genuine one in .bvlc, made by `make bvlc`), engine (engine/, on PyTorch, being built), or system
+# (`caffe` and `python` on the PATH).
 CAFFE ?= bvlc
+# The number of the GPU to train and predict on, or empty for the CPU. BVLC's in .bvlc has the CPU only.
+GPU ?=
 
 # The demo: its folder, and its size.
 DEMO ?= demo
@@ -26,18 +29,23 @@ FRAMES ?= 60
 ITERATIONS ?= 400
 
 PYTHON3 ?= python3
-ifeq ($(CAFFE),bvlc)
-  PYTHON = .venv/bin/python
+PYTHON = .venv/bin/python
+SETUP = .venv/ready
+ifeq ($(CAFFE),engine)
+  CAFFE_PYTHON = $(PYTHON)
+  CAFFE_COMMAND = $(CURDIR)/.venv/bin/caffe
+  CAFFE_SETUP = .venv/bin/caffe
+else ifeq ($(CAFFE),bvlc)
   CAFFE_PYTHON = .bvlc/bin/python
   CAFFE_COMMAND = $(CURDIR)/.bvlc/bin/caffe
-  SETUP = .venv/ready
   CAFFE_SETUP = .bvlc/bin/caffe
 else ifeq ($(CAFFE),system)
   PYTHON = python
+  SETUP =
   CAFFE_PYTHON = python
   CAFFE_COMMAND = caffe
 else
-  $(error CAFFE=$(CAFFE): there is bvlc and system)
+  $(error CAFFE=$(CAFFE): there is engine, bvlc and system)
 endif
 
 ALIGNED = $(WORK)/data/aligned
@@ -45,8 +53,9 @@ FOLDS = $(WORK)/data/folds
 MODELS = $(WORK)/models
 SOLVER = $(WORK)/prototxt/solvers/$(VARIANT).prototxt
 ONE_FOLD = $(if $(FOLD),--fold $(FOLD))
+ON_GPU = $(if $(GPU),--gpu $(GPU))
 
-.PHONY: demo bvlc synthetic align folds train predict evaluate test test-full bench clean
+.PHONY: demo bvlc synthetic align folds train predict evaluate test test-full test-engine bench clean
 .NOTPARALLEL:
 
 demo:
@@ -74,23 +83,27 @@ folds: $(CAFFE_SETUP)
 
 train: $(CAFFE_SETUP)
 	$(CAFFE_PYTHON) tools/train.py $(SOLVER) --folds $(FOLDS) --models $(MODELS) $(ONE_FOLD) --jobs $(JOBS) \
-	    --caffe "$(CAFFE_COMMAND)" $(if $(WEIGHTS),--weights $(WEIGHTS))
+	    --caffe "$(CAFFE_COMMAND)" $(ON_GPU) $(if $(WEIGHTS),--weights $(WEIGHTS))
 
 predict: $(CAFFE_SETUP)
-	$(CAFFE_PYTHON) tools/predict.py $(SOLVER) --folds $(FOLDS) --models $(MODELS) $(ONE_FOLD)
+	$(CAFFE_PYTHON) tools/predict.py $(SOLVER) --folds $(FOLDS) --models $(MODELS) $(ONE_FOLD) $(ON_GPU)
 
 # Every variant that has predictions.
 evaluate: $(SETUP)
 	@results=$$(find $(MODELS) -name predictions.csv | sed 's|/[^/]*/[^/]*$$||' | sort -u); \
 	    set -x; $(PYTHON) tools/evaluate.py $${results:-$(MODELS)}
 
-# Without genuine Caffe here, the tests that need it are skipped and say so.
+# Without genuine Caffe here, the tests that compare with it are skipped and say so.
 test: .venv/ready
 	-tools/install_bvlc.sh .bvlc
 	.venv/bin/python -m pytest -rs
 
 test-full: .venv/ready .bvlc/bin/caffe
 	.venv/bin/python -m pytest -rs -m full
+
+test-engine: .venv/bin/caffe .bvlc/bin/caffe
+	.venv/bin/python -m pytest -rs engine/tests tests/test_engine.py tests/test_layers.py tests/test_net.py \
+	    tests/test_training.py
 
 bench: .venv/ready .bvlc/bin/caffe
 	.bvlc/bin/python tests/bench_folds.py
@@ -105,6 +118,10 @@ clean:
 	rm -rf .venv
 	$(PYTHON3) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	touch $@
+
+.venv/bin/caffe: engine/pyproject.toml | .venv/ready
+	.venv/bin/pip install --quiet --disable-pip-version-check torch==2.13.0 h5py==3.14.0 --editable ./engine
 	touch $@
 
 .bvlc/bin/caffe:

@@ -9,17 +9,20 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
-BVLC = ROOT / ".bvlc" / "bin"
+BVLC = ROOT / ".bvlc" / "bin"  # genuine Caffe
+ENGINE = ROOT / ".venv" / "bin"  # where `make test-engine` installs ours
 
 try:
     import caffe
-    GENUINE = True
+    WHOLE = True  # a whole Caffe, genuine or ours
 except ImportError:
     sys.path.insert(0, str(ROOT / "tests" / "stand_in"))
     import caffe
-    GENUINE = False
+    WHOLE = False
+GENUINE = BVLC.parent in Path(caffe.__file__).parents
 
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the authors' files are not here (../shared/data)")
+needs_engine = pytest.mark.skipif(not (ENGINE / "caffe").exists(), reason="no engine here: `make test-engine` runs it")
 needs_bvlc = pytest.mark.skipif(not (BVLC / "caffe").exists(), reason="no genuine Caffe here: `make bvlc` did not run")
 
 
@@ -55,12 +58,12 @@ def write_samples(path, images, labels):
 
 
 def make_layer(module, name, params, bottoms, loss_weight=1, tops=1):
-    """A Python layer with these bottoms (arrays), set up: in a net of genuine Caffe, or on its own in tests/stand_in.
+    """A Python layer with these bottoms (arrays), set up: in a net of a whole Caffe, or on its own in tests/stand_in.
 
     It has forward() -> first value of the first top, backward(), and bottom(i), bottom_diff(i), top(i), blob(i),
     blob_diff(i): writable arrays.
     """
-    return (LayerInNet if GENUINE else LayerAlone)(module, name, params, bottoms, loss_weight, tops)
+    return (LayerInNet if WHOLE else LayerAlone)(module, name, params, bottoms, loss_weight, tops)
 
 
 class LayerInNet:

@@ -1,13 +1,13 @@
-"""The net and its solvers, as genuine Caffe reads them, against caffe-face's architecture and the paper's settings."""
+"""The net and its solvers, as caffe reads them, against caffe-face's architecture and the paper's settings."""
 import shutil
 
 import numpy as np
 import pytest
 
-from conftest import GENUINE, ROOT, write_samples
+from conftest import ROOT, WHOLE, write_samples
 
-if not GENUINE:
-    pytest.skip("only under genuine Caffe: tests/test_under_bvlc.py runs it there", allow_module_level=True)
+if not WHOLE:
+    pytest.skip("only under a whole Caffe: tests/test_under_bvlc.py runs it there", allow_module_level=True)
 
 import caffe  # noqa: E402
 from caffe.proto import caffe_pb2  # noqa: E402
@@ -120,7 +120,7 @@ def test_learning_rates(layers):
     assert [(p.lr_mult, p.decay_mult) for p in layers["balanced_data"].param] == [(0, 0)]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def fold(tmp_path_factory):
     """A folder as training runs in: slim prototxts three levels up, train_lmdb and val_lmdb of 12 frames of noise."""
     root = tmp_path_factory.mktemp("root")

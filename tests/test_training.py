@@ -1,4 +1,7 @@
-"""Training and prediction with genuine `caffe train`, on noise in the real format: every variant, resuming, errors."""
+"""Training and prediction with `caffe train`, on noise in the real format: every variant, resuming, errors.
+
+All of it with genuine Caffe, and with the engine where it is installed.
+"""
 import os
 import re
 import shutil
@@ -10,15 +13,21 @@ import numpy as np
 import pytest
 import skimage.io
 
-from conftest import BVLC, ROOT, assert_one_line_error, needs_bvlc, run_tool
+from conftest import BVLC, ENGINE, ROOT, assert_one_line_error, needs_bvlc, needs_engine, run_tool
 
-pytestmark = needs_bvlc
-PYTHON = BVLC / "python"
 VARIANTS = sorted(path.stem for path in (ROOT / "prototxt" / "solvers").glob("*.prototxt"))
 SOLVER = "base_lr: 0.01 max_iter: 6 display: 1 average_loss: 1 snapshot: 2"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module", autouse=True, ids=["bvlc", "engine"],
+                params=[pytest.param(BVLC, marks=needs_bvlc), pytest.param(ENGINE, marks=needs_engine)])
+def provider(request):
+    """The Caffe that `train` and `predict` run: the folder with its caffe and python."""
+    global PYTHON, CAFFE
+    PYTHON, CAFFE = request.param / "python", request.param / "caffe"
+
+
+@pytest.fixture(scope="module")
 def folds(tmp_path_factory):
     """Three folds of noise, 48 frames a subject, of every class; brighter where it hurts more."""
     root = tmp_path_factory.mktemp("training")
@@ -37,7 +46,7 @@ def folds(tmp_path_factory):
     return root / "folds"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def slim_prototxt(tmp_path_factory):
     return make_slim(tmp_path_factory.mktemp("slim"), 16)
 
@@ -59,7 +68,7 @@ def work(slim_prototxt, tmp_path):
 
 def train(work, folds, variant="smooth_l1", fold=1, *options):
     return run_tool("train.py", work / "prototxt" / "solvers" / (variant + ".prototxt"), "--folds", folds, "--models",
-                    work / "models", "--fold", fold, "--caffe", BVLC / "caffe", *options, python=PYTHON)
+                    work / "models", "--fold", fold, "--caffe", CAFFE, *options, python=PYTHON)
 
 
 def predict(work, folds, variant="smooth_l1", fold=1):
@@ -68,7 +77,7 @@ def predict(work, folds, variant="smooth_l1", fold=1):
 
 
 def blobs(caffemodel):
-    """The caffemodel's blobs: layer name -> list of arrays. Read by genuine Caffe's protobuf."""
+    """The caffemodel's blobs: layer name -> list of arrays."""
     code = ("import sys, numpy; from caffe.proto import caffe_pb2 as c\n"
             "net = c.NetParameter.FromString(open(sys.argv[1], 'rb').read())\n"
             "numpy.savez(sys.argv[2], **{'%s/%d' % (layer.name, i): blob.data\n"
@@ -121,7 +130,7 @@ def test_an_interrupted_fold_goes_on(folds, work):
     solver.write_text(solver.read_text().replace("max_iter: 6", "max_iter: 4000").replace("snapshot: 2", ""))
     process = subprocess.Popen(
         [str(PYTHON), str(ROOT / "tools" / "train.py"), str(solver), "--folds", str(folds), "--models",
-         str(work / "models"), "--fold", "1", "--caffe", str(BVLC / "caffe")], stderr=subprocess.PIPE,
+         str(work / "models"), "--fold", "1", "--caffe", str(CAFFE)], stderr=subprocess.PIPE,
         universal_newlines=True)
     log = work / "models" / variant / "01-001-aa001" / "train.log"
     deadline = time.time() + 60

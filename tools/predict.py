@@ -96,13 +96,25 @@ def predict_fold(training):
     return iteration
 
 
+def use_gpu(number):
+    """Have nets run on this GPU. Raises Problem when there is none."""
+    try:
+        caffe.set_device(number)
+        caffe.set_mode_gpu()
+    except RuntimeError as error:
+        raise Problem("--gpu %d: %s" % (number, error))
+
+
 def main():
     parser = Parser(__doc__)
     parser.add_argument("solver", help="the solver that trained them: prototxt/solvers/<variant>.prototxt")
     parser.add_argument("--folds", default="data/folds", help="where `make folds` put them (default: %(default)s)")
     parser.add_argument("--models", default="models", help="where training put them (default: %(default)s)")
     parser.add_argument("--fold", type=int, help="only the fold of this number (default: all)")
+    parser.add_argument("--gpu", type=int, help="the GPU to predict on (default: the CPU)")
     args = parser.parse_args()
+    if args.gpu is not None:
+        use_gpu(args.gpu)
     trainings = [Training(args.solver, fold, args.models) for fold in select_folds(args.folds, args.fold)]
     for training in tqdm(trainings, unit="fold", desc="predict"):
         iteration = predict_fold(training)

@@ -79,7 +79,7 @@ class Training:
             if not link.is_symlink():
                 link.symlink_to(target)
 
-    def run(self, caffe, weights, threads, children, progress):
+    def run(self, caffe, weights, gpu, threads, children, progress):
         """Run `caffe train` to the end, with `threads` cores. Raises Problem with caffe's own words if it fails."""
         done = self.last_snapshot()
         command = [*shlex.split(caffe), "train", "-solver", os.path.relpath(str(self.solver), str(self.folder))]
@@ -87,7 +87,11 @@ class Training:
             command += ["-snapshot", self.snapshot(done, "solverstate")]
         elif weights:
             command += ["-weights", os.path.relpath(weights, str(self.folder))]
-        environment = dict(os.environ, OPENBLAS_NUM_THREADS=os.environ.get("OPENBLAS_NUM_THREADS", str(threads)))
+        if gpu is not None:
+            command += ["-gpu", str(gpu)]
+        environment = dict(os.environ)
+        for name in "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS":  # of the engine's PyTorch, of BVLC's
+            environment.setdefault(name, str(threads))
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         tail = collections.deque(maxlen=60)
         with open(str(self.log), "a") as log:
@@ -187,8 +191,8 @@ def check_weights(path, net):
                       % (path, net, ", ".join(sorted(names)[:5]) or "none"))
 
 
-def train(solver, folds, models, weights=None, caffe="caffe", jobs=1):
-    """Train the folds (folders) as the solver says, `jobs` at a time. weights: caffemodel to start from.
+def train(solver, folds, models, weights=None, caffe="caffe", gpu=None, jobs=1):
+    """Train the folds (folders) as the solver says, `jobs` at a time, from the caffemodel `weights` and on the GPU `gpu`.
 
     Raises Problem when one fails; the others' snapshots stay.
     """
@@ -204,7 +208,7 @@ def train(solver, folds, models, weights=None, caffe="caffe", jobs=1):
     with tqdm(total=sum(training.max_iter for training in trainings), initial=sum(done), unit="iter",
               desc="%s, %d folds" % (Path(solver).stem, len(trainings))) as progress:
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-            futures = [pool.submit(training.run, caffe, weights, threads, children, progress) for training in todo]
+            futures = [pool.submit(training.run, caffe, weights, gpu, threads, children, progress) for training in todo]
             try:
                 for future in concurrent.futures.as_completed(futures):
                     future.result()
@@ -223,11 +227,12 @@ def main():
     parser.add_argument("--fold", type=int, help="only the fold of this number (default: all)")
     parser.add_argument("--weights", help="caffemodel to fine-tune from (default: start from scratch)")
     parser.add_argument("--caffe", default="caffe", help="the caffe command (default: %(default)s)")
+    parser.add_argument("--gpu", type=int, help="the GPU to train on (default: the CPU)")
     parser.add_argument("--jobs", type=int, default=1, help="folds at a time (default: %(default)s)")
     args = parser.parse_args()
     if args.jobs < 1:
         raise Problem("--jobs takes 1 or more")
-    train(args.solver, select_folds(args.folds, args.fold), args.models, args.weights, args.caffe, args.jobs)
+    train(args.solver, select_folds(args.folds, args.fold), args.models, args.weights, args.caffe, args.gpu, args.jobs)
 
 
 def select_folds(folds, number=None):

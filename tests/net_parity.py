@@ -1,0 +1,86 @@
+"""Trains the project's full nets a little under whichever `caffe` Python finds: python net_parity.py NET OUT.npz
+
+NET: pain, or face (caffe-face's own training: fc5, fc6, softmax loss and center loss on the same trunk). Everything
+random is taken out: dropout, mirroring, fillers; and PReLUs begin as straight lines, for on which side of a kink a value
+near 0 lies is up to rounding. Writes a sample of every blob's values and gradients after one pass,
+and of every weight's change after ITERATIONS. Runs under genuine Caffe's Python and under the engine's.
+"""
+import os
+import re
+import sys
+import tempfile
+import zlib
+from pathlib import Path
+
+os.environ.setdefault("GLOG_minloglevel", "2")
+import caffe  # noqa: E402
+import numpy as np  # noqa: E402
+
+from conftest import ROOT, write_samples  # noqa: E402
+
+ITERATIONS, BATCH, SAMPLES, IDENTITIES = 10, 4, 40, 10
+NET = ROOT / "prototxt" / "pain_regression.prototxt"
+SOLVER = 'net: "%s" base_lr: %g lr_policy: "fixed" momentum: 0.9 weight_decay: 0.0005 random_seed: 1 %s'
+FACE_HEAD = """
+layer { name: "fc5" type: "InnerProduct" bottom: "res5_6" top: "fc5" inner_product_param { num_output: 512 } }
+layer { name: "fc6" type: "InnerProduct" bottom: "fc5" top: "fc6" inner_product_param { num_output: %d } }
+layer { name: "softmax_loss" type: "SoftmaxWithLoss" bottom: "fc6" bottom: "label" top: "softmax_loss" }
+layer { name: "center_loss" type: "Python" bottom: "fc5" bottom: "label" top: "center_loss" loss_weight: 0.008
+        param { lr_mult: 1 decay_mult: 2 } python_param { module: "layers.center_loss" layer: "CenterLossLayer"
+        param_str: "{'classes': %d, 'norm': 'l2'}" } }
+""" % (IDENTITIES, IDENTITIES)
+
+
+def net_text(name):
+    """The prototxt of the net, with nothing random in it."""
+    text = NET.read_text()
+    text = re.sub(r"dropout_ratio: [\d.]+", "dropout_ratio: 1e-9", text).replace("mirror: true", "mirror: false")
+    text = re.sub(r"batch_size: \d+", "batch_size: %d" % BATCH, text)
+    return text if name == "pain" else text[:text.index('layer { name: "ip1_res5"')] + FACE_HEAD
+
+
+def sample(array):
+    """Some values of the array, the same ones each time, and the largest one's size last."""
+    flat = np.ravel(array)
+    chosen = flat[np.linspace(0, flat.size - 1, 15).astype(int)]
+    return np.append(chosen, np.abs(flat).max()).astype(np.float32)
+
+
+def run(name, folder):
+    """What the net computes: dict, "data/blob", "diff/blob", "change/layer/i" -> sample."""
+    random = np.random.RandomState(0)
+    images = random.randint(0, 256, (SAMPLES, 3, 112, 96)).astype(np.uint8)
+    write_samples(folder / "train_lmdb", images, random.randint(0, 6, SAMPLES).tolist())
+    (folder / "net.prototxt").write_text(net_text(name))
+    stages = 'train_state { stage: "smooth_l1" stage: "center_l1" }' if name == "pain" else ""
+    (folder / "solver.prototxt").write_text(SOLVER % (folder / "net.prototxt", 1e-4 if name == "pain" else 1e-6, stages))
+    here = os.getcwd()
+    os.chdir(str(folder))  # where the nets look for train_lmdb
+    solver = caffe.SGDSolver(str(folder / "solver.prototxt"))
+    before = {}
+    for layer, blobs in solver.net.params.items():
+        for i, blob in enumerate(blobs):
+            shape = blob.data.shape
+            values = np.random.RandomState(zlib.crc32(("%s/%d" % (layer, i)).encode()))
+            if len(shape) > 1:
+                blob.data[...] = values.normal(0, np.sqrt(1 / np.prod(shape[1:])), shape)
+            else:
+                blob.data[...] = 1 if layer.startswith("relu") else 0
+            before["%s/%d" % (layer, i)] = blob.data.copy()
+    solver.net.forward()
+    solver.net.backward()
+    found = {}
+    for blob_name, blob in solver.net.blobs.items():
+        found["data/" + blob_name], found["diff/" + blob_name] = sample(blob.data), sample(blob.diff)
+    solver.step(ITERATIONS)
+    for layer, blobs in solver.net.params.items():
+        for i, blob in enumerate(blobs):
+            key = "%s/%d" % (layer, i)
+            found["change/" + key] = sample(blob.data - before[key])
+    os.chdir(here)
+    return found
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as temporary:
+        np.savez_compressed(sys.argv[2], **run(sys.argv[1], Path(temporary)))

@@ -1,0 +1,60 @@
+"""The project's full nets on the engine, number by number as on genuine Caffe: values, gradients, 10 iterations.
+
+Genuine Caffe's numbers are in recorded/, and computed afresh where it is at hand. To record them again:
+    python tests/test_engine.py
+"""
+import os
+import subprocess
+
+import numpy as np
+import pytest
+
+from conftest import BVLC, GENUINE, ROOT, WHOLE, needs_bvlc
+
+if not WHOLE or GENUINE:
+    pytest.skip("only on the engine: `make test-engine` runs it", allow_module_level=True)
+
+import net_parity  # noqa: E402
+
+NETS = "pain", "face"
+RECORDED = ROOT / "tests" / "recorded"
+# Of the largest value. A change is what 10 iterations made of a weight: the PReLUs' kinks, which a rounding error can
+# carry a value across, make it differ more.
+TOLERANCE = {"data": 1e-4, "diff": 1e-4, "change": 5e-3}
+
+
+def record(name, out):
+    """Have genuine Caffe run a net."""
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(map(str, (ROOT, ROOT / "tools"))))
+    subprocess.check_call([str(BVLC / "python"), str(ROOT / "tests" / "net_parity.py"), name, str(out)],
+                          env=environment, stderr=subprocess.DEVNULL)
+
+
+def differences(found, expected):
+    """The largest difference of each kind (data, diff, change), as a share of each array's largest value."""
+    assert set(found) == set(expected)
+    largest = dict.fromkeys(TOLERANCE, 0)
+    for key, values in expected.items():
+        kind = key.split("/")[0]
+        largest[kind] = max(largest[kind], np.abs(found[key] - values).max() / max(values[-1], 1e-20))
+    return largest
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_full_nets_are_as_on_genuine_caffe(name, tmp_path):
+    found = differences(net_parity.run(name, tmp_path), np.load(str(RECORDED / (name + ".npz"))))
+    print(found)
+    assert all(found[kind] < TOLERANCE[kind] for kind in TOLERANCE), found
+
+
+@needs_bvlc
+@pytest.mark.parametrize("name", NETS)
+def test_the_record_is_what_genuine_caffe_says(name, tmp_path):
+    record(name, tmp_path / "fresh.npz")
+    found = differences(np.load(str(tmp_path / "fresh.npz")), np.load(str(RECORDED / (name + ".npz"))))
+    assert all(found[kind] < TOLERANCE[kind] for kind in TOLERANCE), found
+
+
+if __name__ == "__main__":
+    for net in NETS:
+        record(net, RECORDED / (net + ".npz"))
