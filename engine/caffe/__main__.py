@@ -1,0 +1,4 @@
+"""`python -m caffe`: the command `caffe`."""
+from caffe_command import main
+
+main()

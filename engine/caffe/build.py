@@ -1,0 +1,119 @@
+"""From a net as written to the layers one phase runs: files read, rules applied, splits inserted."""
+from pathlib import Path
+
+from google.protobuf import text_format
+from google.protobuf.message import DecodeError
+
+from caffe.errors import CaffeError
+from caffe.proto import caffe_pb2
+from caffe.upgrade import upgrade_net, upgrade_solver
+
+
+def read_text(path, message):
+    """Merge the prototxt file into the protobuf `message` and return it. Raises CaffeError naming the file and line."""
+    try:
+        text = Path(path).read_text()
+        return text_format.Merge(text, message)
+    except OSError as error:
+        raise CaffeError("%s: %s" % (path, error.strerror))
+    except UnicodeDecodeError:
+        raise CaffeError("%s: not a text file" % path)
+    except text_format.ParseError as error:
+        raise CaffeError("%s: not a %s prototxt: %s" % (path, type(message).__name__, error))
+
+
+def read_binary(path, message):
+    """Parse the binary file into the protobuf `message` and return it. Raises CaffeError naming the file."""
+    try:
+        message.ParseFromString(Path(path).read_bytes())
+        return message
+    except OSError as error:
+        raise CaffeError("%s: %s" % (path, error.strerror))
+    except DecodeError:
+        raise CaffeError("%s: not a binary %s, or a damaged one" % (path, type(message).__name__))
+
+
+def read_net(path):
+    """The net of a prototxt file, in today's form. Raises CaffeError."""
+    return upgrade_net(read_text(path, caffe_pb2.NetParameter()), path)
+
+
+def read_weights(path):
+    """The net of a caffemodel, in today's form. Raises CaffeError."""
+    return upgrade_net(read_binary(path, caffe_pb2.NetParameter()), path)
+
+
+def read_solver(path):
+    """The solver of a prototxt file, in today's form. Raises CaffeError."""
+    return upgrade_solver(read_text(path, caffe_pb2.SolverParameter()), path)
+
+
+def meets_rule(state, rule):
+    """Whether the NetState fulfils the NetStateRule (BVLC net.cpp, StateMeetsRule)."""
+    return not (rule.HasField("phase") and rule.phase != state.phase
+                or rule.HasField("min_level") and state.level < rule.min_level
+                or rule.HasField("max_level") and state.level > rule.max_level
+                or not set(rule.stage) <= set(state.stage)
+                or set(rule.not_stage) & set(state.stage))
+
+
+def filter_net(param):
+    """A copy of the net with only the layers whose include and exclude rules its state meets."""
+    filtered = caffe_pb2.NetParameter()
+    filtered.CopyFrom(param)
+    del filtered.layer[:]
+    for layer in param.layer:
+        if layer.include and layer.exclude:
+            raise CaffeError("layer %s: give either include or exclude rules, not both" % layer.name)
+        if layer.include:
+            included = any(meets_rule(param.state, rule) for rule in layer.include)
+        else:
+            included = not any(meets_rule(param.state, rule) for rule in layer.exclude)
+        if included:
+            filtered.layer.add().CopyFrom(layer)
+    return filtered
+
+
+def insert_splits(param):
+    """A copy of the net in which every top has one consumer: a Split layer follows each that had more.
+
+    A loss weight counts as one. Layers and blobs are named as BVLC names them (insert_splits.cpp).
+    """
+    last_top = {}  # blob name -> (layer index, top index) that wrote it last
+    consumers = {}  # (layer index, top index) -> how many
+    source = {}  # (layer index, bottom index) -> (layer index, top index)
+    for i, layer in enumerate(param.layer):
+        for j, name in enumerate(layer.bottom):
+            if name not in last_top:
+                raise CaffeError("Unknown bottom blob '%s' (layer '%s', bottom index %d)" % (name, layer.name, j))
+            source[i, j] = last_top[name]
+            consumers[last_top[name]] = consumers.get(last_top[name], 0) + 1
+        for j, name in enumerate(layer.top):
+            last_top[name] = i, j
+        for j, weight in enumerate(layer.loss_weight[:len(layer.top)]):
+            if weight:
+                consumers[i, j] = consumers.get((i, j), 0) + 1
+
+    split = caffe_pb2.NetParameter()
+    split.CopyFrom(param)
+    del split.layer[:]
+    used = {}  # (layer index, top index) -> splits handed out so far
+    for i, layer in enumerate(param.layer):
+        copy = split.layer.add()
+        copy.CopyFrom(layer)
+        for j, name in enumerate(layer.bottom):
+            key = source[i, j]
+            if consumers[key] > 1:
+                copy.bottom[j] = "%s_%s_%d_split_%d" % (name, param.layer[key[0]].name, key[1], used.get(key, 0))
+                used[key] = used.get(key, 0) + 1
+        for j, name in enumerate(layer.top):
+            if consumers.get((i, j), 0) > 1:
+                base = "%s_%s_%d_split" % (name, layer.name, j)
+                added = split.layer.add(name=base, type="Split", bottom=[name],
+                                        top=["%s_%d" % (base, k) for k in range(consumers[i, j])])
+                weight = layer.loss_weight[j] if j < len(layer.loss_weight) else 0
+                if weight:  # the loss is the split's first top
+                    copy.loss_weight[j] = 0
+                    added.loss_weight.extend([weight] + [0] * (consumers[i, j] - 1))
+                    used[i, j] = 1
+    return split

@@ -1,0 +1,280 @@
+"""The command `caffe`: train, test, time, device_query, with the flags, the log and the statuses of BVLC's caffe.cpp.
+
+    caffe train -solver solver.prototxt [-weights net.caffemodel | -snapshot net_iter_1000.solverstate] [-gpu 0]
+    caffe test -model net.prototxt -weights net.caffemodel -iterations 100
+    caffe time -model net.prototxt -iterations 10
+
+Status: 0 done (also when a signal stopped the training), 1 flags that there are not, 134 anything else that is wrong:
+then the log's last line, an F line, says what; BVLC's aborts with the same.
+"""
+import os
+import signal
+import sys
+import time as clock
+import traceback
+from pathlib import Path
+
+import torch
+
+from caffe import context, log, pycaffe, solver_param, solvers
+from caffe.errors import CaffeError
+from caffe.flags import FlagError, describe, parse
+from caffe.proto import caffe_pb2
+
+ABORTED = 134  # what a shell says of a program that ended with abort()
+USAGE = """caffe: trains, scores and times nets
+usage: caffe <command> <flags>
+
+commands:
+  train           train a model, from scratch, from weights or on from a snapshot
+  test            score a model: the mean outputs over some batches
+  time            time each layer of a model, forward and backward
+  device_query    describe the GPUs
+
+flags, with one dash or two:
+"""
+
+
+def main():
+    """Run the command with the arguments of the process, and exit with its status."""
+    try:
+        flags, others = parse(sys.argv[1:])
+    except FlagError as error:
+        sys.exit("ERROR: %s" % error)  # status 1
+    if flags.version:
+        print("caffe version 1.0.0")
+    elif flags.help or len(others) != 1:
+        print(USAGE + describe())
+        sys.exit(1 if flags.help else 0)
+    else:
+        try:
+            run(others[0], flags)
+        except Exception as error:  # nobody is left to handle it: say it in the log, in place of a traceback
+            log_fatal(error)
+            sys.exit(ABORTED)
+
+
+def run(name, flags):
+    """Carry out the command of this name. Raises CaffeError for what is wrong with the flags and what they name."""
+    if flags.minloglevel:
+        os.environ["GLOG_minloglevel"] = str(flags.minloglevel)
+    folder = flags.log_dir or os.environ.get("GLOG_log_dir")
+    if folder:
+        try:
+            log.to_folder(folder)
+        except OSError as error:
+            log.warning("%s: %s; the log goes to stderr alone" % (error.filename, error.strerror))
+    if name not in COMMANDS:
+        raise CaffeError("Unknown action: %s; there are %s" % (name, ", ".join(COMMANDS)))
+    log.info("caffe %s, on PyTorch %s, %d threads" % (" ".join(sys.argv[1:]), torch.__version__,
+                                                      torch.get_num_threads()))
+    if flags.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it
+        torch.use_deterministic_algorithms(True)
+    COMMANDS[name](flags)
+
+
+def log_fatal(error):
+    """Log an exception: E lines say where it came from, unless it is a CaffeError, and one F line what it is."""
+    message = " ".join(str(error).split())
+    notes = getattr(error, "__notes__", ())  # in which Python layer it was
+    if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)) or "can't allocate memory" in message:
+        message = "out of memory: use a smaller batch_size (iter_size makes up for it): " + message
+    elif isinstance(error, OSError) and not notes:
+        message = "%s: %s" % (error.filename or "input or output", error.strerror or message)
+    elif not isinstance(error, CaffeError):
+        for frame in users_frames(error):
+            log.error("  at %s:%d, in %s: %s" % (frame.filename, frame.lineno, frame.name, frame.line))
+        message = ": ".join([type(error).__name__] + [message] * bool(message))
+        message += "".join(", " + note for note in notes)
+    log.fatal(message)
+
+
+def users_frames(error):
+    """Where the exception passed through code that is not the engine's, a Python layer's; else all of its way."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [frame for frame in frames
+            if frame.line and Path(__file__).parent not in Path(frame.filename).parents] or frames
+
+
+def need(condition, message):
+    """Raise CaffeError unless the condition holds."""
+    if not condition:
+        raise CaffeError(message)
+
+
+# What several commands do.
+
+def chosen_gpus(text):
+    """The numbers of the GPUs that the flag -gpu names, a list; empty without it."""
+    if text == "all":
+        need(torch.cuda.device_count(), "-gpu all: no GPU here that PyTorch can use")
+        return list(range(torch.cuda.device_count()))
+    parts = text.split(",") if text else []
+    need(all(part.strip().isdecimal() for part in parts), "-gpu takes the number of a GPU, numbers separated by "
+         "commas, or all, not %r" % text)
+    return [int(part) for part in parts]
+
+
+def use_device(text):
+    """Compute on the first of the GPUs that the flag -gpu names, or on the CPU. Returns all of their numbers."""
+    gpus = chosen_gpus(text)
+    if gpus:
+        log.info("Using GPUs " + ", ".join(map(str, gpus)))
+        for gpu in reversed(gpus):
+            context.set_device(gpu)
+        context.set_mode_gpu()
+    else:
+        log.info("Use CPU.")
+        context.set_mode_cpu()
+    return gpus
+
+
+def stages(flags):
+    return [stage for stage in flags.stage.split(",") if stage]
+
+
+def make_net(flags, phase, weights=None):
+    """The net of -model, in the state that the flags describe, with the weights of the caffemodel."""
+    need(flags.iterations > 0, "-iterations must be 1 or more, not %d" % flags.iterations)
+    use_device(flags.gpu)
+    net = pycaffe.Net(flags.model, phase, flags.level, stages(flags), weights)
+    set_precision(flags, [net])
+    return net
+
+
+def set_precision(flags, nets):
+    for net in nets:
+        net.context.autocast = torch.bfloat16 if flags.bf16 else None
+
+
+# The commands.
+
+class Signals:
+    """What the user's signals ask of a training. Called once an iteration: None, "stop" or "snapshot"."""
+
+    def __init__(self, **effects):
+        """effects: signal name -> "stop", "snapshot" or "none"."""
+        self._effects, self._arrived = {}, set()
+        for name, effect in effects.items():
+            need(effect in ("stop", "snapshot", "none"), 'Invalid signal effect "%s" was specified: -%s_effect takes '
+                 "stop, snapshot or none" % (effect, name.lower()))
+            if hasattr(signal, name):
+                self._effects[getattr(signal, name)] = effect
+                signal.signal(getattr(signal, name), lambda number, frame: self._arrived.add(number))
+
+    def __call__(self):
+        for number in list(self._arrived):
+            self._arrived.discard(number)
+            if self._effects[number] != "none":
+                return self._effects[number]
+        return None
+
+
+def train(flags):
+    """Train as the solver says, from -weights or -snapshot if given; signals stop it, or have it write a snapshot."""
+    need(flags.solver, "Need a solver definition to train: -solver FILE")
+    need(not (flags.snapshot and flags.weights),
+         "Give a snapshot to resume training or weights to finetune but not both.")
+    signals = Signals(SIGINT=flags.sigint_effect, SIGHUP=flags.sighup_effect)
+    param = solver_param.read_param(flags.solver)
+    param.train_state.level = flags.level
+    param.train_state.stage.extend(stages(flags))
+    if not flags.gpu and param.HasField("solver_mode") and param.solver_mode == caffe_pb2.SolverParameter.GPU:
+        flags.gpu = str(param.device_id)
+    gpus = use_device(flags.gpu)
+    if len(gpus) > 1:  # a step of BVLC's averages the gradients of a batch for each GPU
+        param.iter_size *= len(gpus)
+        log.warning("%d GPUs: GPU %d does the work of all, with iter_size %d; the steps are the same, but no faster"
+                    % (len(gpus), gpus[0], param.iter_size))
+    if flags.weights or flags.snapshot:
+        param.weights[:] = [flags.weights] * bool(flags.weights)
+    solver = solvers.get_solver(param)
+    solver.action, solver.keep = signals, False
+    set_precision(flags, [solver.net, *solver.test_nets])
+    if flags.snapshot:
+        log.info("Resuming from " + flags.snapshot)
+        solver.restore(flags.snapshot)
+    log.info("Starting Optimization")
+    solver.solve()
+    log.info("Optimization Done.")
+
+
+def test(flags):
+    """Run the net forward, and log each batch's outputs and their means."""
+    need(flags.model, "Need a model definition to score: -model FILE")
+    need(flags.weights, "Need model weights to score: -weights FILE")
+    net = make_net(flags, caffe_pb2.TEST, flags.weights)
+    net.context.forward_only = True
+    log.info("Running for %d iterations." % flags.iterations)
+    losses, sums = 0., {}  # sums: (output, index) -> sum over the batches
+    for i in range(flags.iterations):
+        losses += net.run_forward()
+        for name in net.outputs:
+            for k, value in enumerate(net.blobs[name].tensor.float().flatten().tolist()):
+                log.info("Batch %d, %s = %g" % (i, name, value))
+                sums[name, k] = sums.get((name, k), 0.) + value
+    log.info("Loss: %g" % (losses / flags.iterations))
+    for (name, _), total in sums.items():
+        mean, weight = total / flags.iterations, net.blob_loss_weights[name]
+        log.info("%s = %g" % (name, mean) + (" (* %g = %g loss)" % (weight, weight * mean) if weight else ""))
+
+
+def time(flags):
+    """Log how long each layer's forward and backward take on average, in ms."""
+    need(flags.model, "Need a model definition to time: -model FILE")
+    need(flags.phase in ("", "TRAIN", "TEST"), 'phase must be "TRAIN" or "TEST", not %r' % flags.phase)
+    net = make_net(flags, caffe_pb2.TEST if flags.phase == "TEST" else caffe_pb2.TRAIN)
+    net.context.keep = False
+
+    def ms(function, *args):
+        start = clock.perf_counter()
+        function(*args)
+        if net.context.device.type == "cuda":
+            torch.cuda.synchronize()
+        return 1000 * (clock.perf_counter() - start)
+
+    log.info("Performing Forward")
+    log.info("Initial loss: %g" % net.run_forward())
+    log.info("Performing Backward")
+    net.run_backward()
+    log.info("*** Benchmark begins ***")
+    log.info("Testing for %d iterations." % flags.iterations)
+    layers = range(len(net.layers))
+    forward, backward = [0.] * len(layers), [0.] * len(layers)
+    begin = clock.perf_counter()
+    for i in range(flags.iterations):
+        start = clock.perf_counter()
+        for k in layers:
+            forward[k] += ms(net.run_forward, k, k)
+        for k in reversed(layers):
+            backward[k] += ms(net.run_backward, k, k)
+        log.info("Iteration: %d forward-backward time: %g ms." % (i + 1, 1000 * (clock.perf_counter() - start)))
+    total = 1000 * (clock.perf_counter() - begin)
+    log.info("Average time per layer: ")
+    for name, ahead, back in zip(net.layer_dict, forward, backward):
+        log.info("%10s\tforward: %g ms." % (name, ahead / flags.iterations))
+        log.info("%10s\tbackward: %g ms." % (name, back / flags.iterations))
+    log.info("Average Forward pass: %g ms." % (sum(forward) / flags.iterations))
+    log.info("Average Backward pass: %g ms." % (sum(backward) / flags.iterations))
+    log.info("Average Forward-Backward: %g ms." % (total / flags.iterations))
+    log.info("Total Time: %g ms." % total)
+    log.info("*** Benchmark ends ***")
+
+
+def device_query(flags):
+    """Log what is known of the GPUs that -gpu names, or of all."""
+    log.info("Querying GPUs " + flags.gpu)
+    if not flags.gpu and not torch.cuda.device_count():
+        log.error("no GPU here that PyTorch can use")
+    for number in chosen_gpus(flags.gpu or ("all" if torch.cuda.device_count() else "")):
+        context.set_device(number)
+        device = torch.cuda.get_device_properties(number)
+        for what, value in (("Device id", number), ("Name", device.name),
+                            ("Major revision number", device.major), ("Minor revision number", device.minor),
+                            ("Total global memory", device.total_memory),
+                            ("Number of multiprocessors", device.multi_processor_count)):
+            log.info("%-30s %s" % (what + ":", value))
+
+
+COMMANDS = {"train": train, "test": test, "time": time, "device_query": device_query}

@@ -1,0 +1,66 @@
+"""What the layers of a net have in common: device, phase, seed, and how the net is being run."""
+import zlib
+
+import numpy as np
+import torch
+
+_settings = {"device": torch.device("cpu"), "gpu": 0, "seed": None}
+
+
+def set_mode_cpu():
+    """Have nets that are made from now on compute on the CPU."""
+    _settings["device"] = torch.device("cpu")
+
+
+def set_mode_gpu():
+    """Have nets that are made from now on compute on the GPU chosen by set_device. Raises CaffeError without CUDA."""
+    set_device(_settings["gpu"])
+    _settings["device"] = torch.device("cuda", _settings["gpu"])
+
+
+def set_device(number):
+    """Choose the GPU of this number for set_mode_gpu. Raises CaffeError when there is none."""
+    from caffe.errors import CaffeError
+    if not torch.cuda.is_available():
+        raise CaffeError("no GPU here that PyTorch can use; run on the CPU (no -gpu, solver_mode: CPU, set_mode_cpu())")
+    if not 0 <= number < torch.cuda.device_count():
+        raise CaffeError("no GPU %d; there are 0 to %d" % (number, torch.cuda.device_count() - 1))
+    _settings["gpu"] = number
+    if _settings["device"].type == "cuda":
+        _settings["device"] = torch.device("cuda", number)
+
+
+def set_random_seed(seed):
+    """Make nets that are created from now on repeatable: fillers, dropout, mirroring, cropping, shuffling."""
+    _settings["seed"] = int(seed)
+
+
+class Context:
+    """One net's device, phase and state. `seed`: int, or None to draw one.
+
+    Random numbers are a function of the seed, the layer and the number of its pass alone, so that a resumed training
+    draws what the uninterrupted one would have drawn.
+    """
+
+    def __init__(self, phase, seed=None):
+        self.phase = phase
+        self.device = _settings["device"]
+        if seed is None:
+            seed = _settings["seed"] if _settings["seed"] is not None else int(np.random.SeedSequence().entropy % 2**63)
+        self.seed = seed
+        self.passes = 0  # how many times the net has been run forward
+        self.forward_only = False  # no backward will follow: record nothing for it
+        self.keep = True  # keep gradients and what they are computed from, for scripts to read and backward to repeat
+        self.autocast = None  # torch.bfloat16 to compute in
+
+    def generator(self, layer, *what):
+        """A torch.Generator for the layer's random numbers for `what`, on the CPU."""
+        return torch.Generator().manual_seed(self.entropy(layer, *what))
+
+    def random(self, layer, *what):
+        """The same as a numpy RandomState."""
+        return np.random.RandomState(self.entropy(layer, *what) % 2 ** 32)
+
+    def entropy(self, layer, *what):
+        text = "/".join(map(str, (self.seed, self.phase, layer.param.name) + what))
+        return zlib.crc32(text.encode()) << 31 ^ zlib.crc32(text[::-1].encode())

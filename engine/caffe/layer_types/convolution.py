@@ -1,0 +1,153 @@
+"""Convolution, its transpose, and the windows that both slide over images laid out as columns."""
+import math
+
+import torch.nn.functional as F
+
+from caffe.layer import Layer, layer
+
+MOST_OUTPUTS = 2 ** 15  # from about 48,000 on, oneDNN's gradient of strided windows' weights crashes (torch 2.13)
+
+
+class Windows:
+    """What a ConvolutionParameter says of `dims` spatial axes: kernel, stride, pad, dilation, each a list of a number
+    an axis (BVLC base_conv_layer.cpp)."""
+
+    def __init__(self, layer, p, dims):
+        def per_axis(name, default):
+            values, short = list(getattr(p, name)), name.replace("_size", "")
+            if any(p.HasField(short + side) for side in ("_h", "_w") if hasattr(p, short + side)):
+                layer.check(dims == 2, "%s_h and %s_w are for 2 spatial axes, here are %d" % (short, short, dims))
+                layer.check(not values, "give either %s or %s_h and %s_w, not both" % (name, short, short))
+                return [getattr(p, short + "_h"), getattr(p, short + "_w")]
+            layer.check(len(values) in (0, 1, dims), "give %s once, or once for each of the %d spatial axes, not %d "
+                        "times" % (name, dims, len(values)))
+            return values if len(values) == dims else (values or [default]) * dims
+
+        self.kernel, self.stride = per_axis("kernel_size", 0), per_axis("stride", 1)
+        self.pad, self.dilation = per_axis("pad", 0), per_axis("dilation", 1)
+        for name in "kernel", "stride", "dilation":
+            values = getattr(self, name)
+            layer.check(all(values), "%s must be positive along every spatial axis, not %s" % (name, values))
+
+    def _axes(self, sizes):
+        extents = [dilation * (kernel - 1) + 1 for kernel, dilation in zip(self.kernel, self.dilation)]
+        return zip(sizes, extents, self.stride, self.pad)
+
+    def counts(self, sizes):
+        """How many windows fit along axes of these sizes."""
+        return [(size + 2 * pad - extent) // stride + 1 for size, extent, stride, pad in self._axes(sizes)]
+
+    def spans(self, counts):
+        """The sizes that so many windows span: what Deconvolution makes."""
+        return [stride * (count - 1) + extent - 2 * pad for count, extent, stride, pad in self._axes(counts)]
+
+    def columns(self, x):
+        """The windows of x (N, C, *spatial) as a tensor (N, C, *kernel, *counts); outside of x are zeros."""
+        dims = len(self.kernel)
+        x = F.pad(x, [pad for pad in reversed(self.pad) for _ in range(2)])
+        for i, (_, extent, stride, _) in enumerate(self._axes(x.shape[2:])):
+            x = x.unfold(2 + i, extent, stride)[..., ::self.dilation[i]]
+        return x.permute(0, 1, *range(2 + dims, 2 + 2 * dims), *range(2, 2 + dims))
+
+
+class Windowed(Layer):
+    """A layer with a ConvolutionParameter. The axes before `axis` are the batch's, then come channels and space."""
+
+    def setup(self, bottom, top):
+        p = self.param.convolution_param
+        self.first = self.axis(p.axis, bottom[0])
+        self.dims = len(bottom[0].shape) - self.first - 1
+        self.channels = bottom[0].shape[self.first]
+        self.windows = Windows(self, p, self.dims)
+
+    def top_shapes(self, *shapes):
+        for shape in shapes:
+            self.check(shape == shapes[0], "its bottoms are of different shapes, %s and %s"
+                       % (tuple(shapes[0]), tuple(shape)))
+        shape, axis = shapes[0], self.first
+        self.check(len(shape) == axis + 1 + self.dims and shape[axis] == self.channels,
+                   "was set up for %d channels and %d spatial axes, and cannot take a bottom of shape %s"
+                   % (self.channels, self.dims, tuple(shape)))
+        sizes = self.sizes(shape[axis + 1:])
+        self.check(all(size > 0 for size in sizes), "its windows do not fit into a bottom of shape %s: the top would "
+                   "be of size %s" % (tuple(shape), " x ".join(map(str, sizes))))
+        return [(*shape[:axis], self.top_channels(), *sizes)] * len(shapes)
+
+    def sizes(self, spatial):
+        """The top's spatial sizes."""
+        return self.windows.counts(spatial)
+
+    def batched(self, x):
+        """x as (N, C, *spatial)."""
+        return x.reshape(math.prod(x.shape[:self.first]), *x.shape[self.first:])
+
+
+@layer("Convolution")
+class Convolution(Windowed):
+    """Weights (num_output, channels / group, *kernel) and a bias (num_output), over 0 to 3 spatial axes."""
+
+    bottoms = tops = (1, None)
+    computes_in_half = True
+    functions = F.conv1d, F.conv1d, F.conv2d, F.conv3d  # by the number of spatial axes
+
+    def setup(self, bottom, top):
+        super().setup(bottom, top)
+        p = self.param.convolution_param
+        self.check(len(bottom) == len(top), "makes one top of each bottom; here are %d bottoms and %d tops"
+                   % (len(bottom), len(top)))
+        self.check(self.dims <= 3, "%d spatial axes; the engine convolves over 3 at most" % self.dims)
+        self.check(p.num_output > 0, "num_output must be positive")
+        self.check(p.num_output <= MOST_OUTPUTS, "num_output may be %d at most, not %d" % (MOST_OUTPUTS, p.num_output))
+        self.check(p.group > 0, "group must be positive")
+        for name, count in ("the number of channels", self.channels), ("num_output", p.num_output):
+            self.check(count % p.group == 0, "%s, %d, must be a multiple of group, %d" % (name, count, p.group))
+        self.add_blob((*self.weight_channels(p), *self.windows.kernel), p.weight_filler)
+        if p.bias_term:
+            self.add_blob((p.num_output,), p.bias_filler)
+
+    def weight_channels(self, p):
+        return p.num_output, self.channels // p.group
+
+    def top_channels(self):
+        return self.param.convolution_param.num_output
+
+    def compute(self, *xs):
+        return tuple(self.convolve(x, *self.weights()) for x in xs)
+
+    def convolve(self, x, weight, bias=None):
+        w, batch = self.windows, x.shape[:self.first]
+        x = self.batched(x)
+        if not self.dims:
+            x, weight = x.unsqueeze(-1), weight.unsqueeze(-1)
+        y = self.functions[self.dims](x, weight, bias, stride=w.stride or 1, padding=w.pad or 0,
+                                      dilation=w.dilation or 1, groups=self.param.convolution_param.group)
+        return y.reshape(*batch, *y.shape[1:2 + self.dims])
+
+
+@layer("Deconvolution")
+class Deconvolution(Convolution):
+    """The transpose of a Convolution: weights (channels, num_output / group, *kernel)."""
+
+    functions = F.conv_transpose1d, F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d
+
+    def weight_channels(self, p):
+        return self.channels, p.num_output // p.group
+
+    def sizes(self, spatial):
+        return self.windows.spans(spatial)
+
+
+@layer("Im2col")
+class Im2col(Windowed):
+    """The values under each window, (channels * kernel's size) of them, as the channels of its place."""
+
+    def setup(self, bottom, top):
+        super().setup(bottom, top)
+        self.check(self.dims > 0, "needs a spatial axis after the channels' axis, %d" % self.first)
+
+    def top_channels(self):
+        return self.channels * math.prod(self.windows.kernel)
+
+    def compute(self, x):
+        columns = self.windows.columns(self.batched(x))
+        return columns.reshape(*x.shape[:self.first], self.top_channels(), *columns.shape[2 + self.dims:])

@@ -1,0 +1,116 @@
+"""Layers that read and write HDF5 files."""
+import bisect
+import os
+
+import numpy as np
+
+from caffe.layer import Layer, layer
+from caffe.layer_types.data import BatchLayer, read_lines
+from caffe.serialize import hdf5_file
+
+
+@layer("HDF5Data")
+class HDF5Data(BatchLayer):
+    """Rows of the HDF5 files named in a list, round and round (BVLC hdf5_data_layer.cpp).
+
+    A top is the dataset of its name, numbers of any type. With `shuffle` the files come in a new order each time, and so
+    do the rows of each.
+    """
+
+    tops = (1, None)
+
+    def setup(self, bottom, top):
+        p = self.param.hdf5_data_param
+        self.check(not self.param.HasField("transform_param"), "HDF5Data does not transform data")
+        self.check(p.batch_size > 0, "Positive batch_size required")
+        self.paths = [path for line in read_lines(self, p.source) for path in line.split()]
+        self.check(self.paths, "Must have at least 1 HDF5 filename listed in %s" % p.source)
+        shapes = [self._shapes(path) for path in self.paths]
+        for path, found in zip(self.paths, shapes):
+            for name, shape, first in zip(self.param.top, found, shapes[0]):
+                self.check(shape[1:] == first[1:], "%s: a row of %s has shape %s; in %s it is %s"
+                           % (path, name, shape[1:], self.paths[0], first[1:]))
+        self.rows = [found[0][0] for found in shapes]  # of each file
+        for blob, shape in zip(top, shapes[0]):
+            blob.reshape(p.batch_size, *shape[1:])
+        self._loaded = None, None  # number of a file, and its arrays
+
+    def _shapes(self, path):
+        """The shapes of the datasets for the tops."""
+        with self._open(path) as file:
+            for name in self.param.top:
+                self.check(name in file and hasattr(file[name], "shape"), "%s: has no dataset %s" % (path, name))
+                self.check(file[name].dtype.kind in "fiu", "%s: %s is not of numbers" % (path, name))
+                self.check(file[name].ndim, "%s: Input must have at least 1 axis: %s" % (path, name))
+            shapes = [file[name].shape for name in self.param.top]
+        self.check(len({shape[0] for shape in shapes}) == 1 and shapes[0][0],
+                   "%s: %s have %s rows; they must be as many, and at least 1"
+                   % (path, ", ".join(self.param.top), ", ".join(str(shape[0]) for shape in shapes)))
+        return shapes
+
+    def _open(self, path):
+        if not os.path.exists(path):
+            self.fail("%s: no such file; working directory: %s" % (path, os.getcwd()))
+        return hdf5_file(path, "r")
+
+    def _arrays(self, file_number):
+        """All of a file, float32."""
+        if self._loaded[0] != file_number:
+            self._loaded = None, None  # one at a time
+            with self._open(self.paths[file_number]) as file:
+                arrays = [file[name][...].astype(np.float32, copy=False) for name in self.param.top]
+            self._loaded = file_number, arrays
+        return self._loaded[1]
+
+    def batch(self, number):
+        p = self.param.hdf5_data_param
+        begin, missing, parts = number * p.batch_size, p.batch_size, []
+        while missing:
+            epoch, begin_in_epoch = divmod(begin, sum(self.rows))
+            files = self.order(len(self.rows), epoch) if p.shuffle else range(len(self.rows))
+            ends = np.cumsum([self.rows[file_number] for file_number in files])
+            place = bisect.bisect_right(ends, begin_in_epoch)
+            file_number = files[place]
+            first = self.rows[file_number] - (ends[place] - begin_in_epoch)
+            rows = slice(first, first + missing)
+            if p.shuffle:
+                rows = self.order(self.rows[file_number], epoch, file_number)[rows]
+            parts.append([array[rows] for array in self._arrays(file_number)])
+            begin, missing = begin + len(parts[-1][0]), missing - len(parts[-1][0])
+        return [np.concatenate(arrays) for arrays in zip(*parts)]
+
+
+@layer("HDF5Output")
+class HDF5Output(Layer):
+    """Writes its two bottoms to the datasets `data` and `label` of an HDF5 file, made anew with the net.
+
+    Each forward adds its rows, and closes the file, so that it can be read at any time. (BVLC's aborts at the second.) As
+    in BVLC's there are always four axes.
+    """
+
+    bottoms, tops = 2, 0
+
+    def setup(self, bottom, top):
+        self.path = self.param.hdf5_output_param.file_name
+        self.check(self.path, "give hdf5_output_param { file_name }")
+        with hdf5_file(self.path, "w"):
+            pass
+
+    def reshape(self, bottom, top):
+        self.check(bottom[0].num == bottom[1].num, "the bottoms must have as many items: %d and %d"
+                   % (bottom[0].num, bottom[1].num))
+
+    def forward(self, bottom, top):
+        with hdf5_file(self.path, "r+") as file:
+            for name, blob in zip(("data", "label"), bottom):
+                rows = blob.tensor.float().cpu().numpy().reshape(blob.num, blob.channels, blob.height, blob.width)
+                if name not in file:
+                    file.create_dataset(name, data=rows, maxshape=(None, *rows.shape[1:]), chunks=True)
+                    continue
+                self.check(file[name].shape[1:] == rows.shape[1:], "%s: %s has rows of shape %s, now they have %s"
+                           % (self.path, name, file[name].shape[1:], rows.shape[1:]))
+                file[name].resize(len(file[name]) + len(rows), axis=0)
+                file[name][-len(rows):] = rows
+
+    def backward(self, top, propagate_down, bottom):
+        pass

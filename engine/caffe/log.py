@@ -1,0 +1,75 @@
+"""Log lines in glog's shape, which BVLC's parse_log.py and other tools read, on stderr.
+
+    I1124 07:20:11.123456  4711 solver.py:120] Iteration 100, loss = 0.25
+
+GLOG_minloglevel (0 info, 1 warning, 2 error, 3 fatal) hides what is below it; what is fatal is always said.
+"""
+import os
+import socket
+import sys
+import threading
+import time
+import types
+from pathlib import Path
+
+_LEVELS = "IWEF"
+_file = None  # the log's file, besides stderr
+
+
+def _least_level():
+    level = os.environ.get("GLOG_minloglevel", "")
+    return min(int(level), 3) if level.isdecimal() else 0
+
+
+def _write(level, message, frames):
+    if level < _least_level():
+        return
+    now = time.time()
+    caller = sys._getframe(frames)
+    stamp = time.strftime("%m%d %H:%M:%S", time.localtime(now)) + ".%06d" % (now % 1 * 1e6)
+    line = "%s%s %5d %s:%d] %s\n" % (_LEVELS[level], stamp, threading.get_native_id(),
+                                     Path(caller.f_code.co_filename).name, caller.f_lineno, message)
+    for stream in filter(None, (sys.stderr, _file)):
+        stream.write(line)
+        stream.flush()
+
+
+def info(message):
+    _write(0, message, 2)
+
+
+def warning(message):
+    _write(1, message, 2)
+
+
+def error(message):
+    _write(2, message, 2)
+
+
+def fatal(message):
+    """Log what ends the program; ending it is the caller's."""
+    _write(3, message, 2)
+
+
+def to_folder(folder):
+    """Write what is logged from now on to a file in the folder, too, named as glog names it. Raises OSError."""
+    global _file
+    now = time.localtime()
+    name = "caffe.%s.%s.log.INFO.%s.%d" % (socket.gethostname(), os.environ.get("USER", "unknown"),
+                                           time.strftime("%Y%m%d-%H%M%S", now), os.getpid())
+    _file = open(Path(folder) / name, "w", encoding="utf-8", errors="backslashreplace")
+    _file.write("Log file created at: %s\nRunning on machine: %s\n"
+                "Log line format: [IWEF]mmdd hh:mm:ss.uuuuuu threadid file:line] msg\n"
+                % (time.strftime("%Y/%m/%d %H:%M:%S", now), socket.gethostname()))
+    link = Path(folder) / "caffe.INFO"
+    link.unlink(missing_ok=True)
+    link.symlink_to(name)
+
+
+class _Module(types.ModuleType):
+    def __call__(self, message):
+        """`caffe.log("text")`, as in pycaffe, though caffe.log is this module."""
+        _write(0, message, 2)
+
+
+sys.modules[__name__].__class__ = _Module

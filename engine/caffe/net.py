@@ -1,0 +1,343 @@
+"""A net: its layers in order, the blobs between them, what can be learned, forward and backward (BVLC net.cpp)."""
+from collections import OrderedDict
+
+import torch
+
+import caffe.layer_types  # noqa: F401  fills the table
+from caffe import debug, memory
+from caffe.blob import Blob
+from caffe.build import filter_net, insert_splits
+from caffe.context import Context
+from caffe.errors import CaffeError
+from caffe.layer import TABLE
+from caffe.proto import caffe_pb2
+from caffe.serialize import array_to_blobproto, blobproto_shape, blobproto_values
+
+
+class Net:
+    """The net of a NetParameter (in today's form) in the phase of its state.
+
+    Raises CaffeError, naming the layer, for what BVLC's Caffe refuses.
+    """
+
+    def __init__(self, param, seed=None):
+        memory.hold()
+        self.context = Context(param.state.phase, seed)
+        self.name = param.name
+        self.debug_info = param.debug_info  # log magnitudes as the net is run
+        self._layers, self._layer_names = [], []
+        self._bottoms, self._tops = [], []  # for each layer, lists of Blob
+        self._bottom_names, self._top_names = [], []
+        self.blobs = OrderedDict()
+        self._input_names = []
+        self.callbacks = {"before_forward": [], "after_forward": [], "before_backward": [], "after_backward": []}
+        self._owners = {}  # name of a shared param -> (layer index, blob index)
+        self.learnable = []  # (Blob, lr_mult, decay_mult), each once
+        self._needs, self._available, self._bottom_needs = {}, {}, []
+        filtered = filter_net(param)
+        for layer_param in filtered.layer:
+            if not layer_param.HasField("phase"):
+                layer_param.phase = self.context.phase
+        self.param = insert_splits(filtered)
+        for layer_param in self.param.layer:
+            self._add(layer_param)
+        self._skip_what_leads_to_no_loss()
+        if param.force_backward:
+            self._force_backward()
+        for layer, needs in zip(self._layers, self._bottom_needs):
+            layer.propagate_down = needs
+        self._output_names = sorted(self._available)
+
+    # Building.
+
+    def _add(self, param):
+        """Make a layer, its tops and its parameters."""
+        if param.type not in TABLE:
+            raise CaffeError("layer %s: unknown layer type %r; known are %s"
+                             % (param.name, param.type, ", ".join(sorted(TABLE))))
+        layer = TABLE[param.type](param, self.context)
+        if param.propagate_down and len(param.propagate_down) != len(param.bottom):
+            layer.fail("propagate_down is given %d times for %d bottoms; give it for every bottom or for none"
+                       % (len(param.propagate_down), len(param.bottom)))
+        bottom, needs = [], []
+        given_gradient = any(self._needs[name] for name in param.bottom)  # propagate_down: true alone asks for none
+        for i, name in enumerate(param.bottom):
+            self._available.pop(name, None)
+            bottom.append(self.blobs[name])
+            needs.append(param.propagate_down[i] if param.propagate_down else self._needs[name])
+        top, top_names = [], []
+        for i, name in enumerate(param.top):
+            if i < len(param.bottom) and name == param.bottom[i]:
+                top.append(bottom[i])
+            elif name in self.blobs:
+                layer.fail("Top blob '%s' produced by multiple sources." % name)
+            else:
+                top.append(self._add_blob(name))
+                if param.type == "Input":
+                    self._input_names.append(name)
+            self._available[name] = True
+            top_names.append(name)
+        least, = {layer.tops if isinstance(layer.tops, int) else layer.tops[0]}
+        while layer.makes_tops and len(top) < least:
+            top.append(self._add_blob("(automatic)"))
+            top_names.append("(automatic)")
+        layer.check_counts(len(bottom), len(top))
+        layer.propagate_down = needs
+        with layer.naming_errors():
+            layer.setup(bottom, top)
+            layer.reshape(bottom, top)
+        self._set_loss_weights(layer, param, top)
+
+        if len(param.param) > len(layer.blobs):
+            layer.fail("%d param { } for %d learnable blobs" % (len(param.param), len(layer.blobs)))
+        self._load_given_blobs(layer, param)
+        specs = [param.param[i] if i < len(param.param) else caffe_pb2.ParamSpec() for i in range(len(layer.blobs))]
+        layer.param_propagate_down = [spec.lr_mult != 0 for spec in specs]
+        for i, spec in enumerate(specs):
+            self._add_param(layer, i, spec)
+        layer.need_backward = given_gradient or any(layer.param_propagate_down)
+        for name in top_names:
+            self._needs[name] = layer.need_backward
+        self._layers.append(layer)
+        self._layer_names.append(param.name)
+        self._bottoms.append(bottom)
+        self._tops.append(top)
+        self._bottom_names.append(list(param.bottom))
+        self._top_names.append(top_names)
+        self._bottom_needs.append(needs)
+
+    def _add_blob(self, name):
+        self.blobs[name] = Blob(device=self.context.device)
+        self._needs[name] = False
+        return self.blobs[name]
+
+    @staticmethod
+    def _set_loss_weights(layer, param, top):
+        weights = list(param.loss_weight)
+        if layer.is_loss and not weights:
+            weights = [1.]
+        if weights and len(weights) != len(top):
+            layer.fail("loss_weight must be unspecified or specified once per top blob: %d for %d"
+                       % (len(weights), len(top)))
+        layer.loss_weights = weights or [0.] * len(top)
+        layer.loss_memories = [None] * len(top)
+        _fill_loss_weights(layer, top)
+
+    @staticmethod
+    def _load_given_blobs(layer, param):
+        """The blobs that the prototxt itself gives, in the place of the fillers'."""
+        if param.blobs:
+            check_blobs(layer, param.blobs, "the prototxt")
+            copy_blobs(layer, param.blobs)
+
+    def _add_param(self, layer, index, spec):
+        """Register a learnable blob, or have it share the one of the same name."""
+        blob = layer.blobs[index]
+        if not spec.name or spec.name not in self._owners:
+            self.learnable.append((blob, spec))
+            if spec.name:
+                self._owners[spec.name] = blob, spec, len(self.learnable) - 1
+            return
+        owner, _, position = self._owners[spec.name]
+        if spec.share_mode == caffe_pb2.ParamSpec.PERMISSIVE:
+            if blob.count != owner.count:
+                layer.fail("cannot share param '%s': it has %d values there, %d here"
+                           % (spec.name, owner.count, blob.count))
+        elif blob.shape != owner.shape:
+            layer.fail("cannot share param '%s': its shape is %s there, %s here"
+                       % (spec.name, owner.shape, blob.shape))
+        blob.share(owner)
+        for name in "lr_mult", "decay_mult":
+            first = self.learnable[position][1]
+            if spec.HasField(name):
+                if first.HasField(name) and getattr(first, name) != getattr(spec, name):
+                    layer.fail("shared param '%s' has mismatched %s" % (spec.name, name))
+                if not first.HasField(name):
+                    merged = caffe_pb2.ParamSpec()
+                    merged.CopyFrom(first)
+                    setattr(merged, name, getattr(spec, name))
+                    self.learnable[position] = owner, merged
+
+    def _skip_what_leads_to_no_loss(self):
+        """Backward is for layers between a loss and something to learn."""
+        under_loss, skipped = set(), set()
+        for i in reversed(range(len(self._layers))):
+            layer, contributes, skip = self._layers[i], False, True
+            for name, weight in zip(self._top_names[i], layer.loss_weights):
+                contributes |= bool(weight) or name in under_loss
+                skip &= name in skipped
+                if contributes and not skip:
+                    break
+            if layer.need_backward and skip:
+                layer.need_backward = False
+                self._bottom_needs[i] = [False] * len(self._bottom_needs[i])
+            if not contributes:
+                layer.need_backward = False
+            for j, name in enumerate(self._bottom_names[i]):
+                if contributes:
+                    under_loss.add(name)
+                else:
+                    self._bottom_needs[i][j] = False
+                if not self._bottom_needs[i][j]:
+                    skipped.add(name)
+
+    def _force_backward(self):
+        for layer, needs in zip(self._layers, self._bottom_needs):
+            layer.need_backward = True
+            needs[:] = [need or layer.allow_force_backward(j) for j, need in enumerate(needs)]
+            layer.param_propagate_down = [True] * len(layer.blobs)
+
+    # Running.
+
+    def run_forward(self, start=0, end=None):
+        """Run the layers from index `start` to `end`, both included. Returns the sum of their weighted losses."""
+        loss = 0.
+        for i in range(start, len(self._layers) if end is None else end + 1):
+            layer, bottom, top = self._layers[i], self._bottoms[i], self._tops[i]
+            self._call_back("before_forward", i)
+            with layer.naming_errors():
+                layer.reshape(bottom, top)
+                _fill_loss_weights(layer, top)
+                layer.forward(bottom, top)
+            if self.debug_info:
+                debug.forward(self, i)
+            for blob, weight in zip(top, layer.loss_weights):
+                if weight:
+                    loss = loss + (blob.tensor.float() * blob.grad).sum()
+            self._call_back("after_forward", i)
+        if start == 0:
+            self.context.passes += 1
+        return float(loss)
+
+    def run_backward(self, start=None, end=0):
+        """Run the layers' backward from index `start` down to `end`, both included."""
+        for i in range(len(self._layers) - 1 if start is None else start, end - 1, -1):
+            layer = self._layers[i]
+            self._call_back("before_backward", i)
+            if layer.need_backward:
+                with layer.naming_errors():
+                    layer.backward(self._tops[i], self._bottom_needs[i], self._bottoms[i])
+                if self.debug_info:
+                    debug.backward(self, i)
+                if not self.context.keep:
+                    needed = [blob.gradients for blob in (*self._bottoms[i], *layer.blobs)]
+                    for blob, weight in zip(self._tops[i], layer.loss_weights):
+                        if not weight and not any(blob.gradients is memory for memory in needed):
+                            blob.gradients.free()
+            self._call_back("after_backward", i)
+        if self.debug_info and start is None:
+            debug.params(self)
+
+    def _call_back(self, when, index):
+        for function in self.callbacks[when]:
+            function(index)
+
+    def clear_param_diffs(self):
+        """Set the gradients of everything learnable to zero."""
+        for blob, _ in self.learnable:
+            blob.grad.zero_()
+
+    def reshape(self):
+        """Give every blob the shape that follows from the inputs' shapes."""
+        for layer, bottom, top in zip(self._layers, self._bottoms, self._tops):
+            layer.reshape(bottom, top)
+
+    def reset_passes(self, passes):
+        """Go on as if the net had been run forward so many times: data, dropout and the like."""
+        self.context.passes = passes
+        for layer in self._layers:
+            if hasattr(layer, "reset_passes"):
+                layer.reset_passes(passes)
+
+    # Weights.
+
+    def copy_weights(self, source, where):
+        """Copy the blobs of a NetParameter into the layers of the same names. Raises CaffeError if they do not fit.
+
+        Layers that only one side has are left as they are. Returns the names of the layers that were filled.
+        """
+        layers = dict(zip(self._layer_names, self._layers))
+        given = [param for param in source.layer
+                 if param.name in layers and (param.blobs or layers[param.name].blobs)]
+        for param in given:
+            check_blobs(layers[param.name], param.blobs, where)
+        for param in given:
+            copy_blobs(layers[param.name], param.blobs)
+        return [param.name for param in given]
+
+    def share_weights(self, other):
+        """Have the weights of the other net's layers of the same names, from now on. Raises CaffeError if they differ.
+
+        Gradients stay apart (BVLC net.cpp, ShareTrainedLayersWith).
+        """
+        layers = dict(zip(self._layer_names, self._layers))
+        for name, source in zip(other._layer_names, other._layers):
+            if name not in layers:
+                continue
+            layer = layers[name]
+            if [blob.shape for blob in layer.blobs] != [blob.shape for blob in source.blobs]:
+                layer.fail("Cannot share weights: they are of shapes %s there, %s here"
+                           % ([blob.shape for blob in source.blobs], [blob.shape for blob in layer.blobs]))
+            for blob, shared in zip(layer.blobs, source.blobs):
+                blob.values = shared.values
+
+    def layer_protos(self, with_diff=False):
+        """One by one the layers with their weights as LayerParameters."""
+        for layer in self._layers:
+            param = caffe_pb2.LayerParameter()
+            param.CopyFrom(layer.param)
+            del param.blobs[:]
+            for blob in layer.blobs:
+                diff = blob.grad.cpu().numpy() if with_diff else None
+                param.blobs.append(array_to_blobproto(blob.tensor.cpu().numpy(), diff))
+            yield param
+
+    def to_proto(self, with_diff=False):
+        """The net with its weights as a NetParameter, what a caffemodel holds."""
+        return caffe_pb2.NetParameter(name=self.name, layer=self.layer_protos(with_diff))
+
+    @property
+    def inputs(self):
+        """The names of the blobs to be set from outside: the tops of Input layers."""
+        return list(self._input_names)
+
+    @property
+    def outputs(self):
+        """The names of the blobs that no layer takes."""
+        return list(self._output_names)
+
+
+def _fill_loss_weights(layer, top):
+    """Set the gradients of tops that count in the loss to their weights, once, and again where they have new memory."""
+    for i, (blob, weight) in enumerate(zip(top, layer.loss_weights)):
+        if weight and blob.gradients is not layer.loss_memories[i]:
+            blob.grad = torch.full(blob.shape, weight, device=blob.values.device)
+            layer.loss_memories[i] = blob.gradients
+
+
+def check_shape(layer, index, blob, shape, where):
+    """Raise CaffeError, naming the layer, unless its blob of this index has the shape found in the file `where`."""
+    if tuple(shape) != blob.shape:
+        layer.fail("Cannot copy param %d weights from %s; shape mismatch. Source param shape is %s; target param "
+                   "shape is %s. To learn this layer's parameters from scratch rather than copying from a saved "
+                   "net, rename the layer." % (index, where, tuple(shape), blob.shape))
+
+
+def check_blobs(layer, protos, where):
+    """Raise CaffeError, naming the layer, unless number, shapes and sizes of the BlobProtos are its blobs'."""
+    if len(protos) != len(layer.blobs):
+        layer.fail("Incompatible number of blobs: %d in %s, %d in the net" % (len(protos), where, len(layer.blobs)))
+    for i, (blob, proto) in enumerate(zip(layer.blobs, protos)):
+        shape = blobproto_shape(proto)
+        if not proto.HasField("shape") and shape == (1,) * (4 - len(blob.shape)) + blob.shape:
+            shape = blob.shape  # the old form has four axes, always
+        check_shape(layer, i, blob, shape, where)
+        count = len(proto.double_data) or len(proto.data)
+        if count != blob.count:
+            layer.fail("param %d in %s has %d values for the shape %s" % (i, where, count, shape))
+
+
+def copy_blobs(layer, protos):
+    """Copy BlobProtos, which check_blobs has found to fit, into the layer's blobs."""
+    for blob, proto in zip(layer.blobs, protos):
+        blob.tensor.copy_(torch.from_numpy(blobproto_values(proto)).reshape(blob.shape))

@@ -1,0 +1,69 @@
+"""The small things of pycaffe: logging, timing, what layers there are, and how many solvers train together (one)."""
+import os
+import time
+
+from caffe.errors import CaffeError
+from caffe.layer import TABLE
+
+_solvers = {"count": 1, "rank": 0, "multiprocess": False}
+
+
+def init_log(level=0, stderr=False):
+    """Log what is of this level or above: 0 info, 1 warning, 2 error, 3 fatal. The log is on stderr always."""
+    os.environ["GLOG_minloglevel"] = str(level)
+
+
+def layer_type_list():
+    """The types that a layer of a net may have."""
+    return sorted(TABLE)
+
+
+class Timer:
+    """A stopwatch: start(), stop(), and the milliseconds between, `ms`."""
+
+    def __init__(self):
+        self._started = self._stopped = 0.
+
+    def start(self):
+        self._started = time.perf_counter()
+
+    def stop(self):
+        self._stopped = time.perf_counter()
+
+    @property
+    def ms(self):
+        return (self._stopped - self._started) * 1000
+
+
+# BVLC's scripts for several GPUs ask for these. Here one process trains on one device.
+
+def has_nccl():
+    """Whether several GPUs can train together: no."""
+    return False
+
+
+class NCCL:
+    """Raises CaffeError: one process trains on one device."""
+
+    def __init__(self, solver, uid):
+        raise CaffeError("training on several GPUs is not supported; train on one")
+
+
+def solver_count():
+    return _solvers["count"]
+
+
+def set_solver_count(count):
+    _solvers["count"] = int(count)
+
+
+def solver_rank():
+    return _solvers["rank"]
+
+
+def set_solver_rank(rank):
+    _solvers["rank"] = int(rank)
+
+
+def set_multiprocess(multiprocess):
+    _solvers["multiprocess"] = bool(multiprocess)

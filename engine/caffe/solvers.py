@@ -1,0 +1,380 @@
+"""The solvers: training a net as a SolverParameter says (BVLC solver.cpp, sgd_solver.cpp).
+
+    solver = caffe.get_solver("solver.prototxt")
+    solver.step(100)            # or solver.solve(), up to max_iter
+    solver.net, solver.test_nets, solver.iter
+
+On one machine's CPU a training that was interrupted and restored from its snapshot ends in the very weights that it
+would have ended in: the solverstate keeps the seed, and what is random depends on nothing but seed, layer and pass.
+"""
+import math
+import time
+from collections import defaultdict, deque
+
+import torch
+
+from caffe import debug, log, net, pycaffe, snapshot, updates
+from caffe.build import read_net
+from caffe.errors import CaffeError
+from caffe.proto import caffe_pb2
+from caffe.solver_param import check_param, check_prefix, read_param
+
+TYPES = {}  # SolverParameter.type -> class
+
+
+def solver_type(name):
+    """Class decorator: the class of the solvers of this type."""
+    def register(solver_class):
+        TYPES[name], solver_class.type = solver_class, name
+        return solver_class
+    return register
+
+
+def get_solver(source):
+    """The solver of a prototxt file, or of a SolverParameter, of the class that its `type` names. Raises CaffeError."""
+    param = read_param(source)
+    if param.type not in TYPES:
+        raise CaffeError("Unknown solver type: %s (known types: %s)" % (param.type, ", ".join(sorted(TYPES))))
+    return TYPES[param.type](param)
+
+
+class Solver:
+    """What the solvers of all types share. As in pycaffe: net, test_nets, iter, lr, param, step, solve, ...
+
+    `source`: path of a solver prototxt, or a SolverParameter. Raises CaffeError for what BVLC's Caffe refuses.
+    """
+
+    update = None  # a function of caffe.updates
+    histories = 1  # tensors kept for each weight
+
+    def __init__(self, source):
+        self.param = read_param(source)
+        self.keep = True  # False: training frees gradients and graphs as they are used, and needs less memory
+        self.action = lambda: None  # asked after each iteration and before each test batch: "stop", "snapshot"
+        self._callbacks = []
+        self._iter = self._step = 0
+        self._stopped = False
+        check_param(self.param, self.type)
+        log.info("Initializing solver from parameters: \n%s" % self.param)
+        self.net = self._make_train_net()
+        self.test_nets = self._make_test_nets()
+        self._load_given_weights()
+        self.history = [torch.zeros_like(blob.tensor) for _ in range(self.histories) for blob, _ in self.net.learnable]
+        self._clock, self._displayed = time.perf_counter(), 0
+        log.info("Solver scaffolding done.")
+
+    # Building.
+
+    def _make_train_net(self):
+        p, fields = self.param, ("net", "net_param", "train_net", "train_net_param")
+        given = [name for name in fields if p.HasField(name)]
+        if len(given) != 1:
+            raise CaffeError("SolverParameter must specify a train net using %s of these fields: %s"
+                             % ("one" if not given else "no more than one", ", ".join(fields)))
+        name, = given
+        log.info("Creating training net " + ("specified in %s." % name if name.endswith("param") else
+                                             "from %s file: %s" % (name, getattr(p, name))))
+        return self._make_net(getattr(p, name), caffe_pb2.TRAIN, p.train_state,
+                              p.random_seed if p.random_seed >= 0 else None)
+
+    def _make_test_nets(self):
+        """The nets of test_net_param and test_net, and then as many of the train net's as test_iter has more."""
+        p = self.param
+        nets = [("test_net_param", param) for param in p.test_net_param]
+        nets += [("test_net file: %s" % path, path) for path in p.test_net]
+        if p.HasField("net_param") or p.HasField("net"):
+            if len(p.test_iter) < len(nets):
+                raise CaffeError("test_iter must be specified for each test network.")
+            same = ("net_param", p.net_param) if p.HasField("net_param") else ("net file: %s" % p.net, p.net)
+            nets += [same] * (len(p.test_iter) - len(nets))
+        elif len(p.test_iter) != len(nets):
+            raise CaffeError("test_iter must be specified for each test network.")
+        if p.test_state and len(p.test_state) != len(nets):
+            raise CaffeError("test_state must be unspecified or specified once per test net.")
+        if nets and p.test_interval <= 0:
+            raise CaffeError("test_interval must be greater than 0 where there are test nets: %d" % p.test_interval)
+        made = []
+        for i, (where, source) in enumerate(nets):
+            log.info("Creating test net (#%d) specified by %s" % (i, where))
+            made.append(self._make_net(source, caffe_pb2.TEST, p.test_state[i] if p.test_state else None,
+                                       self.net.context.seed))
+            made[-1].debug_info = p.debug_info
+        return made
+
+    @staticmethod
+    def _make_net(source, phase, state, seed):
+        """The pycaffe.Net of a file or a NetParameter; its own NetState counts less than the solver's."""
+        param = caffe_pb2.NetParameter()
+        param.CopyFrom(read_net(source) if isinstance(source, str) else source)
+        merged = caffe_pb2.NetState(phase=phase)
+        merged.MergeFrom(param.state)
+        if state is not None:
+            merged.MergeFrom(state)
+        param.state.CopyFrom(merged)
+        made = pycaffe.Net.__new__(pycaffe.Net)  # whose own constructor is for files
+        net.Net.__init__(made, param, seed)
+        return made
+
+    def _load_given_weights(self):
+        for path in (path.strip() for paths in self.param.weights for path in paths.split(",")):
+            log.info("Finetuning from " + path)
+            for each in (self.net, *self.test_nets):
+                snapshot.load_weights(each, path)
+
+    # Training.
+
+    @property
+    def iter(self):
+        """How many times the weights have been updated."""
+        return self._iter
+
+    @property
+    def max_iter(self):
+        return self.param.max_iter
+
+    @property
+    def lr(self):
+        """The learning rate of this iteration, before any lr_mult. Asking moves a multistep policy on, as in BVLC."""
+        p = self.param
+        if p.lr_policy == "step":
+            self._step = self._iter // p.stepsize
+        elif p.lr_policy == "multistep" and self._step < len(p.stepvalue) and self._iter >= p.stepvalue[self._step]:
+            self._step += 1
+            log.info("MultiStep Status: Iteration %d, step = %d" % (self._iter, self._step))
+        rate = updates.learning_rate(p, self._iter, self._step)
+        if not math.isfinite(rate):
+            raise CaffeError("Iteration %d: the learning rate is %g; check base_lr, gamma, power and max_iter"
+                             % (self._iter, rate))
+        return rate
+
+    def add_callback(self, on_start, on_gradients_ready):
+        """Have both called in each iteration: before its forward, and between its backward and the update."""
+        self._callbacks.append((on_start, on_gradients_ready))
+
+    def solve(self, resume_file=None):
+        """Train up to max_iter, from the solverstate `resume_file` if given, with tests and snapshots on the way."""
+        p = self.param
+        log.info("Solving " + self.net.name)
+        log.info("Learning Rate Policy: " + p.lr_policy)
+        self._stopped = False
+        if p.snapshot_after_train:
+            check_prefix(p)
+        if resume_file:
+            self.restore(resume_file)
+        losses = self._run(p.max_iter - self._iter)
+        if p.snapshot_after_train and not (p.snapshot and self._iter % p.snapshot == 0):
+            self.snapshot()
+        if self._stopped:
+            log.info("Optimization stopped early.")
+            return
+        if p.display and self._iter % p.display == 0:
+            losses.append(self._forward_only(self.net))
+            log.info("Iteration %d, loss = %g" % (self._iter, sum(losses) / len(losses)))
+        if p.test_interval and self._iter % p.test_interval == 0:
+            self._test_all()
+        log.info("Optimization Done.")
+
+    def step(self, iters):
+        """Train for so many iterations. Raises CaffeError when the loss is not finite."""
+        self._run(iters)
+
+    def _run(self, iters):
+        """Train; returns the losses that the average is of."""
+        p = self.param
+        stop = self._iter + iters
+        losses = deque(maxlen=p.average_loss)
+        self._clock = time.perf_counter()
+        self.net.context.keep = self.keep
+        while self._iter < stop:
+            self.net.clear_param_diffs()
+            if p.test_interval and self._iter % p.test_interval == 0 and (self._iter or p.test_initialization):
+                self._test_all()
+                if self._stopped:
+                    break
+            for on_start, _ in self._callbacks:
+                on_start()
+            display = p.display and self._iter % p.display == 0
+            self.net.debug_info = bool(display and p.debug_info)
+            losses.append(sum(self._forward_backward() for _ in range(p.iter_size)) / p.iter_size)
+            if display:
+                self._display(sum(losses) / len(losses))
+            for _, on_gradients_ready in self._callbacks:
+                on_gradients_ready()
+            self.apply_update()
+            action = self.action()
+            if p.snapshot and self._iter % p.snapshot == 0 or action == "snapshot":
+                self.snapshot()
+            if action == "stop":
+                self._stopped = True
+                break
+        return losses
+
+    def _forward_backward(self):
+        loss = self.net.run_forward()
+        if not math.isfinite(loss):
+            raise CaffeError("Iteration %d: the loss is %g. Not finite first is %s. Lower base_lr, set clip_gradients, "
+                             "or look at the data" % (self._iter, loss, debug.first_not_finite(self.net) or
+                                                      "nothing, when computed again"))
+        self.net.run_backward()
+        return loss
+
+    @staticmethod
+    def _forward_only(which):
+        """Run the net without preparing for a backward. Returns the loss."""
+        which.context.forward_only = True
+        try:
+            return which.run_forward()
+        finally:
+            which.context.forward_only = False
+
+    def apply_update(self):
+        """Update the weights by their gradients, and count the iteration. The gradients become what was subtracted."""
+        p, learnable, rate = self.param, self.net.learnable, self.lr
+        if p.display and self._iter % p.display == 0:
+            log.info("Iteration %d, lr = %g" % (self._iter, rate))
+        if p.clip_gradients >= 0:
+            norm = updates.clip([blob.grad for blob, _ in learnable], p.clip_gradients)
+            if norm > p.clip_gradients:
+                log.info("Gradient clipping: scaling down gradients (L2 norm %g > %g) by scale factor %g"
+                         % (norm, p.clip_gradients, p.clip_gradients / norm))
+        alike = defaultdict(list)  # blobs of the same multipliers are updated together
+        for i, (_, spec) in enumerate(learnable):
+            alike[spec.lr_mult, spec.decay_mult].append(i)
+        for (lr_mult, decay_mult), indices in alike.items():
+            weights = [learnable[i][0].tensor for i in indices]
+            grads = [learnable[i][0].grad for i in indices]
+            histories = [[self.history[i + k * len(learnable)] for i in indices] for k in range(self.histories)]
+            if p.iter_size > 1:
+                torch._foreach_mul_(grads, 1 / p.iter_size)
+            if p.weight_decay * decay_mult:
+                updates.regularize(grads, weights, p.regularization_type, p.weight_decay * decay_mult)
+            self.update(grads, histories, rate * lr_mult, p, self._iter)
+            torch._foreach_sub_(weights, grads)
+        self._iter += 1
+
+    def _display(self, loss):
+        now = time.perf_counter()
+        lapse, done = now - self._clock, self._iter - self._displayed
+        log.info("Iteration %d (%g iter/s, %gs/%d iters), loss = %g"
+                 % (self._iter, done / max(lapse, 1e-9), lapse, self.param.display, loss))
+        self._clock, self._displayed = now, self._iter
+        self._log_outputs("Train", self.net, self._outputs(self.net).tolist())
+
+    # Testing.
+
+    def _test_all(self):
+        for i, test_net in enumerate(self.test_nets):
+            if not self._stopped:
+                self._test(i, test_net)
+
+    def _test(self, index, test_net):
+        """Run test_iter batches with the train net's weights, and log the mean of each output."""
+        log.info("Iteration %d, Testing net (#%d)" % (self._iter, index))
+        test_net.share_weights(self.net)
+        count, loss, scores = self.param.test_iter[index], 0., None
+        for _ in range(count):
+            action = self.action()
+            if action == "snapshot":
+                self.snapshot()
+            elif action == "stop":
+                self._stopped = True
+                log.info("Test interrupted.")
+                return
+            loss += self._forward_only(test_net)
+            found = self._outputs(test_net)
+            if scores is not None and scores.shape != found.shape:
+                raise CaffeError("test net #%d: its outputs have %d values, and had %d in the batch before"
+                                 % (index, found.numel(), scores.numel()))
+            scores = found if scores is None else scores + found
+        if scores is None:
+            return
+        if self.param.test_compute_loss:
+            log.info("Test loss: %g" % (loss / count))
+        self._log_outputs("Test", test_net, (scores / count).tolist())
+
+    @staticmethod
+    def _outputs(which):
+        """All values of the net's outputs in a row."""
+        return torch.cat([which.blobs[name].tensor.float().flatten() for name in which.outputs] or [torch.zeros(0)])
+
+    @staticmethod
+    def _log_outputs(phase, which, values):
+        names = [name for name in which.outputs for _ in range(which.blobs[name].count)]
+        for i, (name, value) in enumerate(zip(names, values)):
+            weight = which.blob_loss_weights[name]
+            log.info("    %s net output #%d: %s = %g" % (phase, i, name, value)
+                     + (" (* %g = %g loss)" % (weight, weight * value) if weight else ""))
+
+    # Snapshots.
+
+    def snapshot(self):
+        """Write the weights and the solver's state to <snapshot_prefix>_iter_<iter>.caffemodel and .solverstate."""
+        p = self.param
+        check_prefix(p)
+        hdf5 = p.snapshot_format == caffe_pb2.SolverParameter.HDF5
+        kind, end = ("HDF5", ".h5") if hdf5 else ("binary proto", "")
+        weights, state = ("%s_iter_%d.%s%s" % (p.snapshot_prefix, self._iter, what, end)
+                          for what in ("caffemodel", "solverstate"))
+        log.info("Snapshotting to %s file %s" % (kind, weights))
+        (snapshot.save_weights_hdf5 if hdf5 else snapshot.save_weights)(self.net, weights, p.snapshot_diff)
+        log.info("Snapshotting solver state to %s file %s" % (kind, state))
+        (snapshot.save_state_hdf5 if hdf5 else snapshot.save_state)(
+            state, snapshot.State(self._iter, weights, self._step, self.net.context.seed, self.history))
+
+    def restore(self, path):
+        """Go on from a solverstate. Raises CaffeError, and changes nothing, if it is damaged or of another net."""
+        state = snapshot.load_state(path, [tuple(tensor.shape) for tensor in self.history])
+        if state.weights:
+            snapshot.load_weights(self.net, state.weights)
+        log.info("%s: restoring history" % type(self).__name__)
+        for tensor, array in zip(self.history, state.history):
+            tensor.copy_(torch.from_numpy(array))
+        self._iter, self._step = state.iter, state.step
+        self._displayed = state.iter
+        if state.seed is not None and self.param.random_seed < 0:
+            for each in (self.net, *self.test_nets):
+                each.context.seed = state.seed
+        self.net.reset_passes(self._iter * self.param.iter_size)
+        for test_net, count in zip(self.test_nets, self.param.test_iter):
+            test_net.reset_passes(self._tests_done() * max(count, 0))
+
+    def _tests_done(self):
+        """How many times an uninterrupted training has tested before this iteration."""
+        tests = -(-self._iter // self.param.test_interval)
+        return tests if self.param.test_initialization else max(tests - 1, 0)
+
+    def share_weights(self, other):
+        """Train the weights of this net: they are shared with solver.net from now on."""
+        self.net.share_weights(other)
+
+
+@solver_type("SGD")
+class SGDSolver(Solver):
+    update = staticmethod(updates.sgd)
+
+
+@solver_type("Nesterov")
+class NesterovSolver(Solver):
+    update = staticmethod(updates.nesterov)
+
+
+@solver_type("AdaGrad")
+class AdaGradSolver(Solver):
+    update = staticmethod(updates.adagrad)
+
+
+@solver_type("RMSProp")
+class RMSPropSolver(Solver):
+    update = staticmethod(updates.rmsprop)
+
+
+@solver_type("AdaDelta")
+class AdaDeltaSolver(Solver):
+    update = staticmethod(updates.adadelta)
+    histories = 2
+
+
+@solver_type("Adam")
+class AdamSolver(Solver):
+    update = staticmethod(updates.adam)
+    histories = 2

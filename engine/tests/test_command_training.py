@@ -1,0 +1,172 @@
+"""`caffe train` beside genuine Caffe's: its log, snapshots and weights, and the signals that it heeds."""
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from caffe import command
+from caffe.proto import caffe_pb2
+
+from command_runs import (ENGINE, LAYERS, NET, PREFIX, SOLVER, both, folder, needs_genuine, only_line,  # noqa: F401
+                          process, run, start, status_of)
+
+# What parse_log.py looks for.
+ITERATION = re.compile(r"Iteration (\d+)(?: \(\S+ iter/s, \S+s/\d+ iters\))?, (loss|lr) = (\S+)$")
+TESTING = re.compile(r"Iteration (\d+), Testing net \(#(\d+)\)$")
+OUTPUT = re.compile(r"(Train|Test) net output #(\d+): (\w+) = (\S+)(?: \(\* (\S+) = (\S+) loss\))?$")
+
+
+def records(said):
+    """What a log says of the training, from "Starting Optimization" on: tuples of words and numbers, in order."""
+    found = []
+    for line in said[said.index("Starting Optimization"):].splitlines():
+        for pattern in ITERATION, TESTING, OUTPUT:
+            match = pattern.search(line)
+            if match:
+                found.append(tuple(float(part) if re.match(r"-?\d", part) else part for part in match.groups("")))
+    return found
+
+
+def same(ours, theirs):
+    """Whether two lists of such tuples say the same, but for rounding."""
+    assert len(ours) == len(theirs)
+    for mine, other in zip(ours, theirs):
+        assert [part if isinstance(part, str) else pytest.approx(part, rel=1e-4, abs=1e-6) for part in other] == [*mine]
+
+
+@needs_genuine
+def test_train_logs_as_genuine():
+    args = "train", "-solver", "solver.prototxt", "-weights", "tiny.caffemodel"
+    ours, theirs = process("engine", *args), process("genuine", *args)
+    assert ours[0] == theirs[0] == 0
+    same(records(ours[1]), records(theirs[1]))
+    assert len(records(ours[1])) == 22
+    for words in ("] Use CPU.", "] Finetuning from tiny.caffemodel", "] Solver scaffolding done.", "] Solving tiny",
+                  "] Learning Rate Policy: step", "] Snapshotting to binary proto file tiny_iter_10.caffemodel",
+                  "] Optimization Done."):
+        assert words in ours[1] and words in theirs[1], words
+    assert all(PREFIX.match(line) for line in ours[1].splitlines() if "] " in line)
+
+
+def test_resuming_ends_in_the_same_bytes(run):
+    assert run("train", "-solver", "solver.prototxt")[0] == 0
+    wanted = Path("tiny_iter_10.caffemodel").read_bytes()
+    Path("tiny_iter_10.caffemodel").unlink()
+    Path("command_layers.py").write_text(LAYERS.replace("self.batch = 0", "self.batch = 5"))  # it counts on its own
+    Path("solver.prototxt").write_text(SOLVER.replace("test_interval: 4", "test_interval: 100"))
+    status, said = run("train", "-solver", "solver.prototxt", "-snapshot", "tiny_iter_5.solverstate")
+    assert status == 0 and "Resuming from tiny_iter_5.solverstate" in said
+    assert Path("tiny_iter_10.caffemodel").read_bytes() == wanted
+
+
+def test_a_snapshot_counts_more_than_the_solvers_weights(run):
+    assert run("train", "-solver", "solver.prototxt")[0] == 0
+    Path("solver.prototxt").write_text(SOLVER + 'weights: "no"')
+    assert run("train", "-solver", "solver.prototxt", "-snapshot", "tiny_iter_5.solverstate")[0] == 0
+    assert run("train", "-solver", "solver.prototxt", "-weights", "tiny.caffemodel")[0] == 0
+    assert run("train", "-solver", "solver.prototxt")[0] == 134
+
+
+def test_of_several_weights_the_last_count(run):
+    Path("solver.prototxt").write_text(SOLVER.replace("max_iter: 10", "max_iter: 1").replace("0.05", "0"))
+    for weights, first in (("tiny.caffemodel", 1), ("tiny.caffemodel, later.caffemodel", 7)):
+        later = caffe_pb2.NetParameter.FromString(Path("tiny.caffemodel").read_bytes())
+        later.layer[0].blobs[0].data[0] = 7
+        Path("later.caffemodel").write_bytes(later.SerializeToString())
+        assert run("train", "-solver", "solver.prototxt", "-weights", weights)[0] == 0
+        trained = caffe_pb2.NetParameter.FromString(Path("tiny_iter_1.caffemodel").read_bytes())
+        assert next(layer for layer in trained.layer if layer.name == "ip").blobs[0].data[0] == first
+
+
+def test_level_and_stages_reach_the_train_net(run):
+    Path("net.prototxt").write_text(NET.replace("phase: TEST ", "") % "")
+    assert "output #0: deep" not in run("train", "-solver", "solver.prototxt", "-stage", "a")[1]
+    assert "Train net output #0: deep" in run("train", "-solver", "solver.prototxt", "-stage", "b,a", "-level", "2")[1]
+
+
+def test_several_gpus_are_as_many_batches_a_step(run, monkeypatch):
+    Path("solver.prototxt").write_text(SOLVER.replace("test_interval: 4", "test_interval: 100") + "iter_size: 2")
+    assert run("train", "-solver", "solver.prototxt")[0] == 0
+    wanted = Path("tiny_iter_10.caffemodel").read_bytes()
+    Path("solver.prototxt").write_text(SOLVER.replace("test_interval: 4", "test_interval: 100"))
+    monkeypatch.setattr(command, "use_device", lambda text: [0, 1])
+    status, said = run("train", "-solver", "solver.prototxt", "-gpu", "0,1")
+    assert status == 0 and re.search(r"^W\d{4} .*iter_size 2", said, re.MULTILINE)
+    assert Path("tiny_iter_10.caffemodel").read_bytes() == wanted
+
+
+def test_a_loss_that_is_not_finite_stops_it(run):
+    Path("solver.prototxt").write_text(SOLVER.replace("base_lr: 0.05", "base_lr: 1e30"))
+    status, said = run("train", "-solver", "solver.prototxt")
+    assert status == 134
+    only_line(said, r"Iteration \d+.*layer (ip|loss).*base_lr")
+
+
+# Signals.
+
+def until(running, said, text):
+    """Read what the process says up to a line with this text."""
+    for line in running.stdout:
+        said.append(line)
+        if text in line:
+            return
+    raise AssertionError("".join(said))
+
+
+def train_with_signals(provider, args, *sent):
+    """Train; send each of (signal, text), once the text has been logged. Returns status, log, snapshots' iterations."""
+    with start(provider, "train", "-solver", "slow_solver.prototxt", *args) as running:
+        said = []
+        try:
+            for number, text in sent:
+                until(running, said, text)
+                running.send_signal(number)
+            said.append(running.communicate(timeout=30)[0])
+        finally:
+            running.kill()
+    snapshots = sorted(int(path.stem.rpartition("_")[2]) for path in Path().glob("*.solverstate"))
+    assert len(list(Path().glob("*_iter_*.caffemodel"))) == len(snapshots)
+    return status_of(running), "".join(said), snapshots
+
+
+@both
+def test_hangup_snapshots_and_ctrl_c_stops(provider):
+    status, said, snapshots = train_with_signals(
+        provider, (), (signal.SIGHUP, "Iteration 2, lr"), (signal.SIGINT, "Iteration 6, lr"))
+    assert status == 0
+    first, last = snapshots
+    assert 3 <= first < last <= 9
+    for words in ("Snapshotting to binary proto file tiny_iter_%d.caffemodel" % last, "Optimization stopped early.",
+                  "Optimization Done."):
+        assert words in said
+    assert "Iteration 12" not in said
+
+
+@both
+def test_effects_can_be_chosen(provider):
+    status, said, snapshots = train_with_signals(
+        provider, ("-sigint_effect", "none", "--sighup_effect=stop"),
+        (signal.SIGINT, "Iteration 2, lr"), (signal.SIGHUP, "Iteration 10, lr"))
+    assert status == 0 and len(snapshots) == 1 and snapshots[0] >= 11
+    assert "stopped early" in said
+
+
+def test_ctrl_c_while_importing_ends_it_without_a_word():
+    Path("torch.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(30)\n")
+    running = subprocess.Popen([sys.executable, "-c", "import caffe_command; caffe_command.main()"], text=True,
+                               env=dict(os.environ, PYTHONPATH=os.pathsep.join([os.getcwd(), str(ENGINE)])),
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert running.stdout.readline() == "importing\n"
+    running.send_signal(signal.SIGINT)
+    assert running.communicate(timeout=20)[0] == ""
+    assert running.returncode == -signal.SIGINT
+
+
+@both
+def test_a_closed_pipe_ends_it_without_a_word(provider):
+    with start(provider, "time", "-model", "slow.prototxt", "-iterations", "1000") as running:
+        running.stdout.close()
+    assert status_of(running) == 128 + signal.SIGPIPE

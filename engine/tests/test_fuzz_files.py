@@ -1,0 +1,68 @@
+"""Damaged caffemodels and solverstates, binary and HDF5: a CaffeError, or a net that trains on; nothing else."""
+import caffe
+import numpy as np
+import pytest
+from caffe.errors import CaffeError
+
+from solver_runs import learned, make_solver
+
+MUTATIONS = 1000
+
+
+def mutated(original, random):
+    """The bytes cut short, with bytes changed, a piece removed, doubled or replaced by noise, or noise altogether."""
+    data = bytearray(original)
+    at, length = random.randint(len(data)), random.choice([1, 2, 4, 8, 64])
+    kind = random.randint(7)
+    if kind == 0:
+        del data[at:]
+    elif kind == 1:
+        data[at] ^= 1 << random.randint(8)
+    elif kind == 2:
+        for position in random.randint(len(data), size=length):
+            data[position] = random.randint(256)
+    elif kind == 3:
+        del data[at:at + length]
+    elif kind == 4:
+        data[at:at] = data[at:at + length]
+    elif kind == 5:
+        data[at:at + length] = random.bytes(length)
+    elif random.randint(4) == 0:
+        data = bytearray(random.bytes(length))
+    else:
+        data[at:at + 4] = random.choice([b"\xff" * 4, b"\0" * 4, b"\xff\xff\xff\x7f", b"\0\0\0\x80"])
+    return bytes(data)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with snapshots of a solver in both forms."""
+    folder = tmp_path_factory.mktemp("fuzz")
+    for form in "BINARYPROTO", "HDF5":
+        options = 'snapshot_prefix: "%s/s" snapshot_format: %s' % (folder, form)
+        solver = make_solver("Adam", "multistep", options, folder)
+        solver.step(6)
+        solver.snapshot()
+    return folder
+
+
+@pytest.mark.parametrize("end", ["caffemodel", "caffemodel.h5", "solverstate", "solverstate.h5"])
+def test_damaged_file(end, folder, monkeypatch):
+    monkeypatch.setenv("GLOG_minloglevel", "2")
+    original, damaged = (folder / ("s_iter_6." + end)).read_bytes(), folder / ("damaged." + end)
+    random, solver = np.random.RandomState(0), caffe.get_solver(str(folder / "solver.prototxt"))
+    shapes, refused = [blob.shape for blob in learned(solver.net)], 0
+    for i in range(MUTATIONS):
+        damaged.write_bytes(mutated(original, random))
+        try:
+            if end.startswith("caffemodel"):
+                caffe.snapshot.load_weights(solver.net, str(damaged))
+            else:
+                solver.restore(str(damaged))
+        except CaffeError as error:
+            refused += 1
+            assert "\n" not in str(error) and len(str(error)) < 600
+            continue
+        assert [blob.shape for blob in learned(solver.net)] == shapes and 0 <= solver.iter < 2 ** 31
+        solver.net.forward()
+    assert MUTATIONS / 10 < refused < MUTATIONS

@@ -1,0 +1,91 @@
+"""Nets and solvers of older formats: brought into the very form that genuine Caffe's tools give them, or refused.
+
+older_formats/ has the files, recorded/upgraded/ what BVLC's upgrade_net_proto_text and upgrade_solver_proto_text made
+of them (`python record.py upgraded` records it again). That such nets compute the same is tested by test_pycaffe.py.
+"""
+import subprocess
+
+import pytest
+from caffe import build
+from caffe.errors import CaffeError
+from caffe.proto import caffe_pb2
+
+from test_parity import GENUINE, HERE
+
+OLD = sorted((HERE / "older_formats").glob("*.prototxt"))
+UPGRADED = HERE / "recorded" / "upgraded"
+
+
+def upgrade_by_genuine_caffe(path, out):
+    """Run the tool of BVLC's that upgrades the file. It lies beside the command `caffe` and is started as that is."""
+    tool = "upgrade_solver_proto_text" if path.stem.startswith("solver") else "upgrade_net_proto_text"
+    caffe = GENUINE.with_name("caffe")
+    script = caffe.read_text().replace('/bin/caffe"', '/bin/%s"' % tool)
+    subprocess.run(["sh", "-c", script, str(caffe), str(path), str(out)], capture_output=True)
+    assert out.exists()  # the status is 1 if fields were dropped
+
+
+def message(path):
+    return caffe_pb2.SolverParameter() if path.stem.startswith("solver") else caffe_pb2.NetParameter()
+
+
+@pytest.mark.parametrize("path", OLD, ids=[path.stem for path in OLD])
+def test_as_genuine_caffe(path):
+    read = build.read_solver if path.stem.startswith("solver") else build.read_net
+    assert read(path) == build.read_text(UPGRADED / path.name, message(path))
+
+
+@pytest.mark.parametrize("path", OLD, ids=[path.stem for path in OLD])
+def test_upgrading_again_changes_nothing(path):
+    read = build.read_solver if path.stem.startswith("solver") else build.read_net
+    assert read(UPGRADED / path.name) == build.read_text(UPGRADED / path.name, message(path))
+
+
+@pytest.mark.skipif(not GENUINE.exists(), reason="no genuine Caffe here: `make bvlc` did not run")
+@pytest.mark.parametrize("path", OLD, ids=[path.stem for path in OLD])
+def test_the_record_is_what_genuine_caffe_says(path, tmp_path):
+    upgrade_by_genuine_caffe(path, tmp_path / "out.prototxt")
+    assert (tmp_path / "out.prototxt").read_text() == (UPGRADED / path.name).read_text()
+
+
+def test_binary_as_text(tmp_path):
+    for path in OLD:
+        if not path.stem.startswith("solver"):
+            binary = tmp_path / "old.caffemodel"
+            binary.write_bytes(build.read_text(path, caffe_pb2.NetParameter()).SerializeToString())
+            assert build.read_weights(binary) == build.read_net(path)
+
+
+@pytest.mark.parametrize("text, said", [
+    ('layer { name: "a" type: "ReLU" } layers { name: "b" type: RELU }', "both `layer` and the old `layers`"),
+    ('layers { name: "b" }', "layer b has no type"),
+    ('layers { layer { name: "b" type: "fancy" } }', "layer b: unknown layer type 'fancy' of the V0 format; known are"),
+    ('layers { layer { name: "b" } }', "layer b: unknown layer type ''"),
+    ('layers { layer { name: "p" type: "padding" } bottom: "x" top: "y" } '
+     'layers { layer { name: "b" type: "relu" } bottom: "y" top: "z" }', "layer b takes the padded blob y; only conv"),
+    ('layers { layer { name: "p" type: "padding" } top: "y" }', "padding layer p takes one blob and makes one"),
+    ('input: "x" input_dim: 1 input_dim: 2', "1 `input` and 2 `input_dim`; give four"),
+    ('input: "x" input: "y" input_shape { dim: 1 }', "2 `input` and 1 `input_shape`; give one"),
+])
+def test_refusals_name_the_file(text, said, tmp_path):
+    path = tmp_path / "old.prototxt"
+    path.write_text(text)
+    with pytest.raises(CaffeError) as raised:
+        build.read_net(path)
+    assert str(raised.value).startswith(str(path)) and said in str(raised.value)
+
+
+def test_refused_solver(tmp_path):
+    path = tmp_path / "solver.prototxt"
+    path.write_text('net: "n" type: "SGD" solver_type: ADAM')
+    with pytest.raises(CaffeError, match="solver.prototxt: gives both type and the old solver_type"):
+        build.read_solver(path)
+
+
+def test_nets_inside_of_a_solver(tmp_path):
+    path = tmp_path / "solver.prototxt"
+    old = 'layers { name: "a" type: RELU bottom: "x" top: "x" }'
+    path.write_text("train_net_param { %s } test_net_param { %s } net_param { %s }" % (old, old, old))
+    param = build.read_solver(path)
+    for net in param.train_net_param, param.test_net_param[0], param.net_param:
+        assert [layer.type for layer in net.layer] == ["ReLU"]
