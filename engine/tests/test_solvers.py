@@ -166,7 +166,7 @@ SOURCES = {
     "DummyData": """layer { name: "x" type: "DummyData" top: "x"
         dummy_data_param { shape { dim: 4 dim: 3 } data_filler { type: "gaussian" } } }""",
     "Data": """layer { name: "x" type: "Data" top: "x" data_param { source: "lmdb" backend: LMDB batch_size: 3 }
-        transform_param { mirror: true crop_size: 3 } }"""}
+        transform_param { scale: 0.004 mirror: true crop_size: 3 } }"""}
 
 
 def write_lmdb(path):
