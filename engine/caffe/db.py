@@ -41,14 +41,13 @@ class Cursor:
         """The records start .. start + count - 1, a list of (key, value)."""
         if start != self._next:
             self._records = self.database.records(start % len(self.database))
-        self._next = None
-        found = []
+        self._next, found = None, []
         while len(found) < count:
             record = next(self._records, None)
             if record is None:
                 self._records = self.database.records()
-            else:
-                found.append(record)
+                record = next(self._records)
+            found.append(record)
         self._next = start + count
         return found
 
@@ -199,21 +198,27 @@ class LevelDb:
             raise CaffeError("%s: to read a LevelDB, install plyvel (pip install plyvel), or make it an LMDB" % folder)
         self.path, self._error = folder, plyvel.Error
         try:
-            self._database = plyvel.DB(str(folder), create_if_missing=False)
-            if not next(self._database.iterator(), None):
-                raise CaffeError("%s: the database is empty" % folder)
+            self._database = plyvel.DB(str(folder), create_if_missing=False, paranoid_checks=True)
         except plyvel.Error as error:
             self._damaged(error)
+        if not next(self._all(), None):
+            self._damaged("it has no record that can be read")
 
     def __len__(self):
-        return sum(1 for _ in self._database.iterator(include_value=False))
+        return sum(1 for _ in self._all(include_value=False))
 
     def records(self, start=0):
         """Yields (key, value) from record number `start` on. Raises CaffeError, naming the folder, if it is damaged."""
+        number = -1
+        for number, record in enumerate(self._all()):
+            if number >= start:
+                yield record
+        if number < start:
+            self._damaged("it has only %d records" % (number + 1))
+
+    def _all(self, **options):
         try:
-            for number, record in enumerate(self._database.iterator(verify_checksums=True)):
-                if number >= start:
-                    yield record
+            yield from self._database.iterator(verify_checksums=True, **options)
         except self._error as error:
             self._damaged(error)
 

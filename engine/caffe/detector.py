@@ -48,7 +48,7 @@ class Detector(caffe.Net):
         return self.detect_windows(zip(image_fnames, windows))
 
     def crop(self, im, window):
-        """The window, (ymin, xmin, ymax, xmax), of the image; with context_pad, in its context and of the input's size."""
+        """The window, (ymin, xmin, ymax, xmax), of the image; with context_pad, in its context, of the input's size."""
         top, left, bottom, right = (int(edge) for edge in window)
         if not self.context_pad:
             return im[top:bottom, left:right]

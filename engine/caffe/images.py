@@ -1,6 +1,6 @@
-"""Images as OpenCV reads and resizes them, bit by bit, for BVLC's nets are trained on those. Arrays are K x H x W, uint8.
+"""Images as OpenCV reads and resizes them, bit by bit, for BVLC's nets are trained on those.
 
-Channels are in the order blue, green, red.
+Arrays are K x H x W, uint8; the channels are in the order blue, green, red.
 """
 import io
 import os
@@ -10,14 +10,15 @@ import numpy as np
 from caffe.errors import CaffeError
 
 FORMATS = "BMP", "JPEG", "JPEG2000", "PNG", "PPM", "SUN", "TIFF", "WEBP"
-# The weights of red, green and blue in grey, what is added for rounding, and the bits shifted out: libpng's, and OpenCV's.
+# In grey: the weights of red, green and blue, what is added for rounding, and the bits shifted out, by format. OpenCV
+# leaves PNG to libpng.
 _GREY = {"PNG": ((9797, 19234, 3737), 0, 15), None: ((4899, 9617, 1868), 1 << 13, 14)}
 
 
 def decode(data, colour=None):
     """The image in the bytes of an image file. colour: True for 3 channels, False for 1, None for what it has, even 4.
 
-    Raises CaffeError if they are damaged, of no format in FORMATS, or have more than 8 bits a channel and colour is None.
+    Raises CaffeError if they are damaged, of no format in FORMATS, or, where colour is None, of more than 8 bits a channel.
     """
     try:
         from PIL import Image
@@ -87,7 +88,7 @@ def resize(image, height, width):
 
 
 def _neighbours(size, new_size):
-    """For each of new_size places the indices of the two pixels it lies between, and their weights, which sum to 2048."""
+    """For each of new_size places the indices of the two pixels it lies between, and their weights, whose sum is 2048."""
     place = ((np.arange(new_size) + .5) * (size / new_size) - .5).astype(np.float32)
     index = np.floor(place).astype(int)
     share = place - index.astype(np.float32)

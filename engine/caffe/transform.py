@@ -43,8 +43,8 @@ class DataTransformer:
         """Write the image, K x H x W, transformed, to `out`, float32. draw: of those of `draw`."""
         shape = self.shape(image.shape)
         if shape != out.shape:
-            raise CaffeError("shape %s, but the first of the batch has %s; let crop_size make them alike, or batch_size "
-                             "be 1" % (shape, out.shape))
+            raise CaffeError("shape %s, but the first of the batch has %s; let crop_size make them alike, or give "
+                             "batch_size: 1" % (shape, out.shape))
         flip, *places = draw
         window = [slice(None)] * 3
         if self.crop:

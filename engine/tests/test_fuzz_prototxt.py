@@ -27,8 +27,9 @@ FIELDS = ["loss_weight: 1", "loss_weight: -2", "propagate_down: true", "propagat
           "exclude { phase: TRAIN }", "axis: -1", "axis: 9", 'top: "q"', 'bottom: "x0"', 'bottom: "q"', "phase: TEST",
           "blobs { shape { dim: 3 } data: 1 data: 2 data: 3 }", "blobs { }", 'type: "Pooling"', "kernel_size: 2",
           "group: 3", "num_output: 0", "shape { dim: -1 }", "weight_filler { type: \"xavier\" }", "{", "}", ":", "\0"]
-SOLVER_FIELDS = ['solver_type: ADAM', 'type: "AdaDelta"', 'type: "q"', "iter_size: 2", "iter_size: 0", "average_loss: 0",
-                 "clip_gradients: 0.1", 'regularization_type: "L1"', 'regularization_type: "q"', "stepvalue: 1",
+SOLVER_FIELDS = ["solver_type: ADAM", 'type: "AdaDelta"', 'type: "q"', "iter_size: 2", "iter_size: 0",
+                 "average_loss: 0", "clip_gradients: 0.1", 'regularization_type: "L1"', 'regularization_type: "q"',
+                 "stepvalue: 1",
                  'lr_policy: "multistep"', 'lr_policy: "poly"', "momentum: 2", "max_iter: 0", "test_iter: 1",
                  "test_interval: 1", "snapshot: 1", "snapshot_format: HDF5", "debug_info: true", "random_seed: 3",
                  'train_net: "q"', 'net: "q"', 'weights: "q"', "train_state { level: 1 }", "test_state { level: 1 }",

@@ -202,7 +202,7 @@ def datum_values(datum):
 class ImageData(ImageBatches):
     """Image files named in a list, a line `path label` each, round and round (BVLC image_data_layer.cpp).
 
-    With `shuffle` in a new order each time. Tops: images and labels. Batches may differ in shape, the images of one not.
+    With `shuffle` in a new order each time. Tops: images and labels. Batches may differ in shape, images of one may not.
     """
 
     tops = 2
@@ -259,8 +259,8 @@ def _path_and_label(line):
 class MemoryData(Layer):
     """Arrays given by `net.set_input_arrays(data, labels)`, which it reads anew at each forward, round and round.
 
-    Tops: data (batch_size x channels x height x width) and labels (batch_size, from the first forward on with three more
-    axes of 1). BVLC memory_data_layer.cpp.
+    Tops: data (batch_size x channels x height x width) and labels (batch_size, from the first forward on with three
+    more axes of 1). BVLC memory_data_layer.cpp.
     """
 
     bottoms, tops = 0, 2
@@ -275,9 +275,9 @@ class MemoryData(Layer):
         self.arrays, self.number = None, 0
 
     def set_input_arrays(self, data, labels):
-        """Serve these from now on: N x channels x height x width, and N x 1 x 1 x 1, float32, N a multiple of batch_size.
+        """Serve these from now on, without copying them. Raises CaffeError.
 
-        They are not copied. Raises CaffeError.
+        N x channels x height x width, and N x 1 x 1 x 1, float32; N is a multiple of batch_size.
         """
         for what, array, shape in ("data", data, self.shape[1:]), ("labels", labels, (1, 1, 1)):
             self.check(isinstance(array, np.ndarray) and array.flags.c_contiguous, what + " array must be C contiguous")

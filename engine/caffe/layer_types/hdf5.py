@@ -13,8 +13,8 @@ from caffe.serialize import hdf5_file
 class HDF5Data(BatchLayer):
     """Rows of the HDF5 files named in a list, round and round (BVLC hdf5_data_layer.cpp).
 
-    A top is the dataset of its name, numbers of any type. With `shuffle` the files come in a new order each time, and so
-    do the rows of each.
+    A top is the dataset of its name, numbers of any type. With `shuffle` the files, and the rows of each, come in a new
+    order each time.
     """
 
     tops = (1, None)
@@ -84,8 +84,8 @@ class HDF5Data(BatchLayer):
 class HDF5Output(Layer):
     """Writes its two bottoms to the datasets `data` and `label` of an HDF5 file, made anew with the net.
 
-    Each forward adds its rows, and closes the file, so that it can be read at any time. (BVLC's aborts at the second.) As
-    in BVLC's there are always four axes.
+    Each forward adds its rows, and closes the file, so that it can be read at any time. (BVLC's aborts at the second.)
+    The datasets have four axes, always, as BVLC's.
     """
 
     bottoms, tops = 2, 0

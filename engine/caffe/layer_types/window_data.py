@@ -144,8 +144,8 @@ class WindowData(BatchLayer):
         out[part] = pixels * np.float32(self.param.window_data_param.scale)
 
     def _span(self, window, size, first, last):
-        """Along one axis of an image: where the window begins and its size, clipped; padding before, what the clipped part
-        is warped to, padding behind."""
+        """Along one axis of an image: where the window begins, its size (both clipped), and in the crop the padding
+        before it, what it is warped to, and the padding behind it."""
         p = self.param.window_data_param
         begin, end = getattr(window, first), getattr(window, last)
         if not p.context_pad and p.crop_mode == "warp":

@@ -6,8 +6,17 @@ import caffe
 import numpy as np
 from parity import case
 
-# 13 x 11, written by Pillow with subsampled colours and an orientation to turn it by; the same, and CMYK.
-JPEG, JPEG_CMYK = None, None
+# Written by Pillow: 13 x 11, with subsampled colours, to be turned by its EXIF orientation; and 5 x 4, CMYK.
+JPEG = base64.b64decode(
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/4QAiRXhpZgAATU0AKgAAAAgAAQESAAMAAAABAAYAAAAAAAD/2wBDAAgGBgcGBQgHBwcJCQgKDBQNDAsLDBkS"
+    "Ew8UHRofHh0aHBwgJC4nICIsIxwcKDcpLDAxNDQ0Hyc5PTgyPC4zNDL/2wBDAQkJCQwLDBgNDRgyIRwhMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIy"
+    "MjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjL/wAARCAANAAsDASIAAhEBAxEB/8QAFgABAQEAAAAAAAAAAAAAAAAABgEC/8QAIhAAAgEDBAIDAAAA"
+    "AAAAAAAAAQMCAAURBBIxURNBQmHS/8QAFQEBAQAAAAAAAAAAAAAAAAAABAX/xAAcEQACAgIDAAAAAAAAAAAAAAABAwACBSEisdH/2gAMAwEAAhED"
+    "EQA/AMKuKIswyEziXpmOvupC8W7ZHdp3k458w/VCrzrmpbMxA+ZxR5eqaVxJI46FDeGVOj37KuPQW15Gf//Z")
+JPEG_CMYK = base64.b64decode(
+    "/9j/7gAOQWRvYmUAZAAAAAAA/9sAQwAIBgYHBgUIBwcHCQkICgwUDQwLCwwZEhMPFB0aHx4dGhwcICQuJyAiLCMcHCg3KSwwMTQ0NB8nOT04Mjwu"
+    "MzQy/8AAFAgABQAEBEMRAE0RAFkRAEsRAP/EABcAAAMBAAAAAAAAAAAAAAAAAAAEBQb/xAAfEAACAwACAgMAAAAAAAAAAAABAgMEEQASBSEyQWH/"
+    "2gAOBEMATQBZAEsAAD8AQvV0jmUKF9rp1d+zwYSqFyRcIB9oOVKfhYLMRkbqD2I+HMPfsWo7WLPgKg51/Of/2Q==")
 
 
 def pixels(seed, *shape):
@@ -22,7 +31,7 @@ def encoded(array, file_format="PNG"):
     return file.getvalue()
 
 
-def datum(data, label, **fields):
+def datum(data, label):
     """A Datum of a K x H x W array, or of the bytes of an image file."""
     if isinstance(data, bytes):
         return caffe.proto.caffe_pb2.Datum(data=data, encoded=True, label=label)
@@ -44,7 +53,8 @@ def with_mean(files, array):
     """The same files, and FOLDER/mean, a BlobProto of the array, 1 x K x H x W."""
     def both(folder):
         files(folder)
-        blob = caffe.proto.caffe_pb2.BlobProto(num=1, channels=array.shape[1], height=array.shape[2], width=array.shape[3])
+        num, channels, height, width = array.shape
+        blob = caffe.proto.caffe_pb2.BlobProto(num=num, channels=channels, height=height, width=width)
         blob.data.extend(array.astype(float).flat)
         (folder / "mean").write_bytes(blob.SerializeToString())
     return both
@@ -65,9 +75,17 @@ def image_files(images, lines):
     return files
 
 
+def image_file(data):
+    """Makes FOLDER/0.jpg of these bytes, and the list."""
+    def files(folder):
+        (folder / "0.jpg").write_bytes(data)
+        (folder / "list").write_text("0.jpg 1\n")
+    return files
+
+
 def image_data(name, files, parameters="batch_size: 2", transform="", steps=4, **more):
-    return case("image_data_" + name, 'type: "ImageData" image_data_param { source: "FOLDER/list" root_folder: "FOLDER/" '
-                '%s } transform_param { %s }' % (parameters, transform), (), 2, steps=steps, diffs=False, files=files,
+    return case("image_data_" + name, 'type: "ImageData" image_data_param { source: "FOLDER/list" '
+                'root_folder: "FOLDER/" %s } transform_param { %s }' % (parameters, transform), (), 2, steps=steps, diffs=False, files=files,
                 **more)
 
 
@@ -121,6 +139,7 @@ GREY = [datum(encoded(pixels(i, 6, 5)), i) for i in range(3)]
 COLOUR = [datum(encoded(pixels(i, 6, 5, 3)), i) for i in range(3)]
 ALPHA = [datum(encoded(pixels(i, 6, 5, 4)), i) for i in range(3)]
 BITMAPS = [datum(encoded(pixels(i, 6, 5, 3), "BMP"), i) for i in range(3)]
+JPEGS, JPEGS_CMYK = [datum(JPEG, 1)], [datum(JPEG_CMYK, 1)]
 MEAN = pixels(9, 1, 3, 6, 5) / 3.
 SMALL = image_files([pixels(i, 6, 5, 3) for i in range(3)], "0.png 4\n1.png -1\n2.png 7\n")
 BOTH = windows("2 0.9 2 1 13 8", "5 0.1 3 4 9 10")
@@ -148,19 +167,22 @@ CASES = [
     data("mirror_of_what_is_symmetric", lmdb(*[datum(np.repeat(pixels(i, 3, 4, 1), 5, 2), i) for i in range(4)]),
          transform="mirror: true mean_value: 3", phase="TRAIN"),
     *[data("encoded_%s%s" % (name, how), lmdb(*datums), transform=transform)
-      for name, datums in (("grey", GREY), ("colour", COLOUR), ("alpha", ALPHA), ("bmp", BITMAPS))
+      for name, datums in (("grey", GREY), ("colour", COLOUR), ("alpha", ALPHA), ("bmp", BITMAPS),
+                             ("jpeg", JPEGS), ("cmyk", JPEGS_CMYK))
       for how, transform in (("", ""), ("_as_colour", "force_color: true"), ("_as_grey", "force_gray: true"))],
-    data("encoded_crop_mean", lmdb(*COLOUR), transform="crop_size: 3 mean_value: 1 mean_value: 2 mean_value: 3 scale: 2"),
+    data("encoded_crop_mean", lmdb(*COLOUR),
+         transform="crop_size: 3 mean_value: 1 mean_value: 2 mean_value: 3 scale: 2"),
     data("encoded_16_bits_as_grey", lmdb(datum(encoded(pixels(0, 6, 5).astype(np.uint16) * 257), 1)),
          transform="force_gray: true"),
     image_data("plain", SMALL),
     image_data("grey", SMALL, "batch_size: 3 is_color: false"),
     image_data("colour_of_grey", image_files([pixels(0, 5, 4), pixels(1, 5, 4)], "0.png 1\n1.png 2\n")),
     image_data("no_alpha", image_files([pixels(0, 5, 4, 4), pixels(1, 5, 4, 4)], "0.png 1\n1.png 2\n")),
-    image_data("lines", image_files([pixels(i, 4, 4, 3) for i in range(3)], "0.png 1x\n1.png  -2\r\n2.png\n0.png z\n")
-               if False else image_files([pixels(i, 4, 4, 3) for i in range(3)], "0.png 1x\n1.png -2\r\n2.png\n0.png z")),
-    image_data("default_batch_size", image_files([pixels(i, 4 + i, 5, 3) for i in range(3)], "0.png 1\n1.png 2\n2.png 3\n"),
-               ""),
+    image_data("lines", image_files([pixels(i, 4, 4, 3) for i in range(3)],
+                                    "0.png 1x\n1.png -2\r\n2.png\n0.png z")),
+    image_data("jpeg", image_file(JPEG)),
+    image_data("jpeg_grey", image_file(JPEG), "is_color: false"),
+    image_data("sizes", image_files([pixels(i, 4 + i, 5, 3) for i in range(3)], "0.png 1\n1.png 2\n2.png 3\n"), ""),
     *[image_data("resize_%d_%d_to_%d_%d" % sizes, image_files([pixels(i, *sizes[:2], 3) for i in range(2)],
                                                               "0.png 0\n1.png 1\n"),
                  "batch_size: 2 new_height: %d new_width: %d" % sizes[2:], steps=1)

@@ -2,6 +2,7 @@
 import os
 
 import caffe
+import caffe.coord_map
 import numpy as np
 from caffe import layers as L, params as P
 from caffe.proto import caffe_pb2
@@ -171,7 +172,8 @@ def blobs():
     x.data[0] = 5
     net.forward()
     seen = {"first": first, "held": held.copy(), "kept": kept.copy(), "same": np.array_equal(kept, y.data),
-            "count": x.count, "legacy": [x.num, x.channels, x.height, x.width], "shape": list(x.shape), "dtype": str(x.data.dtype),
+            "count": x.count, "legacy": [x.num, x.channels, x.height, x.width], "shape": list(x.shape),
+            "dtype": str(x.data.dtype),
             "contiguous": bool(x.data.flags["C_CONTIGUOUS"] and x.data.flags["WRITEABLE"])}
     x.reshape(3, 2)
     seen["reshaped"] = x.data.copy()
@@ -405,7 +407,26 @@ def functions():
         "RMSPropSolver SGDSolver TEST TRAIN Timer __version__ classifier detector get_solver has_nccl init_log io " \
         "layer_type_list layers log net_spec params proto pycaffe set_device set_mode_cpu set_mode_gpu " \
         "set_multiprocess set_random_seed set_solver_count set_solver_rank solver_count solver_rank to_proto _caffe"
-    return {"there": [hasattr(caffe, name) for name in public.split()], "version": caffe.__version__,
+    net = _net(BRANCHES)
+    members = {
+        net: "_backward _batch _blob_loss_weights _blob_names _blobs _bottom_ids _forward _inputs _layer_names "
+        "_outputs _set_input_arrays _top_ids after_backward after_forward backward before_backward before_forward "
+        "blob_loss_weights blobs bottom_names clear_param_diffs copy_from forward forward_all forward_backward_all "
+        "inputs layer_dict layers load_hdf5 outputs params reshape save save_hdf5 set_input_arrays share_with "
+        "top_names",
+        caffe.SGDSolver: "add_callback apply_update iter lr restore share_weights snapshot solve step",
+        caffe.Layer: "reshape setup type", caffe.Timer: "ms start stop", caffe.NetSpec: "to_proto",
+        caffe.Classifier: "predict", caffe.Detector: "configure_crop crop detect_selective_search detect_windows",
+        net.blobs["x"]: "channels count data diff height num reshape shape width",
+        caffe._caffe.BlobVec: "add_blob append extend",
+        caffe.io: "Transformer array_to_blobproto array_to_datum arraylist_to_blobprotovector_str blobproto_to_array "
+        "blobprotovector_str_to_arraylist caffe_pb2 datum_to_array load_image oversample resize_image",
+        caffe.net_spec: "Function Layers NetSpec Parameters Top assign_proto layers params to_proto",
+        caffe.coord_map: "AxisMismatchException PASS_THROUGH_LAYERS UndefinedMapException compose conv_params "
+        "coord_map coord_map_from_to crop crop_params inverse"}
+    missing = [name for owner, names in members.items() for name in names.split() if not hasattr(owner, name)]
+    return {"there": [hasattr(caffe, name) for name in public.split()], "missing": missing,
+            "version": caffe.__version__,
             "types": sorted(caffe.layer_type_list()), "phases": [caffe.TRAIN, caffe.TEST], "nccl": caffe.has_nccl(),
             "solvers": [caffe.solver_count(), caffe.solver_rank()], "timer": timer.ms >= 0, "pool": P.Pooling.AVE,
             "eltwise": P.Eltwise.MAX, "function": callable(caffe.log), "layers": callable(L.Anything)}
