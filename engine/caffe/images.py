@@ -18,7 +18,7 @@ _GREY = {"PNG": ((9797, 19234, 3737), 0, 15), None: ((4899, 9617, 1868), 1 << 13
 def decode(data, colour=None):
     """The image in the bytes of an image file. colour: True for 3 channels, False for 1, None for what it has, even 4.
 
-    Raises CaffeError if they are damaged, of no format in FORMATS, or, where colour is None, of more than 8 bits a channel.
+    Raises CaffeError if they are damaged, of no format in FORMATS, or of more than 8 bits a channel and colour is None.
     """
     try:
         from PIL import Image
@@ -88,7 +88,7 @@ def resize(image, height, width):
 
 
 def _neighbours(size, new_size):
-    """For each of new_size places the indices of the two pixels it lies between, and their weights, whose sum is 2048."""
+    """For each of new_size places the indices of the two pixels that it lies between, and their weights, of sum 2048."""
     place = ((np.arange(new_size) + .5) * (size / new_size) - .5).astype(np.float32)
     index = np.floor(place).astype(int)
     share = place - index.astype(np.float32)

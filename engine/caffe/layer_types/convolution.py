@@ -5,7 +5,8 @@ import torch.nn.functional as F
 
 from caffe.layer import Layer, layer
 
-MOST_OUTPUTS = 2 ** 15  # from about 48,000 on, oneDNN's gradient of strided windows' weights crashes (torch 2.13)
+# Above, oneDNN's gradients of the weights crash (torch 2.13): from 16384 and from about 48,000 on.
+MOST_STRIDE, MOST_OUTPUTS = 2 ** 12, 2 ** 15
 
 
 class Windows:
@@ -28,6 +29,8 @@ class Windows:
         for name in "kernel", "stride", "dilation":
             values = getattr(self, name)
             layer.check(all(values), "%s must be positive along every spatial axis, not %s" % (name, values))
+        layer.check(max(self.stride, default=1) <= MOST_STRIDE, "stride may be %d at most, not %s"
+                    % (MOST_STRIDE, self.stride))
 
     def _axes(self, sizes):
         extents = [dilation * (kernel - 1) + 1 for kernel, dilation in zip(self.kernel, self.dilation)]

@@ -19,6 +19,15 @@ from caffe.proto import caffe_pb2
 from caffe.transform import DataTransformer
 
 
+@contextlib.contextmanager
+def naming(layer, *where):
+    """In a `with`: a CaffeError that does not say where it is from names the layer, and `where`."""
+    try:
+        yield
+    except CaffeError as error:
+        layer.fail(": ".join(map(str, (*where, error))))
+
+
 class BatchLayer(Layer):
     """A data layer whose batches are a function of the seed and the batch's number. They are made ahead in a thread."""
 
@@ -88,12 +97,10 @@ class ImageBatches(BatchLayer):
         """Make the transformer and, by the first image, the shapes of the tops."""
         self.check(batch_size > 0, "Positive batch_size required")
         self.batch_size = batch_size
-        try:
+        with naming(self):
             self.transformer = DataTransformer(self.param.transform_param, self.param.phase)
-        except CaffeError as error:
-            self.fail(error)
         item, = self.items(0, 1)
-        with self.naming(item):
+        with naming(self, self.name(item)):
             top[0].reshape(batch_size, *self.transformer.shape(self.load(item)[0].shape))
         if len(top) > 1:
             top[1].reshape(batch_size)
@@ -110,21 +117,13 @@ class ImageBatches(BatchLayer):
         """What an error says of an item."""
         raise NotImplementedError
 
-    @contextlib.contextmanager
-    def naming(self, item):
-        """In a `with`: a CaffeError names the layer and the item."""
-        try:
-            yield
-        except CaffeError as error:
-            self.fail("%s: %s" % (self.name(item), error))
-
     def batch(self, number):
         size = self.batch_size
         draws = self.transformer.draw(self.context.random(self, "transform", number), size)
         items, out, labels = self.items(number * size, size), None, np.empty(size, np.float32)
         load_all = _decoders().map if self.in_threads else map
         for i, (item, (image, label)) in enumerate(zip(items, load_all(self._load, items))):
-            with self.naming(item):
+            with naming(self, self.name(item)):
                 if out is None:
                     out = np.empty((size, *self.transformer.shape(image.shape)), np.float32)
                 self.transformer.transform(image, draws[i], out[i])
@@ -132,7 +131,7 @@ class ImageBatches(BatchLayer):
         return out, labels
 
     def _load(self, item):
-        with self.naming(item):
+        with naming(self, self.name(item)):
             return self.load(item)
 
 
@@ -148,11 +147,9 @@ class Data(ImageBatches):
 
     def setup(self, bottom, top):
         p = self.param.data_param
-        try:
+        with naming(self):
             self.cursor = Cursor(open_database(p.source, p.backend))
             (_, first), = self.cursor.read(0, 1)
-        except CaffeError as error:
-            self.fail(error)
         self.wants_labels = len(top) > 1
         transform = self.param.transform_param
         self.colour = True if transform.force_color else False if transform.force_gray else None
@@ -162,10 +159,8 @@ class Data(ImageBatches):
             log.warning("%s: force_color and force_gray are for encoded images only" % self.param.name)
 
     def items(self, start, count):
-        try:
+        with naming(self):
             return self.cursor.read(start, count)
-        except CaffeError as error:
-            self.fail(error)
 
     def name(self, item):
         return "%s, record %s" % (self.param.data_param.source, printable(item[0]))
@@ -202,7 +197,7 @@ def datum_values(datum):
 class ImageData(ImageBatches):
     """Image files named in a list, a line `path label` each, round and round (BVLC image_data_layer.cpp).
 
-    With `shuffle` in a new order each time. Tops: images and labels. Batches may differ in shape, images of one may not.
+    With `shuffle` in a new order each time. Tops: images, labels. Batches may differ in shape, the images of one not.
     """
 
     tops = 2
@@ -342,10 +337,8 @@ class DummyData(Layer):
         return list(given) * (count if len(given) == 1 else 1)
 
     def _fill(self, index, blob):
-        try:
+        with naming(self):
             fill(blob, self.fillers[index], self.context.generator(self, "fill", index, self.number))
-        except CaffeError as error:
-            self.fail(error)
 
     def reset_passes(self, passes):
         """Go on with the batch of this number."""

@@ -1,11 +1,11 @@
 """Layers that read and write HDF5 files."""
 import bisect
-import os
 
 import numpy as np
 
+from caffe.errors import CaffeError
 from caffe.layer import Layer, layer
-from caffe.layer_types.data import BatchLayer, read_lines
+from caffe.layer_types.data import BatchLayer, naming, read_lines
 from caffe.serialize import hdf5_file
 
 
@@ -37,27 +37,22 @@ class HDF5Data(BatchLayer):
 
     def _shapes(self, path):
         """The shapes of the datasets for the tops."""
-        with self._open(path) as file:
-            for name in self.param.top:
-                self.check(name in file and hasattr(file[name], "shape"), "%s: has no dataset %s" % (path, name))
-                self.check(file[name].dtype.kind in "fiu", "%s: %s is not of numbers" % (path, name))
-                self.check(file[name].ndim, "%s: Input must have at least 1 axis: %s" % (path, name))
+        with naming(self), hdf5_file(path) as file:
             shapes = [file[name].shape for name in self.param.top]
+            kinds = [file[name].dtype.kind for name in self.param.top]
+        for name, shape, kind in zip(self.param.top, shapes, kinds):
+            self.check(kind in "fiu", "%s: %s is not of numbers" % (path, name))
+            self.check(shape, "%s: Input must have at least 1 axis: %s" % (path, name))
         self.check(len({shape[0] for shape in shapes}) == 1 and shapes[0][0],
                    "%s: %s have %s rows; they must be as many, and at least 1"
                    % (path, ", ".join(self.param.top), ", ".join(str(shape[0]) for shape in shapes)))
         return shapes
 
-    def _open(self, path):
-        if not os.path.exists(path):
-            self.fail("%s: no such file; working directory: %s" % (path, os.getcwd()))
-        return hdf5_file(path, "r")
-
     def _arrays(self, file_number):
         """All of a file, float32."""
         if self._loaded[0] != file_number:
             self._loaded = None, None  # one at a time
-            with self._open(self.paths[file_number]) as file:
+            with naming(self), hdf5_file(self.paths[file_number]) as file:
                 arrays = [file[name][...].astype(np.float32, copy=False) for name in self.param.top]
             self._loaded = file_number, arrays
         return self._loaded[1]
@@ -93,7 +88,7 @@ class HDF5Output(Layer):
     def setup(self, bottom, top):
         self.path = self.param.hdf5_output_param.file_name
         self.check(self.path, "give hdf5_output_param { file_name }")
-        with hdf5_file(self.path, "w"):
+        with naming(self), hdf5_file(self.path, "w"):
             pass
 
     def reshape(self, bottom, top):
@@ -101,14 +96,15 @@ class HDF5Output(Layer):
                    % (bottom[0].num, bottom[1].num))
 
     def forward(self, bottom, top):
-        with hdf5_file(self.path, "r+") as file:
+        with naming(self), hdf5_file(self.path, "r+") as file:
             for name, blob in zip(("data", "label"), bottom):
                 rows = blob.tensor.float().cpu().numpy().reshape(blob.num, blob.channels, blob.height, blob.width)
                 if name not in file:
                     file.create_dataset(name, data=rows, maxshape=(None, *rows.shape[1:]), chunks=True)
                     continue
-                self.check(file[name].shape[1:] == rows.shape[1:], "%s: %s has rows of shape %s, now they have %s"
-                           % (self.path, name, file[name].shape[1:], rows.shape[1:]))
+                if file[name].shape[1:] != rows.shape[1:]:
+                    raise CaffeError("%s: %s has rows of shape %s, now they have %s"
+                                     % (self.path, name, file[name].shape[1:], rows.shape[1:]))
                 file[name].resize(len(file[name]) + len(rows), axis=0)
                 file[name][-len(rows):] = rows
 

@@ -18,7 +18,7 @@ import numpy as np
 from caffe import images
 from caffe.errors import CaffeError
 from caffe.layer import layer
-from caffe.layer_types.data import BatchLayer, read_lines
+from caffe.layer_types.data import BatchLayer, naming, read_lines
 from caffe.transform import DataTransformer
 
 Window = namedtuple("Window", "path label x1 y1 x2 y2")
@@ -48,10 +48,8 @@ class WindowData(BatchLayer):
         self.check(p.crop_mode in ("warp", "square"), "crop_mode is \"warp\" or \"square\", not %r" % p.crop_mode)
         self.check(2 * p.context_pad < self.crop, "context_pad is %d on each side, which leaves nothing of crop_size %d"
                    % (p.context_pad, self.crop))
-        try:
+        with naming(self):
             self.transformer = DataTransformer(transform, self.param.phase)
-        except CaffeError as error:
-            self.fail(error)
         self.objects, self.background = [], []
         channels = self._read_windows()
         self.object_count = int(np.float32(p.batch_size) * np.float32(p.fg_fraction))
@@ -124,10 +122,8 @@ class WindowData(BatchLayer):
 
     def _draw(self, window, mirrored, out):
         """Write the window, warped, to its part of `out`."""
-        try:
+        with naming(self, window.path):
             image = images.read(window.path, True)
-        except CaffeError as error:
-            self.fail("%s: %s" % (window.path, error))
         x1, width, left, to_width, right = self._span(window, image.shape[2], "x1", "x2")
         y1, height, above, to_height, _ = self._span(window, image.shape[1], "y1", "y2")
         if mirrored:

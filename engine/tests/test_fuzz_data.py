@@ -1,0 +1,91 @@
+"""Damaged records, databases and images: a CaffeError of one line, or a batch of finite numbers; nothing else."""
+import io
+
+import caffe
+import lmdb
+import numpy as np
+import pytest
+from caffe import images
+from caffe.db import Lmdb
+from caffe.errors import CaffeError
+from PIL import Image
+
+from test_data import make_lmdb, make_net
+from test_fuzz_files import mutated
+
+MUTATIONS = 1000
+
+
+def outcome(function):
+    """What function() returns, or None if it raises a CaffeError, which must be one short line."""
+    try:
+        return function()
+    except CaffeError as error:
+        assert "\n" not in str(error) and len(str(error)) < 600
+        return None
+
+
+def encoded(random, file_format):
+    file = io.BytesIO()
+    Image.fromarray(random.randint(0, 256, (9, 7, 3)).astype(np.uint8)).save(file, file_format)
+    return file.getvalue()
+
+
+def records(random):
+    """A raw Datum, one of floats, and one that is an image."""
+    pixels = random.randint(0, 256, (3, 4, 5))
+    yield caffe.io.array_to_datum(pixels.astype(np.uint8), 3)
+    yield caffe.io.array_to_datum(pixels / 7., 2)
+    yield caffe.proto.caffe_pb2.Datum(data=encoded(random, "PNG"), encoded=True, label=1)
+
+
+@pytest.mark.parametrize("kind", range(3))
+def test_damaged_record(kind, tmp_path):
+    random = np.random.RandomState(kind)
+    whole = list(records(random))[kind].SerializeToString()
+    make_lmdb(tmp_path / "db", [mutated(whole, random) for _ in range(MUTATIONS)])
+    make_lmdb(tmp_path / "whole", [whole])
+    layer = make_net(tmp_path, 'data_param { source: "%s" backend: LMDB batch_size: 1 }' % (tmp_path / "whole"))._layers[0]
+    layer.cursor.database = Lmdb(tmp_path / "db")
+    batches = [outcome(lambda: layer.batch(number)) for number in range(MUTATIONS)]
+    read = [batch for batch in batches if batch]
+    assert MUTATIONS / 100 < len(read) < MUTATIONS * 9 / 10  # a PNG's checksums find most
+    for image, label in read:
+        assert image.ndim == 4 and image.size and label.shape == (1,)
+
+
+def test_damaged_database(tmp_path):
+    """What can be read of a database with a damaged page is what the library lmdb would have read of the whole one."""
+    random = np.random.RandomState(0)
+    make_lmdb(tmp_path / "db", [random.bytes(random.choice([10, 100, 3000, 9000])) for _ in range(150)])
+    with lmdb.open(str(tmp_path / "db"), readonly=True, lock=False) as environment, environment.begin() as transaction:
+        expected = dict(transaction.cursor())
+    whole, damaged, refused = (tmp_path / "db" / "data.mdb").read_bytes(), tmp_path / "damaged", 0
+    damaged.mkdir()
+    for i in range(MUTATIONS):
+        data = bytearray(whole)
+        for _ in range(random.choice([1, 4])):
+            page = random.choice([0, 1, random.randint(len(whole) // 4096)])
+            place = page * 4096 + random.choice([random.randint(160), random.randint(4096)])
+            data[place] = random.randint(256)
+        (damaged / "data.mdb").write_bytes(mutated(whole, random) if i % 4 == 0 else data)
+        found = outcome(lambda: list(Lmdb(damaged).records()))
+        refused += found is None
+        assert found is None or len(found) == len(expected)
+        if found and i % 4:  # one byte or four differ, each in one record's value, or in one's key
+            assert sum(expected.get(key) != value for key, value in found) <= 4
+    assert MUTATIONS / 10 < refused < MUTATIONS
+
+
+@pytest.mark.filterwarnings("ignore")  # Pillow's
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "BMP", "TIFF", "PPM"])
+def test_damaged_image(file_format):
+    random = np.random.RandomState(0)
+    whole, read = encoded(random, file_format), 0
+    for i in range(MUTATIONS // 2):
+        image = outcome(lambda: images.decode(mutated(whole, random), [None, True, False][i % 3]))
+        if image is not None:
+            read += 1
+            assert image.dtype == np.uint8 and image.ndim == 3 and image.size
+            assert i % 3 == 0 or len(image) == (3 if i % 3 == 1 else 1)
+    assert 0 < read < MUTATIONS // 2
