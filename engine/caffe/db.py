@@ -20,7 +20,7 @@ def open_database(source, backend):
     """
     folder, lmdb = Path(source), backend == DataParameter.LMDB
     holds = {True: "an LMDB", False: "a LevelDB"}
-    found = [kind for kind, name in ((True, "data.mdb"), (False, "CURRENT")) if (folder / name).is_file()]
+    found = [kind for kind, name in ((True, "data.mdb"), (False, "CURRENT")) if os.path.isfile(folder / name)]
     if lmdb not in found:
         if found:
             raise CaffeError("%s: holds %s; say backend: %s"

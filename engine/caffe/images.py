@@ -88,7 +88,7 @@ def resize(image, height, width):
 
 
 def _neighbours(size, new_size):
-    """For each of new_size places the indices of the two pixels that it lies between, and their weights, of sum 2048."""
+    """For each of new_size places the indices of the two pixels it lies between, and their weights, of sum 2048."""
     place = ((np.arange(new_size) + .5) * (size / new_size) - .5).astype(np.float32)
     index = np.floor(place).astype(int)
     share = place - index.astype(np.float32)

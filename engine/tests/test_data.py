@@ -24,9 +24,9 @@ def make_net(folder, parameters, layer_type="Data", tops=2, phase=caffe.TRAIN):
     return caffe.Net(str(folder / "net.prototxt"), phase)
 
 
-def make_lmdb(folder, values, **options):
+def make_lmdb(folder, values):
     """An LMDB of these values, bytes."""
-    with lmdb.open(str(folder), map_size=1 << 27, **options) as environment, environment.begin(write=True) as transaction:
+    with lmdb.open(str(folder), map_size=1 << 27) as environment, environment.begin(write=True) as transaction:
         for i, value in enumerate(values):
             transaction.put(b"%08d" % i, value)
 
@@ -273,8 +273,8 @@ def test_hdf5_output_can_be_read_after_each_forward(folder):
 # DummyData and MemoryData.
 
 def test_dummy_data_fills_constants_once_and_the_rest_anew(folder):
-    net = make_net(folder, 'dummy_data_param { shape { dim: 9 } data_filler { value: 2 } data_filler { type: "uniform" } }',
-                   "DummyData")
+    net = make_net(folder, 'dummy_data_param { shape { dim: 9 } data_filler { value: 2 } '
+                   'data_filler { type: "uniform" } }', "DummyData")
     net.blobs["y0"].data[0] = 7
     before = net.blobs["y1"].data.copy()
     first, second = batches(net, 2, "y1")
@@ -341,6 +341,7 @@ DATUM = caffe.proto.caffe_pb2.Datum
 PIXELS = caffe.io.array_to_datum(np.zeros((3, 6, 5), np.uint8), 1)
 NO_LABEL = caffe.io.array_to_datum(np.zeros((3, 6, 5), np.uint8)).SerializeToString()
 HDF5 = 'hdf5_data_param { source: "FOLDER/list" batch_size: 2 }'
+ONE_WINDOW = "# 0\nFOLDER/0.png\n3\n6\n5\n1\n"
 WINDOWS = 'transform_param { crop_size: 4 } window_data_param { source: "FOLDER/list" batch_size: 4 %s }'
 
 
@@ -374,14 +375,14 @@ WINDOWS = 'transform_param { crop_size: 4 } window_data_param { source: "FOLDER/
     ("HDF5Data", HDF5, write("list", "FOLDER/none.h5"), "none.h5: .*No such file"),
     ("HDF5Data", HDF5, write("list", "FOLDER/list"), "list: not what it should be, or damaged"),
     ("WindowData", WINDOWS % "", write("list", ""), "Window file is empty"),
-    ("WindowData", WINDOWS % "", write("list", "# 0\nFOLDER/0.png\n3\n6\n5\n1\n0 1 0 0 2"), "damaged at image 0"),
-    ("WindowData", WINDOWS % "", write("list", "# 0\nFOLDER/0.png\n3\n6\n5\n1\n0 1 0 0 2 2"), "overlap, 1, but label 0"),
-    ("WindowData", WINDOWS % "", write("list", "# 0\nFOLDER/0.png\n3\n6\n5\n1\n1 1 0 0 2 2"), "overlap below bg_thresh"),
+    ("WindowData", WINDOWS % "", write("list", ONE_WINDOW + "0 1 0 0 2"), "damaged at image 0"),
+    ("WindowData", WINDOWS % "", write("list", ONE_WINDOW + "0 1 0 0 2 2"), "object's overlap, 1, but label 0"),
+    ("WindowData", WINDOWS % "", write("list", ONE_WINDOW + "1 1 0 0 2 2"), "no window has an overlap below bg_thresh"),
     ("WindowData", WINDOWS % "context_pad: 2", None, "context_pad is 2 on each side"),
     ("WindowData", WINDOWS % 'crop_mode: "round"', None, 'crop_mode is "warp" or "square"'),
     ("MemoryData", "memory_data_param { batch_size: 2 channels: 3 height: 2 }", None, "must be specified and positive"),
-    ("DummyData", "dummy_data_param { num: 1 channels: 1 height: 1 width: 1 shape { } }", None, "Both shape and legacy"),
-    ("DummyData", "dummy_data_param { num: 1 channels: 1 height: 1 }", None, "Must specify 'width' once, or once per top"),
+    ("DummyData", "dummy_data_param { num: 1 channels: 1 height: 1 width: 1 shape { } }", None, "Both shape and legac"),
+    ("DummyData", "dummy_data_param { num: 1 channels: 1 height: 1 }", None, "Must specify 'width' once, or once per"),
     ("DummyData", "dummy_data_param { }", None, "Must specify 'shape' once, or once per top"),
     ("DummyData", 'dummy_data_param { shape { dim: 1 } data_filler { type: "none" } }', None, "unknown filler 'none'"),
 ])
@@ -393,8 +394,8 @@ def test_refused_while_the_net_is_built(layer_type, parameters, change, message,
 
 
 @pytest.mark.parametrize("transform, second, message", [
-    ("", caffe.io.array_to_datum(np.zeros((3, 5, 6), np.uint8), 1), r"shape \(3, 5, 6\), but the first of the batch has"),
-    ("crop_size: 3", caffe.io.array_to_datum(np.zeros((3, 2, 6), np.uint8), 1), "crop_size is 3, but the image is of 2"),
+    ("", caffe.io.array_to_datum(np.zeros((3, 5, 6), np.uint8), 1), r"shape \(3, 5, 6\), but the first of the batch"),
+    ("crop_size: 3", caffe.io.array_to_datum(np.zeros((3, 2, 6), np.uint8), 1), "crop_size is 3, but the image is of"),
     ("", DATUM(channels=3, height=6, width=5, label=1), r".*has 0 values"),
 ])
 def test_refused_when_the_record_comes(transform, second, message, folder):

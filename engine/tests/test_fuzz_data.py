@@ -45,7 +45,7 @@ def test_damaged_record(kind, tmp_path):
     whole = list(records(random))[kind].SerializeToString()
     make_lmdb(tmp_path / "db", [mutated(whole, random) for _ in range(MUTATIONS)])
     make_lmdb(tmp_path / "whole", [whole])
-    layer = make_net(tmp_path, 'data_param { source: "%s" backend: LMDB batch_size: 1 }' % (tmp_path / "whole"))._layers[0]
+    layer, = make_net(tmp_path, 'data_param { source: "FOLDER/whole" backend: LMDB batch_size: 1 }')._layers
     layer.cursor.database = Lmdb(tmp_path / "db")
     batches = [outcome(lambda: layer.batch(number)) for number in range(MUTATIONS)]
     read = [batch for batch in batches if batch]

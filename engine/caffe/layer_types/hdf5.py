@@ -105,8 +105,9 @@ class HDF5Output(Layer):
                 if file[name].shape[1:] != rows.shape[1:]:
                     raise CaffeError("%s: %s has rows of shape %s, now they have %s"
                                      % (self.path, name, file[name].shape[1:], rows.shape[1:]))
-                file[name].resize(len(file[name]) + len(rows), axis=0)
-                file[name][-len(rows):] = rows
+                begin = len(file[name])
+                file[name].resize(begin + len(rows), axis=0)
+                file[name][begin:] = rows
 
     def backward(self, top, propagate_down, bottom):
         pass

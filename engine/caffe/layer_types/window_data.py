@@ -35,7 +35,8 @@ class WindowData(BatchLayer):
 
     An object's overlap is at least fg_threshold, the background's below bg_threshold. A window is warped to crop_size x
     crop_size, with context_pad pixels around it; what lies outside of the image is 0. Tops: images and labels, 0 for
-    the background. The scale is window_data_param's; mean, mirror and crop_size are transform_param's.
+    the background. The scale is window_data_param's; mean, mirror and crop_size are transform_param's. cache_images
+    changes nothing: the system keeps files in memory by itself.
     """
 
     tops = 2

@@ -85,8 +85,8 @@ def image_file(data):
 
 def image_data(name, files, parameters="batch_size: 2", transform="", steps=4, **more):
     return case("image_data_" + name, 'type: "ImageData" image_data_param { source: "FOLDER/list" '
-                'root_folder: "FOLDER/" %s } transform_param { %s }' % (parameters, transform), (), 2, steps=steps, diffs=False,
-                files=files, **more)
+                'root_folder: "FOLDER/" %s } transform_param { %s }' % (parameters, transform), (), 2, steps=steps,
+                diffs=False, files=files, **more)
 
 
 def hdf5(*rows, more=None):
