@@ -16,11 +16,13 @@ JOBS ?= 2
 WEIGHTS ?= $(WORK)/models/face_model.caffemodel
 # The folder with data/, models/ and prototxt/ in it.
 WORK ?= .
-# Which Caffe: bvlc (the genuine one in .bvlc, made by `make bvlc`), engine (engine/, on PyTorch, being built), or system
-# (`caffe` and `python` on the PATH).
-CAFFE ?= bvlc
+# Which Caffe: engine (engine/, on PyTorch), bvlc (the genuine one in .bvlc, made by `make bvlc`), or system (`caffe` and
+# `python` on the PATH).
+CAFFE ?= engine
 # The number of the GPU to train and predict on, or empty for the CPU. BVLC's in .bvlc has the CPU only.
 GPU ?=
+# 1: train in bfloat16, where the engine can.
+BF16 ?=
 
 # The demo: its folder, and its size.
 DEMO ?= demo
@@ -34,7 +36,7 @@ SETUP = .venv/ready
 ifeq ($(CAFFE),engine)
   CAFFE_PYTHON = $(PYTHON)
   CAFFE_COMMAND = $(CURDIR)/.venv/bin/caffe
-  CAFFE_SETUP = .venv/bin/caffe
+  CAFFE_SETUP = $(SETUP)
 else ifeq ($(CAFFE),bvlc)
   CAFFE_PYTHON = .bvlc/bin/python
   CAFFE_COMMAND = $(CURDIR)/.bvlc/bin/caffe
@@ -55,7 +57,7 @@ SOLVER = $(WORK)/prototxt/solvers/$(VARIANT).prototxt
 ONE_FOLD = $(if $(FOLD),--fold $(FOLD))
 ON_GPU = $(if $(GPU),--gpu $(GPU))
 
-.PHONY: demo bvlc synthetic align folds train predict evaluate test test-full test-engine bench clean
+.PHONY: demo bvlc synthetic align folds train predict evaluate test test-full bench clean
 .NOTPARALLEL:
 
 demo:
@@ -83,7 +85,7 @@ folds: $(CAFFE_SETUP)
 
 train: $(CAFFE_SETUP)
 	$(CAFFE_PYTHON) tools/train.py $(SOLVER) --folds $(FOLDS) --models $(MODELS) $(ONE_FOLD) --jobs $(JOBS) \
-	    --caffe "$(CAFFE_COMMAND)" $(ON_GPU) $(if $(WEIGHTS),--weights $(WEIGHTS))
+	    --caffe "$(CAFFE_COMMAND)$(if $(BF16), -bf16)" $(ON_GPU) $(if $(WEIGHTS),--weights $(WEIGHTS))
 
 predict: $(CAFFE_SETUP)
 	$(CAFFE_PYTHON) tools/predict.py $(SOLVER) --folds $(FOLDS) --models $(MODELS) $(ONE_FOLD) $(ON_GPU)
@@ -101,27 +103,20 @@ test: .venv/ready
 test-full: .venv/ready .bvlc/bin/caffe
 	.venv/bin/python -m pytest -rs -m full
 
-test-engine: .venv/bin/caffe .bvlc/bin/caffe
-	.venv/bin/python -m pytest -rs engine/tests tests/test_engine.py tests/test_layers.py tests/test_net.py \
-	    tests/test_training.py
-
 bench: .venv/ready .bvlc/bin/caffe
-	.bvlc/bin/python tests/bench_folds.py
+	.venv/bin/python tests/bench_engine.py
+	.venv/bin/python tests/bench_folds.py
 
 clean:
 	rm -rf $(DEMO) .venv .bvlc .bvlc.partial .pytest_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-.venv/ready: requirements.txt
+.venv/ready: requirements.txt engine/pyproject.toml
 	@$(PYTHON3) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	    { echo "make: $(PYTHON3) is not Python 3.11 to 3.13; name one: make PYTHON3=python3.12 ..." >&2; exit 2; }
 	rm -rf .venv
 	$(PYTHON3) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt
-	touch $@
-
-.venv/bin/caffe: engine/pyproject.toml | .venv/ready
-	.venv/bin/pip install --quiet --disable-pip-version-check torch==2.13.0 h5py==3.14.0 --editable ./engine
 	touch $@
 
 .bvlc/bin/caffe:

@@ -1,28 +1,19 @@
-"""What several test files share: where things are, and a Python layer to try out on its own."""
-import os
+"""What several test files share: where things are, and a Python layer to try out in a net of its own."""
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-import numpy as np
+import caffe
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
 BVLC = ROOT / ".bvlc" / "bin"  # genuine Caffe
-ENGINE = ROOT / ".venv" / "bin"  # where `make test-engine` installs ours
-
-try:
-    import caffe
-    WHOLE = True  # a whole Caffe, genuine or ours
-except ImportError:
-    sys.path.insert(0, str(ROOT / "tests" / "stand_in"))
-    import caffe
-    WHOLE = False
-GENUINE = BVLC.parent in Path(caffe.__file__).parents
+ENGINE = ROOT / ".venv" / "bin"  # ours
+GENUINE = BVLC.parent in Path(caffe.__file__).parents  # whether this is a run under genuine Caffe's Python
 
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the authors' files are not here (../shared/data)")
-needs_engine = pytest.mark.skipif(not (ENGINE / "caffe").exists(), reason="no engine here: `make test-engine` runs it")
 needs_bvlc = pytest.mark.skipif(not (BVLC / "caffe").exists(), reason="no genuine Caffe here: `make bvlc` did not run")
 
 
@@ -57,20 +48,14 @@ def write_samples(path, images, labels):
     environment.close()
 
 
-def make_layer(module, name, params, bottoms, loss_weight=1, tops=1):
-    """A Python layer with these bottoms (arrays), set up: in a net of a whole Caffe, or on its own in tests/stand_in.
+class LayerInNet:
+    """A Python layer in a net of its own, with these bottoms (arrays).
 
     It has forward() -> first value of the first top, backward(), and bottom(i), bottom_diff(i), top(i), blob(i),
     blob_diff(i): writable arrays.
     """
-    return (LayerInNet if WHOLE else LayerAlone)(module, name, params, bottoms, loss_weight, tops)
 
-
-class LayerInNet:
-    """The layer in a net of its own, run by caffe."""
-
-    def __init__(self, module, name, params, bottoms, loss_weight, tops):
-        import tempfile
+    def __init__(self, module, name, params, bottoms, loss_weight=1, tops=1):
         # A Scale by 1 in between: caffe only propagates to blobs that something learns from.
         text = "".join("""layer { name: "in%(i)d" type: "Input" top: "in%(i)d" input_param { shape { %(shape)s } } }
             layer { name: "x%(i)d" type: "Scale" bottom: "in%(i)d" top: "x%(i)d"
@@ -112,40 +97,3 @@ class LayerInNet:
 
     def blob_diff(self, i):
         return self.net.params["layer"][i].diff
-
-
-class LayerAlone:
-    """The layer called as caffe would call it."""
-
-    def __init__(self, module, name, params, bottoms, loss_weight, tops):
-        import importlib
-        self.layer = getattr(importlib.import_module(module), name)(str(params))
-        self.bottoms, self.tops = [caffe.Blob(*array.shape) for array in bottoms], [caffe.Blob(1) for _ in range(tops)]
-        for blob, array in zip(self.bottoms, bottoms):
-            blob.data[...] = array
-        self.layer.setup(self.bottoms, self.tops)
-        self.layer.reshape(self.bottoms, self.tops)
-        self.tops[0].diff[...] = loss_weight
-
-    def forward(self):
-        self.layer.forward(self.bottoms, self.tops)
-        return float(self.tops[0].data.ravel()[0])
-
-    def backward(self):
-        self.forward()
-        self.layer.backward(self.tops, [True, False], self.bottoms)
-
-    def bottom(self, i):
-        return self.bottoms[i].data
-
-    def bottom_diff(self, i):
-        return self.bottoms[i].diff
-
-    def top(self, i):
-        return self.tops[i].data
-
-    def blob(self, i):
-        return self.layer.blobs[i].data
-
-    def blob_diff(self, i):
-        return self.layer.blobs[i].diff

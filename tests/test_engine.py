@@ -9,12 +9,8 @@ import subprocess
 import numpy as np
 import pytest
 
-from conftest import BVLC, GENUINE, ROOT, WHOLE, needs_bvlc
-
-if not WHOLE or GENUINE:
-    pytest.skip("only on the engine: `make test-engine` runs it", allow_module_level=True)
-
-import net_parity  # noqa: E402
+from conftest import BVLC, ROOT, needs_bvlc
+import net_parity
 
 NETS = "pain", "face"
 RECORDED = ROOT / "tests" / "recorded"

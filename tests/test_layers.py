@@ -1,7 +1,4 @@
-"""The Python layers: values against the paper's formulas, gradients against numeric ones, set-up errors.
-
-Under genuine Caffe (`.bvlc/bin/python -m pytest`) the layers run inside a net; elsewhere inside tests/stand_in.
-"""
+"""The Python layers: values against the paper's formulas, gradients against numeric ones, set-up errors."""
 import collections
 
 import numpy as np
@@ -10,7 +7,7 @@ from caffe.proto import caffe_pb2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import make_layer, write_samples
+from conftest import LayerInNet, write_samples
 
 SMOOTH_L1 = "layers.smooth_l1_loss", "SmoothL1LossLayer"
 CENTER = "layers.center_loss", "CenterLossLayer"
@@ -37,7 +34,7 @@ def numeric_gradient(loss, values, step=1e-2):
 @given(st.lists(st.tuples(st.floats(0, 5, width=32), st.integers(0, 5)), min_size=1, max_size=9))
 def test_smooth_l1_is_equation_2(turning_point, pairs):
     prediction, label = np.array(pairs).T
-    layer = make_layer(*SMOOTH_L1, {"turning_point": turning_point}, [prediction.reshape(-1, 1), label])
+    layer = LayerInNet(*SMOOTH_L1, {"turning_point": turning_point}, [prediction.reshape(-1, 1), label])
     total = 0
     for x, y in pairs:
         d = abs(x - y)
@@ -50,7 +47,7 @@ def test_smooth_l1_gradient(turning_point):
     # Errors well away from 0 and from the turning point, where the slope jumps.
     prediction = np.array([0.2, 1.8, 2.9, 4.75, 3.3, 1.4]).reshape(-1, 1)
     label = np.array([0, 0, 3, 4, 0, 5.])
-    layer = make_layer(*SMOOTH_L1, {"turning_point": turning_point}, [prediction, label], loss_weight=3)
+    layer = LayerInNet(*SMOOTH_L1, {"turning_point": turning_point}, [prediction, label], loss_weight=3)
     layer.backward()
     expected = 3 * numeric_gradient(layer.forward, layer.bottom(0))
     np.testing.assert_allclose(layer.bottom_diff(0), expected, rtol=1e-2, atol=1e-3)
@@ -66,7 +63,7 @@ def test_smooth_l1_gradient(turning_point):
 ])
 def test_smooth_l1_refuses(params, bottoms, message):
     with pytest.raises(ValueError, match=message):
-        make_layer(*SMOOTH_L1, params, [np.zeros(shape) for shape in bottoms])
+        LayerInNet(*SMOOTH_L1, params, [np.zeros(shape) for shape in bottoms])
 
 
 # ---- center loss ----
@@ -74,7 +71,7 @@ def test_smooth_l1_refuses(params, bottoms, message):
 def center_layer(norm, seed=0, loss_weight=0.5):
     random = np.random.RandomState(seed)
     features, label = random.randn(7, 5), np.array([0, 5, 5, 2, 0, 5, 1.])
-    return make_layer(*CENTER, {"classes": 6, "norm": norm}, [features, label], loss_weight)
+    return LayerInNet(*CENTER, {"classes": 6, "norm": norm}, [features, label], loss_weight)
 
 
 @pytest.mark.parametrize("norm", ["l1", "l2"])
@@ -121,7 +118,7 @@ def test_centers_start_as_xavier():
 ])
 def test_center_loss_refuses(params, label, message):
     with pytest.raises(ValueError, match=message):
-        make_layer(*CENTER, params, [np.zeros((2, 4)), np.array(label)]).forward()
+        LayerInNet(*CENTER, params, [np.zeros((2, 4)), np.array(label)]).forward()
 
 
 # ---- balanced data ----
@@ -140,7 +137,7 @@ def source(tmp_path):
 
 
 def balanced(source, **params):
-    return make_layer(*BALANCED, dict({"source": str(source), "batch_size": 8, "classes": 6}, **params), [], tops=2)
+    return LayerInNet(*BALANCED, dict({"source": str(source), "batch_size": 8, "classes": 6}, **params), [], tops=2)
 
 
 def batches(layer, count):
@@ -234,7 +231,7 @@ def test_balanced_data_refuses_what_is_no_lmdb_of_datums(tmp_path):
 
 def test_balanced_data_takes_no_bottoms(source):
     with pytest.raises(ValueError, match="0 bottoms and 2 tops, here are 1"):
-        make_layer(*BALANCED, {"source": str(source), "batch_size": 8, "classes": 6}, [np.zeros((1, 1))], tops=2)
+        LayerInNet(*BALANCED, {"source": str(source), "batch_size": 8, "classes": 6}, [np.zeros((1, 1))], tops=2)
 
 
 def test_two_nets_may_read_the_same_lmdb(source):

@@ -1,20 +1,15 @@
 """The net and its solvers, as caffe reads them, against caffe-face's architecture and the paper's settings."""
 import shutil
 
+import caffe
+import make_slim
 import numpy as np
 import pytest
+from caffe.proto import caffe_pb2
+from google.protobuf import text_format
 
-from conftest import ROOT, WHOLE, write_samples
-
-if not WHOLE:
-    pytest.skip("only under a whole Caffe: tests/test_under_bvlc.py runs it there", allow_module_level=True)
-
-import caffe  # noqa: E402
-from caffe.proto import caffe_pb2  # noqa: E402
-from google.protobuf import text_format  # noqa: E402
-
-import make_slim  # noqa: E402
-from cli import Problem  # noqa: E402
+from conftest import ROOT, write_samples
+from cli import Problem
 
 NET = ROOT / "prototxt" / "pain_regression.prototxt"
 STAGES = {
@@ -183,20 +178,19 @@ def test_a_face_model_fills_the_trunk_and_nothing_else(tmp_path):
     net = caffe.Net(str(NET), caffe.TEST, stages=["deploy"])
     shapes = {name: [blob.data.shape for blob in net.params[name]] for name, kind, *_ in trunk() if name in net.params}
     shapes.update(fc5=[(512, 10240), (512,)], fc6=[(100, 512), (100,)], center_loss=[(100, 512)])
-    for name, blobs in shapes.items():
+    stored = {name: [random.rand(*shape).astype(np.float32) for shape in blobs] for name, blobs in shapes.items()}
+    for name, blobs in stored.items():
         layer = source.layer.add(name=name)
-        for shape in blobs:
-            layer.blobs.add(data=random.rand(np.prod(shape)).astype(np.float32)).shape.dim.extend(shape)
+        for blob in blobs:
+            layer.blobs.add(data=blob.ravel().tolist()).shape.dim.extend(blob.shape)
     (tmp_path / "face.caffemodel").write_bytes(source.SerializeToString())
     before = {name: [blob.data.copy() for blob in blobs] for name, blobs in net.params.items()}
     net.copy_from(str(tmp_path / "face.caffemodel"))
-    stored = {layer.name: layer for layer in source.layer}
     for name, blobs in net.params.items():
-        for i, blob in enumerate(blobs):
-            if name in stored:
-                assert (blob.data.ravel() == np.float32(stored[name].blobs[i].data)).all()
-            else:
-                assert name in ("ip1_res5", "relu_ip1", "ip2_reg") and (blob.data == before[name][i]).all()
+        if name not in stored:
+            assert name in ("ip1_res5", "relu_ip1", "ip2_reg")
+        for blob, expected in zip(blobs, stored.get(name, before[name])):
+            assert (blob.data == expected).all()
 
 
 def test_slim_nets_divide_the_trunk_only(tmp_path, layers):

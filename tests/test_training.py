@@ -1,6 +1,6 @@
 """Training and prediction with `caffe train`, on noise in the real format: every variant, resuming, errors.
 
-All of it with genuine Caffe, and with the engine where it is installed.
+All of it with the engine, and with genuine Caffe where it is at hand.
 """
 import os
 import re
@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 import skimage.io
 
-from conftest import BVLC, ENGINE, ROOT, assert_one_line_error, needs_bvlc, needs_engine, run_tool
+from conftest import BVLC, ENGINE, ROOT, assert_one_line_error, needs_bvlc, run_tool
 
 VARIANTS = sorted(path.stem for path in (ROOT / "prototxt" / "solvers").glob("*.prototxt"))
 SOLVER = "base_lr: 0.01 max_iter: 6 display: 1 average_loss: 1 snapshot: 2"
 
 
-@pytest.fixture(scope="module", autouse=True, ids=["bvlc", "engine"],
-                params=[pytest.param(BVLC, marks=needs_bvlc), pytest.param(ENGINE, marks=needs_engine)])
+@pytest.fixture(scope="module", autouse=True, ids=["engine", "bvlc"],
+                params=[ENGINE, pytest.param(BVLC, marks=needs_bvlc)])
 def provider(request):
     """The Caffe that `train` and `predict` run: the folder with its caffe and python."""
     global PYTHON, CAFFE

@@ -92,6 +92,7 @@ class Training:
         environment = dict(os.environ)
         for name in "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS":  # of the engine's PyTorch, of BVLC's
             environment.setdefault(name, str(threads))
+        environment["GLOG_minloglevel"] = "0"  # what is logged is read here
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         tail = collections.deque(maxlen=60)
         with open(str(self.log), "a") as log:

@@ -5,6 +5,7 @@ again), and seen afresh where genuine Caffe is at hand.
 """
 import os
 import subprocess
+import sys
 
 import caffe
 import numpy as np
@@ -211,3 +212,12 @@ def test_drawing(monkeypatch, tmp_path):
     net.layer[1].include.add(phase=caffe.TRAIN)
     shown = caffe.draw.get_pydot_graph(net, "LR", label_edges=False, phase=caffe.TEST)
     assert "conv1_Convolution" not in {node.args[0] for node in shown.nodes}
+
+
+def test_messages_need_no_torch():
+    code = ("import caffe, sys; from caffe.proto import caffe_pb2; caffe.TEST; caffe.io; caffe.layers; "
+            "assert 'torch' not in sys.modules; from caffe import *; Net, Layer, io, params")
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match="no attribute 'net_of_nothing'"):
+        caffe.net_of_nothing
+    assert {"Net", "SGDSolver", "io", "proto", "TRAIN", "Classifier"} <= set(dir(caffe))
