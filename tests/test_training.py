@@ -186,7 +186,7 @@ def test_errors_of_training(folds, work):
     solver = work / "prototxt" / "solvers" / "smooth_l1.prototxt"
     text = solver.read_text()
     solver.write_text(text.replace("base_lr: 0.01", "base_lr: 1e30"))
-    assert_one_line_error(train(work, folds), log, "loss is", "at iteration", "base_lr")
+    assert_one_line_error(train(work, folds), log, "loss is", "teration 1", "base_lr")
     solver.write_text(text + "no_such_field: 1")
     assert_one_line_error(train(work, folds), solver, "no_such_field")
 
