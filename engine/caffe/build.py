@@ -40,13 +40,14 @@ def _read(path):
 
 
 def _check_texts(message):
-    """Raise UnicodeDecodeError unless all strings in the message are UTF-8; protobuf finds it only as they are used."""
+    """Raise DecodeError for a string in the message that is not UTF-8, which protobuf gives as bytes."""
     for field, values in message.ListFields():
-        if field.message_type and field.message_type.name != "BlobProto":
-            for value in values if hasattr(values, "__len__") else [values]:
+        values = values if hasattr(values, "extend") else [values]
+        if field.type == field.TYPE_STRING and any(isinstance(value, bytes) for value in values):
+            raise DecodeError("%s is not UTF-8" % field.name)
+        if field.type == field.TYPE_MESSAGE and field.message_type.name != "BlobProto":
+            for value in values:
                 _check_texts(value)
-        elif field.type == field.TYPE_STRING and not isinstance(values, str):
-            list(values)
 
 
 def read_net(path):

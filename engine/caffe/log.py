@@ -32,8 +32,11 @@ def _write(level, message, frames, *values):
                                    os.path.basename(caller.f_code.co_filename), caller.f_lineno, message)
     line += "" if line.endswith("\n") else "\n"
     for stream in filter(None, (sys.stderr, _file)):
-        stream.write(line)
-        stream.flush()
+        try:
+            stream.write(line)
+            stream.flush()
+        except OSError:  # a full disk under the log does not end a training
+            pass
 
 
 def info(message, *values):

@@ -341,6 +341,15 @@ def test_weights_that_are_not_finite_are_not_saved():
 
 # Snapshots.
 
+@pytest.mark.parametrize("form", ["BINARYPROTO", "HDF5"])
+@pytest.mark.parametrize("prefix, message", [("a" * 250, "too long"), ("a\\000b", "null"), ("nowhere/a", "Cannot write")])
+def test_a_prefix_that_is_no_name_of_a_file(form, prefix, message):
+    solver = make_solver("SGD", options='snapshot_prefix: "%s" snapshot_format: %s' % (prefix, form))
+    with pytest.raises(CaffeError, match=message):
+        solver.snapshot()
+    assert not list(Path().glob("*_iter_*"))
+
+
 def test_a_snapshot_that_does_not_fit_on_the_disk_leaves_nothing(tmp_path):
     for form, what in ("BINARYPROTO", ""), ("HDF5", ".h5"):
         solver = make_solver("SGD", options='snapshot_prefix: "s" snapshot_format: ' + form)
