@@ -45,7 +45,8 @@ def until_training(said):
 
 SHARED = """
 layer { name: "relu" type: "ReLU" bottom: "y" top: "y" }
-layer { name: "again" type: "InnerProduct" bottom: "x" top: "z" param { name: "w" } inner_product_param { num_output: 2 } }
+layer { name: "again" type: "InnerProduct" bottom: "x" top: "z" param { name: "w" }
+        inner_product_param { num_output: 2 } }
 layer { name: "other" type: "EuclideanLoss" bottom: "z" bottom: "label" top: "other" exclude { stage: "a" } }
 layer { name: "last" type: "Silence" bottom: "z" include { stage: "a" not_stage: "b" } }
 """
@@ -187,6 +188,16 @@ def test_ctrl_c_while_importing_ends_it_without_a_word():
     running.send_signal(signal.SIGINT)
     assert running.communicate(timeout=20)[0] == ""
     assert running.returncode == -signal.SIGINT
+
+
+def test_a_crash_in_a_library_is_told():
+    Path("torch.py").write_text("import os, signal\ndef crash():\n    os.kill(os.getpid(), signal.SIGBUS)\ncrash()\n")
+    ended = subprocess.run([sys.executable, "-c", "import caffe_command; caffe_command.main()"], text=True, timeout=20,
+                           env=dict(os.environ, PYTHONPATH=os.pathsep.join([os.getcwd(), str(ENGINE)])),
+                           stderr=subprocess.PIPE)
+    assert ended.returncode == -signal.SIGBUS
+    assert ended.stderr.startswith("Fatal Python error: Bus error")
+    assert 'torch.py", line 3 in crash' in ended.stderr
 
 
 @both

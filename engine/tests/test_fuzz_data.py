@@ -94,10 +94,11 @@ def test_damaged_image(file_format):
 
 SOURCES = {  # layer type: its parameters
     "ImageData": 'image_data_param { source: "FOLDER/damaged" root_folder: "FOLDER/" batch_size: 2 shuffle: true }',
-    "WindowData": 'window_data_param { source: "FOLDER/damaged" root_folder: "FOLDER/" batch_size: 2 fg_fraction: 0.5 } '
+    "WindowData": 'window_data_param { source: "FOLDER/damaged" root_folder: "FOLDER/" batch_size: 2 fg_fraction: 0.5 }'
                   "transform_param { crop_size: 4 }",
     "HDF5Data": 'hdf5_data_param { source: "FOLDER/h5s" batch_size: 2 shuffle: true }',
-    "Data": 'data_param { source: "FOLDER/db" backend: LMDB batch_size: 1 } transform_param { mean_file: "FOLDER/damaged" }',
+    "Data": 'data_param { source: "FOLDER/db" backend: LMDB batch_size: 1 }'
+            'transform_param { mean_file: "FOLDER/damaged" }',
 }
 
 

@@ -334,7 +334,7 @@ def test_a_test_loss_that_is_not_finite_is_told_and_training_goes_on(capfd, monk
 def test_weights_that_are_not_finite_are_not_saved():
     solver = make_solver("SGD", options='snapshot_prefix: "s"')
     solver.net.params["two"][0].data[0, 1] = np.nan
-    with pytest.raises(CaffeError, match=r"Iteration 0: no snapshot .*layer two \(InnerProduct\): its learnable blob 0"):
+    with pytest.raises(CaffeError, match=r"Iteration 0: no snapshot .*layer two .InnerProduct.: its learnable blob 0"):
         solver.snapshot()
     assert not list(Path().glob("*.caffemodel"))
 
@@ -342,7 +342,8 @@ def test_weights_that_are_not_finite_are_not_saved():
 # Snapshots.
 
 @pytest.mark.parametrize("form", ["BINARYPROTO", "HDF5"])
-@pytest.mark.parametrize("prefix, message", [("a" * 250, "too long"), ("a\\000b", "null"), ("nowhere/a", "Cannot write")])
+@pytest.mark.parametrize("prefix, message", [
+    ("a" * 250, "too long"), ("a\\000b", "null"), ("nowhere/a", "Cannot write")])
 def test_a_prefix_that_is_no_name_of_a_file(form, prefix, message):
     solver = make_solver("SGD", options='snapshot_prefix: "%s" snapshot_format: %s' % (prefix, form))
     with pytest.raises(CaffeError, match=message):
