@@ -1,5 +1,7 @@
 """What the script `caffe` runs. Importing PyTorch takes a second: what must not wait for it is here."""
+import faulthandler
 import signal
+import sys
 
 
 def main():
@@ -8,5 +10,7 @@ def main():
     for name in "SIGINT", "SIGPIPE":
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_DFL)
+    if sys.stderr:
+        faulthandler.enable()  # a library that crashes, as lmdb on a damaged file, does not do so without a word
     from caffe import command
     command.main()

@@ -68,11 +68,16 @@ def open_environment(source):
     """The LMDB folder, open for reading until the process ends.
 
     The nets of a process share it, for LMDB lets a process open it only once. It is never closed, for a net that goes
-    can leave it to its reading thread, where closing and the next net's opening would race.
+    can leave it to its reading thread, where closing and the next net's opening would race. Raises lmdb.Error.
     """
-    inode = os.stat(os.path.join(source, "data.mdb"))[1:3]
+    status = os.stat(os.path.join(source, "data.mdb"))
+    inode = status[1:3]
     if inode not in _environments:
-        _environments[inode] = lmdb.open(source, readonly=True, lock=False, readahead=False)
+        environment = lmdb.open(source, readonly=True, lock=False, readahead=False)
+        if status.st_size < (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]:
+            environment.close()
+            raise lmdb.CorruptedError("data.mdb is cut short")  # to read behind its end would kill the process
+        _environments[inode] = environment
     return _environments[inode]
 
 

@@ -1,5 +1,6 @@
 """The Python layers: values against the paper's formulas, gradients against numeric ones, set-up errors."""
 import collections
+import os
 
 import numpy as np
 import pytest
@@ -232,6 +233,13 @@ def test_balanced_data_refuses_what_is_no_lmdb_of_datums(tmp_path):
 def test_balanced_data_takes_no_bottoms(source):
     with pytest.raises(ValueError, match="0 bottoms and 2 tops, here are 1"):
         LayerInNet(*BALANCED, {"source": str(source), "batch_size": 8, "classes": 6}, [np.zeros((1, 1))], tops=2)
+
+
+def test_balanced_data_refuses_an_lmdb_cut_short(source):
+    path = source / "data.mdb"
+    os.truncate(path, path.stat().st_size - 4096)
+    with pytest.raises(ValueError, match="damaged.*cut short.*make folds"):
+        balanced(source)
 
 
 def test_two_nets_may_read_the_same_lmdb(source):

@@ -4,6 +4,7 @@ from pathlib import Path
 from google.protobuf import text_format
 from google.protobuf.message import DecodeError
 
+from caffe import log
 from caffe.errors import CaffeError
 from caffe.proto import caffe_pb2
 from caffe.upgrade import upgrade_net, upgrade_solver
@@ -12,10 +13,8 @@ from caffe.upgrade import upgrade_net, upgrade_solver
 def read_text(path, message):
     """Merge the prototxt file into the protobuf `message` and return it. Raises CaffeError naming the file and line."""
     try:
-        text = Path(path).read_text()
+        text = _read(path).decode()
         return text_format.Merge(text, message)
-    except OSError as error:
-        raise CaffeError("%s: %s" % (path, error.strerror))
     except UnicodeDecodeError:
         raise CaffeError("%s: not a text file" % path)
     except text_format.ParseError as error:
@@ -25,12 +24,30 @@ def read_text(path, message):
 def read_binary(path, message):
     """Parse the binary file into the protobuf `message` and return it. Raises CaffeError naming the file."""
     try:
-        message.ParseFromString(Path(path).read_bytes())
+        message.ParseFromString(_read(path))
+        _check_texts(message)
         return message
-    except OSError as error:
-        raise CaffeError("%s: %s" % (path, error.strerror))
-    except DecodeError:
+    except (DecodeError, UnicodeDecodeError):
         raise CaffeError("%s: not a binary %s, or a damaged one" % (path, type(message).__name__))
+
+
+def _read(path):
+    """All bytes of the file. Raises CaffeError naming it."""
+    try:
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise CaffeError("%s: %s" % (path, getattr(error, "strerror", error)))
+
+
+def _check_texts(message):
+    """Raise DecodeError for a string in the message that is not UTF-8, which protobuf gives as bytes."""
+    for field, values in message.ListFields():
+        values = values if hasattr(values, "extend") else [values]
+        if field.type == field.TYPE_STRING and any(isinstance(value, bytes) for value in values):
+            raise DecodeError("%s is not UTF-8" % field.name)
+        if field.type == field.TYPE_MESSAGE and field.message_type.name != "BlobProto":
+            for value in values:
+                _check_texts(value)
 
 
 def read_net(path):
@@ -48,17 +65,31 @@ def read_solver(path):
     return upgrade_solver(read_text(path, caffe_pb2.SolverParameter()), path)
 
 
-def meets_rule(state, rule):
-    """Whether the NetState fulfils the NetStateRule (BVLC net.cpp, StateMeetsRule)."""
-    return not (rule.HasField("phase") and rule.phase != state.phase
-                or rule.HasField("min_level") and state.level < rule.min_level
-                or rule.HasField("max_level") and state.level > rule.max_level
-                or not set(rule.stage) <= set(state.stage)
-                or set(rule.not_stage) & set(state.stage))
+def broken_by(state, rule):
+    """What of the NetStateRule the NetState does not meet, in words; None if it meets it (BVLC net.cpp)."""
+    if rule.HasField("phase") and rule.phase != state.phase:
+        return "The NetState phase (%d) differed from the phase (%d)" % (state.phase, rule.phase)
+    if rule.HasField("min_level") and state.level < rule.min_level:
+        return "The NetState level (%d) is below the min_level (%d)" % (state.level, rule.min_level)
+    if rule.HasField("max_level") and state.level > rule.max_level:
+        return "The NetState level (%d) is above the max_level (%d)" % (state.level, rule.max_level)
+    for stage in rule.stage:
+        if stage not in state.stage:
+            return "The NetState did not contain stage '%s'" % stage
+    for stage in rule.not_stage:
+        if stage in state.stage:
+            return "The NetState contained a not_stage '%s'" % stage
+    return None
 
 
 def filter_net(param):
     """A copy of the net with only the layers whose include and exclude rules its state meets."""
+    def meets(rule, layer):
+        reason = broken_by(param.state, rule)
+        if reason:
+            log.info("%s specified by a rule in layer %s" % (reason, layer.name))
+        return reason is None
+
     filtered = caffe_pb2.NetParameter()
     filtered.CopyFrom(param)
     del filtered.layer[:]
@@ -66,9 +97,9 @@ def filter_net(param):
         if layer.include and layer.exclude:
             raise CaffeError("layer %s: give either include or exclude rules, not both" % layer.name)
         if layer.include:
-            included = any(meets_rule(param.state, rule) for rule in layer.include)
+            included = any(meets(rule, layer) for rule in layer.include)
         else:
-            included = not any(meets_rule(param.state, rule) for rule in layer.exclude)
+            included = not any(meets(rule, layer) for rule in layer.exclude)
         if included:
             filtered.layer.add().CopyFrom(layer)
     return filtered

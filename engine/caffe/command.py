@@ -12,6 +12,7 @@ import signal
 import sys
 import time as clock
 import traceback
+import warnings
 from pathlib import Path
 
 import torch
@@ -43,15 +44,17 @@ def main():
         sys.exit("ERROR: %s" % error)  # status 1
     if flags.version:
         print("caffe version 1.0.0")
-    elif flags.help or len(others) != 1:
+    elif flags.help or flags.helpshort or len(others) != 1:
         print(USAGE + describe())
-        sys.exit(1 if flags.help else 0)
+        sys.exit(1 if flags.help or flags.helpshort else 0)
     else:
         try:
             run(others[0], flags)
         except Exception as error:  # nobody is left to handle it: say it in the log, in place of a traceback
             log_fatal(error)
             sys.exit(ABORTED)
+        finally:
+            forget_what_cannot_be_logged()
 
 
 def run(name, flags):
@@ -64,6 +67,7 @@ def run(name, flags):
             log.to_folder(folder)
         except OSError as error:
             log.warning("%s: %s; the log goes to stderr alone" % (error.filename, error.strerror))
+    warnings.showwarning = log_warning
     if name not in COMMANDS:
         raise CaffeError("Unknown action: %s; there are %s" % (name, ", ".join(COMMANDS)))
     log.info("caffe %s, on PyTorch %s, %d threads" % (" ".join(sys.argv[1:]), torch.__version__,
@@ -72,6 +76,21 @@ def run(name, flags):
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it
         torch.use_deterministic_algorithms(True)
     COMMANDS[name](flags)
+
+
+def log_warning(message, category, filename, line, *_):
+    """Log a warning of Python's, in place of printing it, so that all of the log is in one shape."""
+    log.warning("%s:%d: %s: %s" % (filename, line, category.__name__, " ".join(str(message).split())))
+
+
+def forget_what_cannot_be_logged():
+    """Leave nothing to be written to stderr at the end: Python would make a status of its own of it."""
+    try:
+        sys.stderr.flush()
+    except OSError:  # a full disk
+        sys.stderr = None
+    except AttributeError:  # there is no stderr
+        pass
 
 
 def log_fatal(error):

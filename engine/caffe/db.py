@@ -86,6 +86,8 @@ class Lmdb:
         _, _, _, self._depth, self._entries, self._root, last_page, _ = newest
         if self._depth > self._MOST_LEVELS:
             self._damaged("a tree of %d levels" % self._depth)
+        if self._entries > self._size:
+            self._damaged("%d records" % self._entries)
         if not self._entries or not self._depth:
             raise CaffeError("%s: the database is empty" % self.path)
         if self._size < (last_page + 1) * self._page_size:  # pages at the end may be unused ones; are they?

@@ -1,4 +1,6 @@
 """What `debug_info: true` logs of a net, and where in a net numbers stopped being finite."""
+from collections import Counter
+
 import torch
 
 from caffe import log
@@ -43,18 +45,33 @@ def params(net):
 def first_not_finite(net):
     """Run the net's last forward again, layer by layer. Returns which layer's weights or top are not finite first.
 
-    A Python layer that has no bottoms is not asked for its data again: what it gave stands. None: all are finite.
+    A Python layer may have a state of its own, so it is not run again: what it gave stands, unless another layer has
+    overwritten it and it can be run on the same bottoms. None: all are finite.
     """
-    net.reset_passes(max(net.context.passes - 1, 0))
-    for layer, bottom, top in zip(net._layers, net._bottoms, net._tops):
-        name = "layer %s (%s)" % (layer.param.name, layer.type)
+    passes, times_written = net.context.passes, Counter(blob for top in net._tops for blob in top)
+    net.reset_passes(max(passes - 1, 0))
+    try:
+        for layer, bottom, top in zip(net._layers, net._bottoms, net._tops):
+            name = "layer %s (%s)" % (layer.param.name, layer.type)
+            for i, blob in enumerate(layer.blobs):
+                if not torch.isfinite(blob.tensor).all():
+                    return "%s: its learnable blob %d" % (name, i)
+            if layer.type != "Python" or bottom and any(times_written[blob] > 1 for blob in top):
+                layer.reshape(bottom, top)
+                layer.forward(bottom, top)
+            for i, blob in enumerate(top):
+                if not torch.isfinite(blob.tensor).all():
+                    return "%s: its top %s" % (name, layer.param.top[i] if i < len(layer.param.top) else i)
+        return None
+    finally:
+        net.reset_passes(passes)
+
+
+def learned_not_finite(net):
+    """Which layer's learned weights are not finite, in words; None if all are finite."""
+    learned = {id(blob.values) for blob, spec in net.learnable if spec.lr_mult}
+    for layer in net._layers:
         for i, blob in enumerate(layer.blobs):
-            if not torch.isfinite(blob.tensor).all():
-                return "%s: its learnable blob %d" % (name, i)
-        if bottom or layer.type != "Python":
-            layer.reshape(bottom, top)
-            layer.forward(bottom, top)
-        for i, blob in enumerate(top):
-            if not torch.isfinite(blob.tensor).all():
-                return "%s: its top %s" % (name, layer.param.top[i] if i < len(layer.param.top) else i)
+            if id(blob.values) in learned and not torch.isfinite(blob.tensor).all():
+                return "layer %s (%s): its learnable blob %d" % (layer.param.name, layer.type, i)
     return None

@@ -21,7 +21,11 @@ FLAGS = {
     "minloglevel": (int, 0, "log from this level on: 0 info, 1 warning, 2 error, 3 fatal; or GLOG_minloglevel"),
     "logtostderr": (bool, True, "of no effect: the log always goes to stderr"),
     "alsologtostderr": (bool, True, "of no effect, likewise"),
+    "stderrthreshold": (int, 2, "of no effect, likewise"),
+    "colorlogtostderr": (bool, False, "of no effect: the log has no colours"),
+    "v": (int, 0, "of no effect: the log knows no more"),
     "help": (bool, False, "print this and exit"),
+    "helpshort": (bool, False, "likewise"),
     "version": (bool, False, "print the version and exit"),
 }
 _KINDS = {str: "string", int: "int32", bool: "bool"}

@@ -21,7 +21,7 @@ def decode(data, colour=None):
     Raises CaffeError if they are damaged, of no format in FORMATS, or of more than 8 bits a channel and colour is None.
     """
     try:
-        from PIL import Image
+        from PIL import Image, UnidentifiedImageError
     except ImportError:
         raise CaffeError("to decode images, install Pillow (pip install pillow)")
     try:
@@ -29,6 +29,8 @@ def decode(data, colour=None):
             return np.ascontiguousarray(_pixels(image, colour))
     except CaffeError:
         raise
+    except UnidentifiedImageError:
+        raise CaffeError("not an image of a format known here: " + ", ".join(FORMATS))
     except Exception as error:  # on damaged images Pillow raises errors of any kind
         raise CaffeError("not an image that can be decoded (%s)" % (str(error).split("\n")[0] or type(error).__name__))
 

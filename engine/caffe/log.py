@@ -21,21 +21,27 @@ def _least_level():
     return min(int(level), 3) if level.isdecimal() else 0
 
 
-def _write(level, message, frames):
+def _write(level, message, frames, *values):
     if level < _least_level():
         return
+    message = message % values if values else message
     now = time.time()
     caller = sys._getframe(frames)
     stamp = time.strftime("%m%d %H:%M:%S", time.localtime(now)) + ".%06d" % (now % 1 * 1e6)
-    line = "%s%s %5d %s:%d] %s\n" % (_LEVELS[level], stamp, threading.get_native_id(),
-                                     Path(caller.f_code.co_filename).name, caller.f_lineno, message)
+    line = "%s%s %5d %s:%d] %s" % (_LEVELS[level], stamp, threading.get_native_id(),
+                                   os.path.basename(caller.f_code.co_filename), caller.f_lineno, message)
+    line += "" if line.endswith("\n") else "\n"
     for stream in filter(None, (sys.stderr, _file)):
-        stream.write(line)
-        stream.flush()
+        try:
+            stream.write(line)
+            stream.flush()
+        except OSError:  # a full disk under the log does not end a training
+            pass
 
 
-def info(message):
-    _write(0, message, 2)
+def info(message, *values):
+    """Log the message, in which values, if any, fill in for %s and the like."""
+    _write(0, message, 2, *values)
 
 
 def warning(message):

@@ -4,7 +4,7 @@ from collections import OrderedDict
 import torch
 
 import caffe.layer_types  # noqa: F401  fills the table
-from caffe import debug, memory
+from caffe import debug, log, memory
 from caffe.blob import Blob
 from caffe.build import filter_net, insert_splits
 from caffe.context import Context
@@ -31,14 +31,16 @@ class Net:
         self.blobs = OrderedDict()
         self._input_names = []
         self.callbacks = {"before_forward": [], "after_forward": [], "before_backward": [], "after_backward": []}
-        self._owners = {}  # name of a shared param -> (layer index, blob index)
+        self._owners = {}  # name of a shared param -> (Blob, index in self.learnable, layer name, index in the layer)
         self.learnable = []  # (Blob, lr_mult, decay_mult), each once
         self._needs, self._available, self._bottom_needs = {}, {}, []
         filtered = filter_net(param)
+        log.info("Initializing net from parameters: \n%s", filtered)
         for layer_param in filtered.layer:
             if not layer_param.HasField("phase"):
                 layer_param.phase = self.context.phase
         self.param = insert_splits(filtered)
+        self._values = 0  # in all tops together
         for layer_param in self.param.layer:
             self._add(layer_param)
         self._skip_what_leads_to_no_loss()
@@ -47,6 +49,9 @@ class Net:
         for layer, needs in zip(self._layers, self._bottom_needs):
             layer.propagate_down = needs
         self._output_names = sorted(self._available)
+        for name in self._output_names:
+            log.info("This network produces output " + name)
+        log.info("Network initialization done.")
 
     # Building.
 
@@ -55,38 +60,44 @@ class Net:
         if param.type not in TABLE:
             raise CaffeError("layer %s: unknown layer type %r; known are %s"
                              % (param.name, param.type, ", ".join(sorted(TABLE))))
+        log.info("Creating layer " + param.name)
         layer = TABLE[param.type](param, self.context)
+        log.info("Creating Layer " + param.name)
         if param.propagate_down and len(param.propagate_down) != len(param.bottom):
             layer.fail("propagate_down is given %d times for %d bottoms; give it for every bottom or for none"
                        % (len(param.propagate_down), len(param.bottom)))
         bottom, needs = [], []
         given_gradient = any(self._needs[name] for name in param.bottom)  # propagate_down: true alone asks for none
         for i, name in enumerate(param.bottom):
+            log.info("%s <- %s" % (param.name, name))
             self._available.pop(name, None)
             bottom.append(self.blobs[name])
             needs.append(param.propagate_down[i] if param.propagate_down else self._needs[name])
         top, top_names = [], []
         for i, name in enumerate(param.top):
             if i < len(param.bottom) and name == param.bottom[i]:
+                log.info("%s -> %s (in-place)" % (param.name, name))
                 top.append(bottom[i])
             elif name in self.blobs:
                 layer.fail("Top blob '%s' produced by multiple sources." % name)
             else:
-                top.append(self._add_blob(name))
+                top.append(self._add_blob(name, layer))
                 if param.type == "Input":
                     self._input_names.append(name)
             self._available[name] = True
             top_names.append(name)
         least, = {layer.tops if isinstance(layer.tops, int) else layer.tops[0]}
         while layer.makes_tops and len(top) < least:
-            top.append(self._add_blob("(automatic)"))
+            top.append(self._add_blob("(automatic)", layer))
             top_names.append("(automatic)")
         layer.check_counts(len(bottom), len(top))
         layer.propagate_down = needs
+        log.info("Setting up " + param.name)
         with layer.naming_errors():
             layer.setup(bottom, top)
             layer.reshape(bottom, top)
         self._set_loss_weights(layer, param, top)
+        self._log_tops(layer, top)
 
         if len(param.param) > len(layer.blobs):
             layer.fail("%d param { } for %d learnable blobs" % (len(param.param), len(layer.blobs)))
@@ -106,7 +117,8 @@ class Net:
         self._top_names.append(top_names)
         self._bottom_needs.append(needs)
 
-    def _add_blob(self, name):
+    def _add_blob(self, name, layer):
+        log.info("%s -> %s" % (layer.param.name, name))
         self.blobs[name] = Blob(device=self.context.device)
         self._needs[name] = False
         return self.blobs[name]
@@ -123,6 +135,14 @@ class Net:
         layer.loss_memories = [None] * len(top)
         _fill_loss_weights(layer, top)
 
+    def _log_tops(self, layer, top):
+        for blob, weight in zip(top, layer.loss_weights):
+            log.info("Top shape: %s(%d)" % ("".join("%d " % size for size in blob.shape), blob.count))
+            if weight:
+                log.info("    with loss weight %g" % weight)
+            self._values += blob.count
+        log.info("Memory required for data: %d" % (4 * self._values))
+
     @staticmethod
     def _load_given_blobs(layer, param):
         """The blobs that the prototxt itself gives, in the place of the fillers'."""
@@ -136,9 +156,10 @@ class Net:
         if not spec.name or spec.name not in self._owners:
             self.learnable.append((blob, spec))
             if spec.name:
-                self._owners[spec.name] = blob, spec, len(self.learnable) - 1
+                self._owners[spec.name] = blob, len(self.learnable) - 1, layer.param.name, index
             return
-        owner, _, position = self._owners[spec.name]
+        owner, position, *where = self._owners[spec.name]
+        log.info("Sharing parameters '%s' owned by layer '%s', param index %d" % (spec.name, *where))
         if spec.share_mode == caffe_pb2.ParamSpec.PERMISSIVE:
             if blob.count != owner.count:
                 layer.fail("cannot share param '%s': it has %d values there, %d here"
@@ -173,6 +194,8 @@ class Net:
                 self._bottom_needs[i] = [False] * len(self._bottom_needs[i])
             if not contributes:
                 layer.need_backward = False
+            log.info("%s %s backward computation."
+                     % (layer.param.name, "needs" if layer.need_backward else "does not need"))
             for j, name in enumerate(self._bottom_names[i]):
                 if contributes:
                     under_loss.add(name)
@@ -257,6 +280,9 @@ class Net:
         Layers that only one side has are left as they are. Returns the names of the layers that were filled.
         """
         layers = dict(zip(self._layer_names, self._layers))
+        for param in source.layer:
+            if param.name not in layers:
+                log.info("Ignoring source layer " + param.name)
         given = [param for param in source.layer
                  if param.name in layers and (param.blobs or layers[param.name].blobs)]
         for param in given:

@@ -77,8 +77,8 @@ def replacing(path):
         with open(partial, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(partial, path)
-    except OSError as error:
-        raise CaffeError("%s: cannot be written: %s" % (path, error.strerror or error))
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise CaffeError("%s: cannot be written: %s" % (path, getattr(error, "strerror", None) or error))
     finally:
-        if partial.exists():
+        with contextlib.suppress(OSError, ValueError):  # it was renamed, or could not even be made
             partial.unlink()

@@ -19,6 +19,7 @@ from caffe.errors import CaffeError
 from caffe.proto import caffe_pb2
 from caffe.solver_param import check_param, check_prefix, read_param
 
+REMEDY = "Lower base_lr, set clip_gradients, or look at the data"
 TYPES = {}  # SolverParameter.type -> class
 
 
@@ -55,10 +56,9 @@ class Solver:
         self._iter = self._step = 0
         self._stopped = False
         check_param(self.param, self.type)
-        log.info("Initializing solver from parameters: \n%s" % self.param)
+        log.info("Initializing solver from parameters: \n%s", self.param)
         self.net = self._make_train_net()
         self.test_nets = self._make_test_nets()
-        self._load_given_weights()
         self.history = [torch.zeros_like(blob.tensor) for _ in range(self.histories) for blob, _ in self.net.learnable]
         self._clock, self._displayed = time.perf_counter(), 0
         log.info("Solver scaffolding done.")
@@ -74,8 +74,10 @@ class Solver:
         name, = given
         log.info("Creating training net " + ("specified in %s." % name if name.endswith("param") else
                                              "from %s file: %s" % (name, getattr(p, name))))
-        return self._make_net(getattr(p, name), caffe_pb2.TRAIN, p.train_state,
+        made = self._make_net(getattr(p, name), caffe_pb2.TRAIN, p.train_state,
                               p.random_seed if p.random_seed >= 0 else None)
+        self._load_given_weights(made)
+        return made
 
     def _make_test_nets(self):
         """The nets of test_net_param and test_net, and then as many of the train net's as test_iter has more."""
@@ -98,6 +100,7 @@ class Solver:
             log.info("Creating test net (#%d) specified by %s" % (i, where))
             made.append(self._make_net(source, caffe_pb2.TEST, p.test_state[i] if p.test_state else None,
                                        self.net.context.seed))
+            self._load_given_weights(made[-1])
             made[-1].debug_info = p.debug_info
         return made
 
@@ -115,11 +118,10 @@ class Solver:
         net.Net.__init__(made, param, seed)
         return made
 
-    def _load_given_weights(self):
+    def _load_given_weights(self, made):
         for path in (path.strip() for paths in self.param.weights for path in paths.split(",")):
             log.info("Finetuning from " + path)
-            for each in (self.net, *self.test_nets):
-                snapshot.load_weights(each, path)
+            snapshot.load_weights(made, path)
 
     # Training.
 
@@ -212,20 +214,22 @@ class Solver:
     def _forward_backward(self):
         loss = self.net.run_forward()
         if not math.isfinite(loss):
-            raise CaffeError("Iteration %d: the loss is %g. Not finite first is %s. Lower base_lr, set clip_gradients, "
-                             "or look at the data" % (self._iter, loss, debug.first_not_finite(self.net) or
-                                                      "nothing, when computed again"))
+            raise CaffeError("Iteration %d: the loss is %g. Not finite first is %s. %s"
+                             % (self._iter, loss, self._first_not_finite(self.net), REMEDY))
         self.net.run_backward()
         return loss
 
     @staticmethod
-    def _forward_only(which):
-        """Run the net without preparing for a backward. Returns the loss."""
+    def _forward_only(which, function=net.Net.run_forward):
+        """function(which), by default the net's forward, without preparing for a backward. Returns what it returns."""
         which.context.forward_only = True
         try:
-            return which.run_forward()
+            return function(which)
         finally:
             which.context.forward_only = False
+
+    def _first_not_finite(self, which):
+        return self._forward_only(which, debug.first_not_finite) or "nothing, when computed again"
 
     def apply_update(self):
         """Update the weights by their gradients, and count the iteration. The gradients become what was subtracted."""
@@ -280,7 +284,11 @@ class Solver:
                 self._stopped = True
                 log.info("Test interrupted.")
                 return
-            loss += self._forward_only(test_net)
+            batch_loss = self._forward_only(test_net)
+            if math.isfinite(loss) and not math.isfinite(batch_loss):  # said once; training can go on
+                log.warning("Iteration %d, test net #%d: the loss is %g. Not finite first is %s"
+                            % (self._iter, index, batch_loss, self._first_not_finite(test_net)))
+            loss += batch_loss
             found = self._outputs(test_net)
             if scores is not None and scores.shape != found.shape:
                 raise CaffeError("test net #%d: its outputs have %d values, and had %d in the batch before"
@@ -311,6 +319,10 @@ class Solver:
         """Write the weights and the solver's state to <snapshot_prefix>_iter_<iter>.caffemodel and .solverstate."""
         p = self.param
         check_prefix(p)
+        broken = debug.learned_not_finite(self.net)
+        if broken:
+            raise CaffeError("Iteration %d: no snapshot is written, for not finite is %s. %s"
+                             % (self._iter, broken, REMEDY))
         hdf5 = p.snapshot_format == caffe_pb2.SolverParameter.HDF5
         kind, end = ("HDF5", ".h5") if hdf5 else ("binary proto", "")
         weights, state = ("%s_iter_%d.%s%s" % (p.snapshot_prefix, self._iter, what, end)

@@ -60,6 +60,25 @@ class Batches(caffe.Layer):
         pass
 
 
+class InfiniteAtThird(caffe.Layer):
+    """Hands its bottom on, and at the third time an infinite number in it."""
+
+    def setup(self, bottom, top):
+        self.calls = 0
+
+    def reshape(self, bottom, top):
+        top[0].reshape(*bottom[0].data.shape)
+
+    def forward(self, bottom, top):
+        self.calls += 1
+        top[0].data[...] = bottom[0].data
+        if self.calls == 3:
+            top[0].data[0, 0] = np.inf
+
+    def backward(self, top, propagate_down, bottom):
+        bottom[0].diff[...] = top[0].diff
+
+
 def make_solver(kind, policy="fixed", options="", folder="."):
     """The solver of a case, with weights that are the same everywhere."""
     from solver_runs import Batches

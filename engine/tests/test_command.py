@@ -23,7 +23,8 @@ from command_runs import (ENGINE, LAYERS, PREFIX, SOLVER, both, folder, last_lin
 # Flags and statuses.
 
 STATUSES = [
-    (), ("-version",), ("-help",), ("train", "test"), ("--", "-version"), ("device_query",), ("nonsense",),
+    (), ("-version",), ("-help",), ("-helpshort",), ("train", "test"), ("--", "-version"), ("device_query",),
+    ("nonsense",),
     ("train",), ("test",), ("time",), ("train", "-solver"), ("train", "-nonsense"), ("train", "---solver=x"),
     ("time", "-nomodel"), ("train", "-solver", "no"), ("train", "-solver", "text"),
     ("train", "-solver", "zeros.prototxt"), ("train", "-solver", "empty"), ("train", "-solver", ""),
@@ -41,6 +42,7 @@ STATUSES = [
     ("test", "-model", "zeros.prototxt", "-weights", "no"), ("test", "-model", "no", "-weights", "tiny.caffemodel"),
     ("time", "-model", "no"), ("time", "-model", "zeros_solver.prototxt"), ("time", "-model", "faulty.prototxt"),
     ("time", "-model", "zeros.prototxt", "-phase", "train"), ("time", "-model", "zeros.prototxt", "-gpu", "x"),
+    ("time", "-model=zeros.prototxt", "-iterations", "1", "-stderrthreshold=0", "-v", "1", "-nocolorlogtostderr"),
     ("time", "-model=zeros.prototxt", "-iterations", "0x2"), ("-iterations", "1", "time", "--model", "zeros.prototxt"),
     ("time", "-model", "no", "-iterations", "1", "-model", "zeros.prototxt"),
     ("time", "-model", "zeros.prototxt", "-iterations", "1", "-phase", "TEST", "-stage", "a", "-level", "2"),
@@ -53,7 +55,7 @@ def test_status_as_genuine(args, run):
     ours, said = run(*args)
     assert ours == process("genuine", *args)[0]
     assert ours in (0, 1, 134)
-    if ours and args != ("-help",):
+    if ours and args[0] not in ("-help", "-helpshort"):
         only_line(said, "")
 
 
@@ -112,7 +114,7 @@ def test_any_line_ends_in_work_or_a_word(run):
         log._file = None
         status, said = run(*line)
         assert status in (0, 1, 134)
-        if status and "-help" not in line:
+        if status and not {"-help", "-helpshort"} & set(line):
             only_line(said, "")
     check()
 
@@ -230,12 +232,26 @@ def test_the_log_in_a_file(run, monkeypatch):
     assert re.search(r"^W\d{4} .*nowhere.*: No such file", run("device_query")[1], re.MULTILINE)
 
 
+def test_warnings_of_python_are_lines_of_the_log(run):
+    overflow = "np.float32(1e30) * np.float32(1e30)\n        time.sleep("
+    Path("command_layers.py").write_text(LAYERS.replace("time.sleep(", overflow))
+    status, said = run("time", "-model", "net.prototxt", "-iterations", "1")
+    assert status == 0 and all(PREFIX.match(line) for line in said.splitlines() if "Warning" in line)
+    assert re.search(r"^W\d{4} .*command_layers.py:\d+: RuntimeWarning: overflow", said, re.MULTILINE)
+
+
+def test_a_full_disk_under_the_log_stops_nothing():
+    with open("/dev/full", "w") as full:
+        assert subprocess.run([sys.executable, "-m", "caffe", "device_query"], stderr=full, timeout=60,
+                              env=dict(os.environ, PYTHONPATH=str(ENGINE))).returncode == 0
+
+
 @pytest.mark.parametrize("level, letters", [
     ("0", "IEF"), ("1", "EF"), ("2", "EF"), ("3", "F"), ("9", "F"), ("x", "IEF")])
 def test_the_log_can_be_quieter_but_never_hides_the_end(level, letters, run, monkeypatch):
     monkeypatch.setenv("GLOG_minloglevel", level)
     said = run("time", "-model", "faulty.prototxt")[1]
-    assert sorted({line[0] for line in said.splitlines()}) == sorted(letters)
+    assert sorted({line[0] for line in said.splitlines() if PREFIX.match(line)}) == sorted(letters)
 
 
 def test_training_imports_nothing_heavy():

@@ -37,13 +37,38 @@ def same(ours, theirs):
         assert [part if isinstance(part, str) else pytest.approx(part, rel=1e-4, abs=1e-6) for part in other] == [*mine]
 
 
+def until_training(said):
+    """What a log says before the training, without glog's prefix and the three lines that differ."""
+    lines = [PREFIX.sub("", line) for line in said[:said.index("Starting Optimization")].splitlines()]
+    return [line for line in lines if line != '  stage: ""' and not re.match(r"caffe train|The NetState level", line)]
+
+
+SHARED = """
+layer { name: "relu" type: "ReLU" bottom: "y" top: "y" }
+layer { name: "again" type: "InnerProduct" bottom: "x" top: "z" param { name: "w" }
+        inner_product_param { num_output: 2 } }
+layer { name: "other" type: "EuclideanLoss" bottom: "z" bottom: "label" top: "other" exclude { stage: "a" } }
+layer { name: "last" type: "Silence" bottom: "z" include { stage: "a" not_stage: "b" } }
+"""
+
+
 @needs_genuine
 def test_train_logs_as_genuine():
-    args = "train", "-solver", "solver.prototxt", "-weights", "tiny.caffemodel"
+    shared = NET.replace('top: "y"', 'top: "y" param { name: "w" }', 1) % ""
+    Path("net.prototxt").write_text(shared.replace('layer { name: "loss"', SHARED + 'layer { name: "loss"'))
+    weights = caffe_pb2.NetParameter.FromString(Path("tiny.caffemodel").read_bytes())
+    weights.layer.add(name="elsewhere", type="InnerProduct")
+    Path("more.caffemodel").write_bytes(weights.SerializeToString())
+    args = "train", "-solver", "solver.prototxt", "-weights", "tiny.caffemodel,more.caffemodel", "-stage", "a"
     ours, theirs = process("engine", *args), process("genuine", *args)
     assert ours[0] == theirs[0] == 0
+    assert until_training(ours[1]) == until_training(theirs[1])
+    for words in ("] Top shape: 4 2 (8)", "] Memory required for data: ", "] relu -> y (in-place)",
+                  "] Sharing parameters 'w' owned by layer 'ip', param index 0", "] Ignoring source layer elsewhere",
+                  "] ip needs backward computation.", "] This network produces output loss"):
+        assert words in ours[1], words
     same(records(ours[1]), records(theirs[1]))
-    assert len(records(ours[1])) == 22
+    assert len(records(ours[1])) == 25
     for words in ("] Use CPU.", "] Finetuning from tiny.caffemodel", "] Solver scaffolding done.", "] Solving tiny",
                   "] Learning Rate Policy: step", "] Snapshotting to binary proto file tiny_iter_10.caffemodel",
                   "] Optimization Done."):
@@ -163,6 +188,16 @@ def test_ctrl_c_while_importing_ends_it_without_a_word():
     running.send_signal(signal.SIGINT)
     assert running.communicate(timeout=20)[0] == ""
     assert running.returncode == -signal.SIGINT
+
+
+def test_a_crash_in_a_library_is_told():
+    Path("torch.py").write_text("import os, signal\ndef crash():\n    os.kill(os.getpid(), signal.SIGBUS)\ncrash()\n")
+    ended = subprocess.run([sys.executable, "-c", "import caffe_command; caffe_command.main()"], text=True, timeout=20,
+                           env=dict(os.environ, PYTHONPATH=os.pathsep.join([os.getcwd(), str(ENGINE)])),
+                           stderr=subprocess.PIPE)
+    assert ended.returncode == -signal.SIGBUS
+    assert ended.stderr.startswith("Fatal Python error: Bus error")
+    assert 'torch.py", line 3 in crash' in ended.stderr
 
 
 @both

@@ -2,6 +2,7 @@
 import io
 
 import caffe
+import h5py
 import lmdb
 import numpy as np
 import pytest
@@ -89,3 +90,49 @@ def test_damaged_image(file_format):
             assert image.dtype == np.uint8 and image.ndim == 3 and image.size
             assert i % 3 == 0 or len(image) == (3 if i % 3 == 1 else 1)
     assert 0 < read < MUTATIONS // 2
+
+
+SOURCES = {  # layer type: its parameters
+    "ImageData": 'image_data_param { source: "FOLDER/damaged" root_folder: "FOLDER/" batch_size: 2 shuffle: true }',
+    "WindowData": 'window_data_param { source: "FOLDER/damaged" root_folder: "FOLDER/" batch_size: 2 fg_fraction: 0.5 }'
+                  "transform_param { crop_size: 4 }",
+    "HDF5Data": 'hdf5_data_param { source: "FOLDER/h5s" batch_size: 2 shuffle: true }',
+    "Data": 'data_param { source: "FOLDER/db" backend: LMDB batch_size: 1 }'
+            'transform_param { mean_file: "FOLDER/damaged" }',
+}
+
+
+def write_whole(kind, folder, random):
+    """Write what the layer reads. Returns the bytes of the file that is to be damaged."""
+    for name in "a", "b", "c":
+        (folder / name).write_bytes(encoded(random, "PNG"))
+    (folder / "h5s").write_text("%s\n" % (folder / "damaged"))
+    with h5py.File(folder / "h5", "w") as file:
+        file.create_dataset("y0", data=random.uniform(size=(6, 3)), chunks=(2, 3), compression="gzip")
+        file["y1"] = np.arange(6)
+    make_lmdb(folder / "db", [caffe.io.array_to_datum(random.randint(0, 256, (3, 4, 5)).astype(np.uint8), 1)
+                              .SerializeToString()])
+    windows = "".join("# %d\n%s\n3\n9\n7\n2\n1 0.9 0 0 5 6\n0 0.1 2 3 6 7\n" % (i, "abc"[i]) for i in range(3))
+    return {"ImageData": b"a 0\nb 1\nc 2\n", "WindowData": windows.encode(), "HDF5Data": (folder / "h5").read_bytes(),
+            "Data": caffe.io.array_to_blobproto(np.ones((1, 3, 4, 5))).SerializeToString()}[kind]
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_damaged_source(kind, tmp_path, monkeypatch):
+    """Image lists, window files, HDF5 files and mean images."""
+    monkeypatch.setenv("GLOG_minloglevel", "2")
+    monkeypatch.chdir(tmp_path)
+    random, read = np.random.RandomState(0), 0
+    whole = write_whole(kind, tmp_path, random)
+
+    def run():
+        net = make_net(tmp_path, SOURCES[kind], kind)
+        net.forward()
+        return net
+    for _ in range(MUTATIONS):
+        (tmp_path / "damaged").write_bytes(mutated(whole, random))
+        net = outcome(run)
+        if net is not None:
+            read += 1
+            assert len(net.blobs["y0"].data) == len(net.blobs["y1"].data) == (1 if kind == "Data" else 2)
+    assert MUTATIONS / 50 < read < MUTATIONS * 9 / 10

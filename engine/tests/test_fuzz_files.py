@@ -3,8 +3,10 @@ import caffe
 import numpy as np
 import pytest
 from caffe.errors import CaffeError
+from google.protobuf import text_format
 
 from solver_runs import learned, make_solver
+from test_parity import HERE
 
 MUTATIONS = 1000
 
@@ -65,4 +67,22 @@ def test_damaged_file(end, folder, monkeypatch):
             continue
         assert [blob.shape for blob in learned(solver.net)] == shapes and 0 <= solver.iter < 2 ** 31
         solver.net.forward()
+    assert MUTATIONS / 10 < refused < MUTATIONS
+
+
+@pytest.mark.parametrize("name", ["v0_trunk", "v1_types"])
+def test_damaged_caffemodel_of_an_older_format(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("GLOG_minloglevel", "3")
+    old, damaged = caffe.proto.caffe_pb2.NetParameter(), tmp_path / "damaged"
+    text_format.Merge((HERE / "older_formats" / (name + ".prototxt")).read_text(), old)
+    for layer in old.layers:
+        (layer.layer if layer.HasField("layer") else layer).blobs.add(num=1, channels=1, height=1, width=2, data=[1, 2])
+    original, random, refused = old.SerializeToString(), np.random.RandomState(0), 0
+    for _ in range(MUTATIONS):
+        damaged.write_bytes(mutated(original, random))
+        try:
+            assert all(layer.type for layer in caffe.build.read_weights(str(damaged)).layer)
+        except CaffeError as error:
+            refused += 1
+            assert "\n" not in str(error)
     assert MUTATIONS / 10 < refused < MUTATIONS

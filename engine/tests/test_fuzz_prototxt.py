@@ -33,7 +33,8 @@ SOLVER_FIELDS = ["solver_type: ADAM", 'type: "AdaDelta"', 'type: "q"', "iter_siz
                  'lr_policy: "multistep"', 'lr_policy: "poly"', "momentum: 2", "max_iter: 0", "test_iter: 1",
                  "test_interval: 1", "snapshot: 1", "snapshot_format: HDF5", "debug_info: true", "random_seed: 3",
                  'train_net: "q"', 'net: "q"', 'weights: "q"', "train_state { level: 1 }", "test_state { level: 1 }",
-                 "test_initialization: false", "display: 1", "delta: 0", "rms_decay: 1", "momentum2: 1", "device_id: 9"]
+                 "test_initialization: false", "display: 1", "delta: 0", "rms_decay: 1", "momentum2: 1", "device_id: 9",
+                 'snapshot_prefix: "\\000"']
 TOKEN = re.compile(r'"[^"]*"|[\w.+-]+|\S')
 
 

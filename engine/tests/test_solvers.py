@@ -7,6 +7,7 @@ import os
 import re
 import resource
 import subprocess
+from pathlib import Path
 
 import caffe
 import h5py
@@ -299,7 +300,56 @@ def test_names_the_weights_that_are_not_finite():
         solver.step(1)
 
 
+def test_names_a_python_layer_with_a_state_of_its_own():
+    write_solver("")
+    param = caffe_pb2.SolverParameter(base_lr=0.1, lr_policy="fixed")
+    param.net_param.CopyFrom(caffe.build.read_net("net.prototxt"))
+    param.net_param.layer.insert(3, caffe_pb2.LayerParameter(
+        name="late", type="Python", bottom=["one"], top=["late"],
+        python_param=dict(module="solver_runs", layer="InfiniteAtThird")))
+    param.net_param.layer[4].bottom[0] = "late"
+    solver = caffe.get_solver(param)
+    with pytest.raises(CaffeError, match=r"Iteration 2: .*layer late \(Python\): its top late"):
+        solver.step(5)
+
+
+def test_a_test_loss_that_is_not_finite_is_told_and_training_goes_on(capfd, monkeypatch):
+    monkeypatch.setenv("GLOG_minloglevel", "1")
+    solver = make_solver("SGD", options="test_iter: 3 test_interval: 2")
+    user = solver.test_nets[0]._layers[0].user
+    clean, calls = user.forward, []
+
+    def forward(bottom, top):
+        clean(bottom, top)
+        calls.append(top[0].data.copy())
+        top[0].data[0, 0] = np.nan
+    user.forward = forward
+    solver.step(3)
+    assert len(calls) == 6 and solver.iter == 3
+    warnings = capfd.readouterr().err.splitlines()
+    assert len(warnings) == 2
+    assert re.search("Iteration 2, test net #0: the loss is nan.*layer batches .Python.: its top x", warnings[1])
+
+
+def test_weights_that_are_not_finite_are_not_saved():
+    solver = make_solver("SGD", options='snapshot_prefix: "s"')
+    solver.net.params["two"][0].data[0, 1] = np.nan
+    with pytest.raises(CaffeError, match=r"Iteration 0: no snapshot .*layer two .InnerProduct.: its learnable blob 0"):
+        solver.snapshot()
+    assert not list(Path().glob("*.caffemodel"))
+
+
 # Snapshots.
+
+@pytest.mark.parametrize("form", ["BINARYPROTO", "HDF5"])
+@pytest.mark.parametrize("prefix, message", [
+    ("a" * 250, "too long"), ("a\\000b", "null"), ("nowhere/a", "Cannot write")])
+def test_a_prefix_that_is_no_name_of_a_file(form, prefix, message):
+    solver = make_solver("SGD", options='snapshot_prefix: "%s" snapshot_format: %s' % (prefix, form))
+    with pytest.raises(CaffeError, match=message):
+        solver.snapshot()
+    assert not list(Path().glob("*_iter_*"))
+
 
 def test_a_snapshot_that_does_not_fit_on_the_disk_leaves_nothing(tmp_path):
     for form, what in ("BINARYPROTO", ""), ("HDF5", ".h5"):
