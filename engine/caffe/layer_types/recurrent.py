@@ -56,6 +56,10 @@ class Recurrent(Layer):
         outputs = self.param.recurrent_param.num_output
         return [(*x[:2], outputs)] + [(1, x[1], outputs)] * (self.top_count - 1)
 
+    def _compute(self, bottom, top):
+        self.param_propagate_down = [True] * len(self.blobs)  # as in BVLC's, whatever their lr_mult
+        return super()._compute(bottom, top)
+
     def compute(self, x, cont, *others):
         """The outputs of all steps, and the hidden state after the last.
 
