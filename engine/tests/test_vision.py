@@ -61,7 +61,6 @@ def scale(parameters):
     (convolution("num_output: 3 kernel_size: 3 group: 2"), [IMAGE], "num_output, 3, must be a multiple of group, 2"),
     (convolution("num_output: 2 kernel_size: 6"), [IMAGE], "do not fit into a bottom of shape (2, 4, 6, 5)"),
     (convolution("num_output: 2 kernel_size: 3 axis: 4"), [IMAGE], "axis 4, but the blob has 4 axes"),
-    (convolution("num_output: 2 kernel_size: 1"), [(2, 3, 2, 2, 2, 2)], "over 3 at most"),
     (convolution("num_output: 2 kernel_size: 3"), [IMAGE, IMAGE], "2 bottoms and 1 tops"),
     (convolution("num_output: 2 kernel_size: 3 bias_filler { type: 'zero' }"), [IMAGE], "unknown filler 'zero'"),
     ('type: "Deconvolution" convolution_param { num_output: 2 kernel_size: 1 pad: 3 }', [IMAGE], "do not fit"),
