@@ -92,6 +92,7 @@ REFUSED = {  # what genuine Caffe aborts on -> the net and what must be said
     "inner_product axis": (one('"InnerProduct" inner_product_param { num_output: 2 axis: -4 }'), "axis -4"),
     "inner_product outputs": (one('"InnerProduct"'), "num_output must be positive"),
     "lstm bottoms": (one(LSTM % "", "x", "t", RNN_INPUTS), "2 or 3 bottoms, not 1|takes 2 or more bottom blobs"),
+    "lstm x": (one(LSTM % "", "cc", "t", RNN_INPUTS), "x must have 3 axes or more, .* it has shape .3, 2."),
     "lstm cont": (one(LSTM % "", "xs", "t", RNN_INPUTS), r"cont must be of shape \(3, 2\)"),
     "lstm hidden tops": (one(LSTM % "expose_hidden: true", "xchh", "t", RNN_INPUTS), "makes 3 tops, not 1"),
     "lstm hidden shape": (one(LSTM % "expose_hidden: true", "xchx", "tuv", RNN_INPUTS),

@@ -38,7 +38,7 @@ class Recurrent(Layer):
         self.hidden = None  # the state after the last forward, each N x num_output
 
     def check_shapes(self, x, cont, *others):
-        self.check(len(x) >= 2, "x must have 2 axes or more, time steps x streams x ...; it has shape %s" % (tuple(x),))
+        self.check(len(x) >= 3, "x must have 3 axes or more, time steps x streams x ...; it has shape %s" % (tuple(x),))
         self.check(cont == x[:2], "cont must be of shape %s, time steps x streams; it is %s"
                    % (tuple(x[:2]), tuple(cont)))
         if self.has_static:
