@@ -106,6 +106,19 @@ def test_refused(layer, bottoms, said):
         make_net(layer, bottoms)
 
 
+def test_more_outputs_than_onednn_has_gradients_for():
+    net = make_net(convolution("num_output: 60000 kernel_size: 1 bias_term: false"), [(2, 3, 1, 1)])
+    weight, x = net._layers[-1].blobs[0], net.blobs["x0"]
+    random = np.random.RandomState(0)
+    for values in weight.data, x.data:
+        values[...] = random.normal(size=values.shape)
+    net.run_forward()
+    np.testing.assert_allclose(net.blobs["y0"].data[..., 0, 0], x.data[..., 0, 0] @ weight.data[..., 0, 0].T, atol=1e-4)
+    diff = random.normal(size=(2, 60000)).astype(np.float32)
+    np.testing.assert_allclose(gradient(net, diff[..., None, None])[..., 0, 0], diff @ weight.data[..., 0, 0], atol=.01)
+    np.testing.assert_allclose(weight.diff[..., 0, 0], diff.T @ x.data[..., 0, 0], atol=1e-4)
+
+
 @pytest.mark.parametrize("method", ["AVE", "STOCHASTIC"])
 def test_only_maxima_have_places(method):
     with pytest.raises(CaffeError, match="takes 1 top blob, here are 2"):

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from caffe.layer import Layer, layer
 
-# Above, oneDNN's gradients of the weights crash (torch 2.13): from 16384 and from about 48,000 on.
+# Above, oneDNN's gradients of the weights crash (torch 2.13): from 16384 and from about 48,000 on. By columns then.
 MOST_STRIDE, MOST_OUTPUTS = 2 ** 12, 2 ** 15
 
 
@@ -30,8 +30,6 @@ class Windows:
         for name in "kernel", "stride", "dilation":
             values = getattr(self, name)
             layer.check(all(values), "%s must be positive along every spatial axis, not %s" % (name, values))
-        layer.check(max(self.stride, default=1) <= MOST_STRIDE, "stride may be %d at most, not %s"
-                    % (MOST_STRIDE, self.stride))
 
     def _axes(self, sizes):
         extents = [dilation * (kernel - 1) + 1 for kernel, dilation in zip(self.kernel, self.dilation)]
@@ -113,7 +111,8 @@ class Convolution(Windowed):
         self.check(len(bottom) == len(top), "makes one top of each bottom; here are %d bottoms and %d tops"
                    % (len(bottom), len(top)))
         self.check(p.num_output > 0, "num_output must be positive")
-        self.check(p.num_output <= MOST_OUTPUTS, "num_output may be %d at most, not %d" % (MOST_OUTPUTS, p.num_output))
+        self.torch_can = (self.dims < len(self.functions) and max(self.windows.stride, default=1) <= MOST_STRIDE
+                          and p.num_output <= MOST_OUTPUTS)
         self.check(p.group > 0, "group must be positive")
         for name, count in ("the number of channels", self.channels), ("num_output", p.num_output):
             self.check(count % p.group == 0, "%s, %d, must be a multiple of group, %d" % (name, count, p.group))
@@ -132,7 +131,7 @@ class Convolution(Windowed):
 
     def convolve(self, x, weight, bias=None):
         batch, x = x.shape[:self.first], self.batched(x)
-        y = (self.torch_convolution if self.dims < len(self.functions) else self.by_columns)(x, weight, bias)
+        y = (self.torch_convolution if self.torch_can else self.by_columns)(x, weight, bias)
         return y.reshape(*batch, *y.shape[1:2 + self.dims])
 
     def torch_convolution(self, x, weight, bias):
@@ -150,7 +149,7 @@ class Convolution(Windowed):
 
 
 def convolve_by_columns(x, weight, bias, windows, group):
-    """What F.conv3d computes, over any number of spatial axes: a matrix product of the weights and x's windows."""
+    """What F.conv3d computes, over any number of spatial axes: a product of the weights and x's windows, as matrices."""
     columns = windows.columns(x)
     counts = columns.shape[2 + len(windows.kernel):]
     rows = x.shape[1] // group * math.prod(windows.kernel)
