@@ -65,7 +65,7 @@ def bilinear(values, param, generator):
         raise CaffeError("the bilinear filler is for blobs of 4 axes, the last two alike")
     size = values.shape[3]
     factor = math.ceil(size / 2)
-    centre = (2 * factor - 1 - factor % 2) / (2 * factor)
+    centre = (size - 1) / (2 * factor)
     ramp = 1 - (torch.arange(size) / factor - centre).abs()
     values.copy_(ramp[:, None] * ramp)
 

@@ -192,16 +192,15 @@ class Layer:
         found = iter(gradients(pairs, wanted, self.context.keep) if pairs and wanted else [None] * len(wanted))
         if not self.context.keep:
             self._graph = None
-        for i, tensor in enumerate(inputs):
-            if tensor.requires_grad:
-                grad = next(found)
-                if propagate_down[i]:
-                    for blob in top:
-                        if grad is not None and blob is not bottom[i]:
-                            grad = blob.gradients.apart(grad)
-                    bottom[i].grad = torch.zeros_like(tensor) if grad is None else grad
-        for blob, tensor in zip(self.blobs, weights):
+        bottom_grads = [next(found) if tensor.requires_grad else None for tensor in inputs]
+        for blob, tensor in zip(self.blobs, weights):  # first: in place, the bottoms' may overwrite the memory of these
             if tensor.requires_grad:
                 grad = next(found)
                 if grad is not None:
                     blob.add_grad(grad)
+        for i, (tensor, grad) in enumerate(zip(inputs, bottom_grads)):
+            if tensor.requires_grad and propagate_down[i]:
+                for blob in top:
+                    if grad is not None and blob is not bottom[i]:
+                        grad = blob.gradients.apart(grad)
+                bottom[i].grad = torch.zeros_like(tensor) if grad is None else grad

@@ -339,7 +339,6 @@ def short_database(folder):
 OTHER = data().replace("/db", "/other")
 DATUM = caffe.proto.caffe_pb2.Datum
 PIXELS = caffe.io.array_to_datum(np.zeros((3, 6, 5), np.uint8), 1)
-NO_LABEL = caffe.io.array_to_datum(np.zeros((3, 6, 5), np.uint8)).SerializeToString()
 HDF5 = 'hdf5_data_param { source: "FOLDER/list" batch_size: 2 }'
 ONE_WINDOW = "# 0\nFOLDER/0.png\n3\n6\n5\n1\n"
 WINDOWS = 'transform_param { crop_size: 4 } window_data_param { source: "FOLDER/list" batch_size: 4 %s }'
@@ -351,7 +350,6 @@ WINDOWS = 'transform_param { crop_size: 4 } window_data_param { source: "FOLDER/
     ("Data", data().replace("backend: LMDB", ""), None, "db: holds an LMDB; say backend: LMDB"),
     ("Data", OTHER, other_records(), "other/data.mdb: the database is empty"),
     ("Data", OTHER, other_records(b"\x0a\xff"), "other, record 00000000: not a Datum, or a damaged one"),
-    ("Data", OTHER, other_records(NO_LABEL), "record 00000000: the Datum has no label"),
     ("Data", OTHER, other_records(DATUM(channels=3, height=2, width=2, data=b"1234", label=1).SerializeToString()),
      r"shape is \(3, 2, 2\), but it has 4 values"),
     ("Data", OTHER, other_records(DATUM(encoded=True, data=b"1234", label=1).SerializeToString()),
@@ -403,8 +401,3 @@ def test_refused_when_the_record_comes(transform, second, message, folder):
     net = make_net(folder, data(2, transform).replace("/db", "/other"))
     with pytest.raises(CaffeError, match=r"^layer it \(Data\): .*other, record 00000001: " + message):
         net.forward()
-
-
-def test_a_label_is_not_needed_where_nobody_wants_it(folder):
-    make_lmdb(folder / "other", [NO_LABEL])
-    assert make_net(folder, OTHER, tops=1).forward()["y0"].shape == (4, 3, 6, 5)

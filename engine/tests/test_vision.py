@@ -61,7 +61,6 @@ def scale(parameters):
     (convolution("num_output: 3 kernel_size: 3 group: 2"), [IMAGE], "num_output, 3, must be a multiple of group, 2"),
     (convolution("num_output: 2 kernel_size: 6"), [IMAGE], "do not fit into a bottom of shape (2, 4, 6, 5)"),
     (convolution("num_output: 2 kernel_size: 3 axis: 4"), [IMAGE], "axis 4, but the blob has 4 axes"),
-    (convolution("num_output: 2 kernel_size: 1"), [(2, 3, 2, 2, 2, 2)], "over 3 at most"),
     (convolution("num_output: 2 kernel_size: 3"), [IMAGE, IMAGE], "2 bottoms and 1 tops"),
     (convolution("num_output: 2 kernel_size: 3 bias_filler { type: 'zero' }"), [IMAGE], "unknown filler 'zero'"),
     ('type: "Deconvolution" convolution_param { num_output: 2 kernel_size: 1 pad: 3 }', [IMAGE], "do not fit"),
@@ -105,6 +104,19 @@ def scale(parameters):
 def test_refused(layer, bottoms, said):
     with pytest.raises(CaffeError, match="layer layer .*" + re.escape(said)):
         make_net(layer, bottoms)
+
+
+def test_more_outputs_than_onednn_has_gradients_for():
+    net = make_net(convolution("num_output: 60000 kernel_size: 1 bias_term: false"), [(2, 3, 1, 1)])
+    weight, x = net._layers[-1].blobs[0], net.blobs["x0"]
+    random = np.random.RandomState(0)
+    for values in weight.data, x.data:
+        values[...] = random.normal(size=values.shape)
+    net.run_forward()
+    np.testing.assert_allclose(net.blobs["y0"].data[..., 0, 0], x.data[..., 0, 0] @ weight.data[..., 0, 0].T, atol=1e-4)
+    diff = random.normal(size=(2, 60000)).astype(np.float32)
+    np.testing.assert_allclose(gradient(net, diff[..., None, None])[..., 0, 0], diff @ weight.data[..., 0, 0], atol=.01)
+    np.testing.assert_allclose(weight.diff[..., 0, 0], diff.T @ x.data[..., 0, 0], atol=1e-4)
 
 
 @pytest.mark.parametrize("method", ["AVE", "STOCHASTIC"])

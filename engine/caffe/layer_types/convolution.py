@@ -1,11 +1,12 @@
 """Convolution, its transpose, and the windows that both slide over images laid out as columns."""
+import copy
 import math
 
 import torch.nn.functional as F
 
 from caffe.layer import Layer, layer
 
-# Above, oneDNN's gradients of the weights crash (torch 2.13): from 16384 and from about 48,000 on.
+# Above, oneDNN's gradients of the weights crash (torch 2.13): from 16384 and from about 48,000 on. By columns then.
 MOST_STRIDE, MOST_OUTPUTS = 2 ** 12, 2 ** 15
 
 
@@ -29,16 +30,19 @@ class Windows:
         for name in "kernel", "stride", "dilation":
             values = getattr(self, name)
             layer.check(all(values), "%s must be positive along every spatial axis, not %s" % (name, values))
-        layer.check(max(self.stride, default=1) <= MOST_STRIDE, "stride may be %d at most, not %s"
-                    % (MOST_STRIDE, self.stride))
 
     def _axes(self, sizes):
         extents = [dilation * (kernel - 1) + 1 for kernel, dilation in zip(self.kernel, self.dilation)]
         return zip(sizes, extents, self.stride, self.pad)
 
     def counts(self, sizes):
-        """How many windows fit along axes of these sizes."""
-        return [(size + 2 * pad - extent) // stride + 1 for size, extent, stride, pad in self._axes(sizes)]
+        """How many windows fit along axes of these sizes. A single one may stick out, by less than the stride."""
+        return [int((size + 2 * pad - extent) / stride) + 1 for size, extent, stride, pad in self._axes(sizes)]
+
+    def widened(self, x):
+        """x (N, C, *spatial), with zeros behind it where a window sticks out."""
+        missing = [max(0, extent - size - 2 * pad) for size, extent, _, pad in self._axes(x.shape[2:])]
+        return F.pad(x, [side for count in reversed(missing) for side in (0, count)]) if any(missing) else x
 
     def spans(self, counts):
         """The sizes that so many windows span: what Deconvolution makes."""
@@ -47,10 +51,18 @@ class Windows:
     def columns(self, x):
         """The windows of x (N, C, *spatial) as a tensor (N, C, *kernel, *counts); outside of x are zeros."""
         dims = len(self.kernel)
-        x = F.pad(x, [pad for pad in reversed(self.pad) for _ in range(2)])
+        x = F.pad(self.widened(x), [pad for pad in reversed(self.pad) for _ in range(2)])
         for i, (_, extent, stride, _) in enumerate(self._axes(x.shape[2:])):
             x = x.unfold(2 + i, extent, stride)[..., ::self.dilation[i]]
         return x.permute(0, 1, *range(2 + dims, 2 + 2 * dims), *range(2, 2 + dims))
+
+    def transposed(self):
+        """The windows of the convolution that, over values set `stride` apart, is this one's transpose."""
+        windows = copy.copy(self)
+        windows.stride = [1] * len(self.kernel)
+        windows.pad = [dilation * (kernel - 1) - pad
+                       for kernel, dilation, pad in zip(self.kernel, self.dilation, self.pad)]
+        return windows
 
 
 class Windowed(Layer):
@@ -87,7 +99,7 @@ class Windowed(Layer):
 
 @layer("Convolution")
 class Convolution(Windowed):
-    """Weights (num_output, channels / group, *kernel) and a bias (num_output), over 0 to 3 spatial axes."""
+    """Weights (num_output, channels / group, *kernel) and a bias (num_output), over any number of spatial axes."""
 
     bottoms = tops = (1, None)
     computes_in_half = True
@@ -98,9 +110,9 @@ class Convolution(Windowed):
         p = self.param.convolution_param
         self.check(len(bottom) == len(top), "makes one top of each bottom; here are %d bottoms and %d tops"
                    % (len(bottom), len(top)))
-        self.check(self.dims <= 3, "%d spatial axes; the engine convolves over 3 at most" % self.dims)
         self.check(p.num_output > 0, "num_output must be positive")
-        self.check(p.num_output <= MOST_OUTPUTS, "num_output may be %d at most, not %d" % (MOST_OUTPUTS, p.num_output))
+        self.torch_can = (self.dims < len(self.functions) and max(self.windows.stride, default=1) <= MOST_STRIDE
+                          and p.num_output <= MOST_OUTPUTS)
         self.check(p.group > 0, "group must be positive")
         for name, count in ("the number of channels", self.channels), ("num_output", p.num_output):
             self.check(count % p.group == 0, "%s, %d, must be a multiple of group, %d" % (name, count, p.group))
@@ -118,13 +130,32 @@ class Convolution(Windowed):
         return tuple(self.convolve(x, *self.weights()) for x in xs)
 
     def convolve(self, x, weight, bias=None):
-        w, batch = self.windows, x.shape[:self.first]
-        x = self.batched(x)
+        batch, x = x.shape[:self.first], self.batched(x)
+        y = (self.torch_convolution if self.torch_can else self.by_columns)(x, weight, bias)
+        return y.reshape(*batch, *y.shape[1:2 + self.dims])
+
+    def torch_convolution(self, x, weight, bias):
+        w, x = self.windows, self.widened(x)
         if not self.dims:
             x, weight = x.unsqueeze(-1), weight.unsqueeze(-1)
-        y = self.functions[self.dims](x, weight, bias, stride=w.stride or 1, padding=w.pad or 0,
-                                      dilation=w.dilation or 1, groups=self.param.convolution_param.group)
-        return y.reshape(*batch, *y.shape[1:2 + self.dims])
+        return self.functions[self.dims](x, weight, bias, stride=w.stride or 1, padding=w.pad or 0,
+                                         dilation=w.dilation or 1, groups=self.param.convolution_param.group)
+
+    def widened(self, x):
+        return self.windows.widened(x)
+
+    def by_columns(self, x, weight, bias):
+        return convolve_by_columns(x, weight, bias, self.windows, self.param.convolution_param.group)
+
+
+def convolve_by_columns(x, weight, bias, windows, group):
+    """What F.conv3d computes, over any number of spatial axes: a product of the weights and x's windows, as matrices."""
+    columns = windows.columns(x)
+    counts = columns.shape[2 + len(windows.kernel):]
+    rows = x.shape[1] // group * math.prod(windows.kernel)
+    y = (weight.reshape(group, len(weight) // group, rows)
+         @ columns.reshape(len(x), group, rows, math.prod(counts))).reshape(len(x), len(weight), *counts)
+    return y if bias is None else y + bias.reshape(-1, *[1] * len(counts))
 
 
 @layer("Deconvolution")
@@ -138,6 +169,18 @@ class Deconvolution(Convolution):
 
     def sizes(self, spatial):
         return self.windows.spans(spatial)
+
+    def widened(self, x):
+        return x
+
+    def by_columns(self, x, weight, bias):
+        """The convolution, by the mirrored weights, of x's values set `stride` apart."""
+        w, p = self.windows, self.param.convolution_param
+        apart = x.new_zeros(*x.shape[:2], *(stride * (size - 1) + 1 for stride, size in zip(w.stride, x.shape[2:])))
+        apart[(..., *(slice(None, None, stride) for stride in w.stride))] = x
+        weight = weight.reshape(p.group, len(weight) // p.group, *weight.shape[1:]).transpose(1, 2)
+        weight = weight.flip(list(range(3, weight.dim()))).reshape(p.num_output, -1, *w.kernel)
+        return convolve_by_columns(apart, weight, bias, w.transposed(), p.group)
 
 
 @layer("Im2col")

@@ -150,7 +150,6 @@ class Data(ImageBatches):
         with naming(self):
             self.cursor = Cursor(open_database(p.source, p.backend))
             (_, first), = self.cursor.read(0, 1)
-        self.wants_labels = len(top) > 1
         transform = self.param.transform_param
         self.colour = True if transform.force_color else False if transform.force_gray else None
         self.prepare(p.batch_size, top)
@@ -170,8 +169,6 @@ class Data(ImageBatches):
             datum = caffe_pb2.Datum.FromString(item[1])
         except DecodeError:
             raise CaffeError("not a Datum, or a damaged one")
-        if self.wants_labels and not datum.HasField("label"):
-            raise CaffeError("the Datum has no label; give it one, or the layer one top only")
         if datum.encoded:
             if self.param.transform_param.force_color and self.param.transform_param.force_gray:
                 raise CaffeError("cannot set both force_color and force_gray")

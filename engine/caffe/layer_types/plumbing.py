@@ -57,6 +57,9 @@ class Split(Layer):
 
     tops = (1, None)
 
+    def setup(self, bottom, top):
+        self.check(bottom[0] not in top, "cannot work in place; give its tops other names")
+
     def reshape(self, bottom, top):
         super().reshape(bottom, top)
         for blob in top:

@@ -38,7 +38,7 @@ class Recurrent(Layer):
         self.hidden = None  # the state after the last forward, each N x num_output
 
     def check_shapes(self, x, cont, *others):
-        self.check(len(x) >= 2, "x must have 2 axes or more, time steps x streams x ...; it has shape %s" % (tuple(x),))
+        self.check(len(x) >= 3, "x must have 3 axes or more, time steps x streams x ...; it has shape %s" % (tuple(x),))
         self.check(cont == x[:2], "cont must be of shape %s, time steps x streams; it is %s"
                    % (tuple(x[:2]), tuple(cont)))
         if self.has_static:
@@ -55,6 +55,10 @@ class Recurrent(Layer):
         self.check_shapes(x, *others)
         outputs = self.param.recurrent_param.num_output
         return [(*x[:2], outputs)] + [(1, x[1], outputs)] * (self.top_count - 1)
+
+    def _compute(self, bottom, top):
+        self.param_propagate_down = [True] * len(self.blobs)  # as in BVLC's, whatever their lr_mult
+        return super()._compute(bottom, top)
 
     def compute(self, x, cont, *others):
         """The outputs of all steps, and the hidden state after the last.

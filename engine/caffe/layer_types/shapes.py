@@ -97,6 +97,7 @@ class Flatten(Rearrangement):
         self.check_not_in_place(bottom, top)
         p = self.param.flatten_param
         self.first, self.last = self.axis(p.axis, bottom[0]), self.axis(p.end_axis, bottom[0])
+        self.check(self.first <= self.last + 1, "axis %d comes after end_axis %d" % (p.axis, p.end_axis))
 
     def top_shapes(self, shape):
         return [(*shape[:self.first], math.prod(shape[self.first:self.last + 1]), *shape[self.last + 1:])]

@@ -31,6 +31,12 @@ CASES = [
     *both("1d", "kernel_size: 3 stride: 2 pad: 1", ((2, 4, 7),)),
     *both("3d", "kernel_size: 2 stride: 1 stride: 2 stride: 1 pad: 1", ((2, 4, 3, 4, 3),)),
     *both("3d_group_dilation", "kernel_size: 2 dilation: 2 group: 2", ((1, 4, 3, 4, 3),)),
+    *both("4d", "kernel_size: 2 stride: 1 stride: 2 stride: 1 stride: 2 pad: 0 pad: 1 pad: 0 pad: 1",
+          ((1, 4, 2, 3, 2, 2),)),
+    *both("4d_group_dilation", "kernel_size: 2 group: 2 dilation: 2 dilation: 1 dilation: 1 dilation: 2 "
+          "bias_term: false", ((1, 4, 3, 2, 2, 3),)),
+    *both("5d", "kernel_size: 1 kernel_size: 2 kernel_size: 1 kernel_size: 2 kernel_size: 2 axis: 0",
+          ((4, 1, 2, 2, 2, 2),)),
     *both("no_spatial_axis", "", ((3, 4),)),
     *both("axis_0", "kernel_size: 2 axis: 0", ((4, 3, 5, 2),)),
     *both("axis_2", "kernel_size: 2 axis: 2", ((2, 3, 4, 5),)),
@@ -41,6 +47,17 @@ CASES = [
           params="filled"),
     windowed("Deconvolution", "bilinear", 'num_output: 4 group: 4 kernel_size: 4 stride: 2 pad: 1 bias_term: false '
              'weight_filler { type: "bilinear" }', ((1, 4, 3, 3),), params="filled"),
+    *(windowed("Deconvolution", "bilinear_%d" % size, 'num_output: 1 kernel_size: %d stride: 2 bias_term: false '
+               'weight_filler { type: "bilinear" }' % size, ((1, 1, 3, 2),), params="filled") for size in (1, 2, 3, 5)),
+    # A single window that is larger than the image, by less than the stride.
+    windowed("Convolution", "sticks_out", "num_output: 2 kernel_size: 4 stride: 3", ((2, 2, 3, 2),)),
+    windowed("Convolution", "sticks_out_of_one_axis", "num_output: 2 kernel_size: 3 dilation: 2 pad: 1 stride: 2",
+             ((2, 2, 2, 6),)),
+    windowed("Convolution", "sticks_out_3d", "num_output: 2 kernel_size: 3 stride: 2", ((1, 2, 2, 5, 2),)),
+    windowed("Im2col", "sticks_out", "kernel_size: 4 stride: 3", ((2, 2, 3, 2),)),
+    windowed("Convolution", "long_stride", "num_output: 2 kernel_size: 2 stride: 20000", ((2, 2, 3, 2),)),
+    windowed("Deconvolution", "long_stride", "num_output: 1 kernel_size: 1 stride: 20000 stride: 1",
+             ((1, 1, 2, 1),), diffs=False),
     windowed("Convolution", "depthwise", "num_output: 4 group: 4 kernel_size: 3 pad: 1"),
     windowed("Im2col", "plain", "kernel_size: 3"),
     windowed("Im2col", "all", "kernel_size: 2 stride: 2 pad: 1 dilation: 2"),

@@ -148,6 +148,7 @@ AT_CORNERS = windows("2 0.9 0 0 5 3", "5 0.1 9 4 16 11")
 CASES = [
     data("raw", lmdb(*RAW)),
     data("no_label", lmdb(*RAW), tops=1),
+    data("datum_without_label", lmdb(*RAW[:2], caffe.io.array_to_datum(pixels(3, 3, 6, 5)))),
     data("batch_beyond_the_end", lmdb(*RAW[:2]), "batch_size: 5"),
     data("rand_skip_is_ignored", lmdb(*RAW), "batch_size: 2 rand_skip: 5"),
     data("prefetch", lmdb(*RAW), "batch_size: 2 prefetch: 1"),

@@ -79,6 +79,7 @@ CASES = [
     *aligned("two_axes", "axis: 1 num_axes: 2"),
     *aligned("to_the_end", "num_axes: -1"),
     *aligned("everything", "axis: 0 num_axes: -1"),
+    *aligned("everything_in_place", "axis: 0 num_axes: -1", ((2, 3),), in_place=True),
     *aligned("single_number", "num_axes: 0"),
     *aligned("given", "", (IMAGE[0], (4,))),
     *aligned("given_in_place", "", (IMAGE[0], (4, 3)), in_place=True),

@@ -137,6 +137,26 @@ def force_backward():
         branches=force + _ip("a", "x", "a") + _ip("b", "a", "b") + _ip("c", "a", "c", "loss_weight: 1"))
 
 
+def partly_frozen_recurrent_layers():
+    """All weights get gradients, those of lr_mult 0, too, so that clip_gradients counts them."""
+    seen = {}
+    for type in "RNN", "LSTM":
+        with open("net.prototxt", "w") as file:
+            file.write(X + X.replace('"in"', '"on"').replace('"x"', '"on"') + _layer("Reshape", "series", "x", "series",
+                       "reshape_param { shape { dim: 2 dim: 3 dim: 1 } }") + _layer(
+                           type, type, "series on", "y", "recurrent_param { num_output: 2 } loss_weight: 1 "
+                           "param { lr_mult: 0 } param { } param { lr_mult: 0 }"))
+        net = caffe.Net("net.prototxt", caffe.TRAIN)
+        random = np.random.RandomState(5)
+        net.blobs["on"].data[...] = 1
+        for blob in [net.blobs["x"], *net.params[type]]:
+            blob.data[...] = random.uniform(-1, 1, size=blob.data.shape)
+        net.forward()
+        net.backward()
+        seen[type] = _flat(blob.diff for blob in net.params[type])
+    return seen
+
+
 def shared_weights():
     """Params of one name are one, values and gradients, which add up."""
     def two(first, second, other="num_output: 3"):
