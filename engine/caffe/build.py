@@ -10,14 +10,15 @@ from caffe.upgrade import upgrade_net, upgrade_solver
 
 
 def read_text(path, message):
-    """Merge the prototxt file into the protobuf `message` and return it. Raises CaffeError naming the file and line."""
+    """Merge the prototxt file into the protobuf `message` and return it. Raises CaffeError naming the file and line.
+
+    Bytes that are not UTF-8, most often in a comment, harm nothing but the string that they are in.
+    """
     try:
-        text = Path(path).read_text()
+        text = Path(path).read_text(encoding="utf-8", errors="replace")
         return text_format.Merge(text, message)
     except OSError as error:
         raise CaffeError("%s: %s" % (path, error.strerror))
-    except UnicodeDecodeError:
-        raise CaffeError("%s: not a text file" % path)
     except text_format.ParseError as error:
         raise CaffeError("%s: not a %s prototxt: %s" % (path, type(message).__name__, error))
 
