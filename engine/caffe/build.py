@@ -11,12 +11,12 @@ from caffe.upgrade import upgrade_net, upgrade_solver
 
 
 def read_text(path, message):
-    """Merge the prototxt file into the protobuf `message` and return it. Raises CaffeError naming the file and line."""
+    """Merge the prototxt file into the protobuf `message` and return it. Raises CaffeError naming the file and line.
+
+    Bytes that are not UTF-8, most often in a comment, harm nothing but the string that they are in.
+    """
     try:
-        text = _read(path).decode()
-        return text_format.Merge(text, message)
-    except UnicodeDecodeError:
-        raise CaffeError("%s: not a text file" % path)
+        return text_format.Merge(_read(path).decode(errors="replace"), message)
     except text_format.ParseError as error:
         raise CaffeError("%s: not a %s prototxt: %s" % (path, type(message).__name__, error))
 

@@ -8,6 +8,20 @@ from caffe.proto import caffe_pb2
 from caffe.serialize import array_to_blobproto as _array_to_blobproto
 
 
+def __getattr__(name):
+    """What BVLC's module imports, and scripts take from here: skimage, resize and zoom. Imported when asked for."""
+    if name == "skimage":
+        import skimage.io
+        return skimage
+    if name == "resize":
+        from skimage.transform import resize
+        return resize
+    if name == "zoom":
+        from scipy.ndimage import zoom
+        return zoom
+    raise AttributeError("module caffe.io has no %r" % name)
+
+
 def array_to_blobproto(arr, diff=None):
     """A BlobProto of the array and, unless None, of its gradients `diff`."""
     return _array_to_blobproto(np.asarray(arr), diff)
@@ -97,7 +111,8 @@ class Transformer:
     def deprocess(self, in_, data):
         """What `preprocess` undoes: the image, H x W x K, of values of the input `in_`. The size stays."""
         self._check_input(in_)
-        values = np.array(data)
+        data = np.asarray(data)
+        values = data.copy()
         if in_ in self.transpose:  # an axis of 1 among those of the image stays
             values = values.reshape(values.shape[-len(self.transpose[in_]):])
         else:
@@ -109,7 +124,7 @@ class Transformer:
             values = values[np.argsort(self.channel_swap[in_]), :, :]
         if in_ in self.transpose:
             values = values.transpose(np.argsort(self.transpose[in_]))
-        return values
+        return values.astype(np.result_type(data.dtype, np.float32), copy=False)
 
     def set_transpose(self, in_, order):
         """The order of an image's axes (H, W, K) in the net: (2, 0, 1) for K x H x W."""

@@ -20,13 +20,13 @@ from caffe.proto import caffe_pb2
 _LAYER = caffe_pb2.LayerParameter.DESCRIPTOR
 
 
-def _own_param_fields():
-    """Layer type -> the field of LayerParameter that holds its parameters: Convolution -> convolution_param."""
-    return {field.message_type.name[:-len("Parameter")]: field.name for field in _LAYER.fields
+def param_name_dict():
+    """Layer type -> the field of LayerParameter with its parameters, less _param: Convolution -> convolution."""
+    return {field.message_type.name[:-len("Parameter")]: field.name[:-len("_param")] for field in _LAYER.fields
             if field.name.endswith("_param")}
 
 
-_OWN_PARAM = _own_param_fields()
+_OWN_PARAM = {name: field + "_param" for name, field in param_name_dict().items()}
 
 
 def to_proto(*tops):

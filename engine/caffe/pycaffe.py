@@ -4,6 +4,7 @@
     net.blobs["data"].data[...] = images
     probabilities = net.forward()["prob"]
 """
+import os
 from collections import OrderedDict
 
 import numpy as np
@@ -26,7 +27,7 @@ class Net(net.Net):
             weights, phase, level = phase, level, 0
         if phase not in (caffe_pb2.TRAIN, caffe_pb2.TEST):
             raise CaffeError("the phase must be caffe.TRAIN or caffe.TEST, not %r" % (phase,))
-        param = read_net(network_file)
+        param = read_net(os.fsdecode(network_file))
         param.state.phase, param.state.level = phase, level
         param.state.stage.extend(stages or [])
         super().__init__(param)
@@ -209,7 +210,7 @@ class Net(net.Net):
 
     def copy_from(self, path):
         """Copy weights from a caffemodel, binary or HDF5, into the layers of the same names."""
-        snapshot.load_weights(self, path)
+        snapshot.load_weights(self, os.fsdecode(path))
 
     load_hdf5 = copy_from
 

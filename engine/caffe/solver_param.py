@@ -20,6 +20,7 @@ def read_param(source):
         param = caffe_pb2.SolverParameter()
         param.CopyFrom(source)
         return upgrade_solver(param, "the solver")
+    source = os.fsdecode(source)
     param = read_solver(source)
     stem = Path(source).with_suffix("")
     if not param.HasField("snapshot_prefix"):

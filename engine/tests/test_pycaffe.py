@@ -15,7 +15,7 @@ from caffe.errors import CaffeError
 import scripts
 from test_parity import GENUINE, HERE, error
 
-MODULES = ["notebooks", "behaviour", "specs", "older_formats", "nets", "sharing"]
+MODULES = ["notebooks", "behaviour", "specs", "older_formats", "nets", "sharing", "idioms"]
 PROGRAMS = [(module, name) for module in MODULES for name in scripts.programs(module)]
 
 

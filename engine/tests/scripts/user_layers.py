@@ -145,3 +145,22 @@ class Batches(caffe.Layer):
 
     def backward(self, top, propagate_down, bottom):
         pass
+
+
+class Growing(caffe.Layer):
+    """Gives a row more each time, and shapes its top in forward, as proposal layers do."""
+
+    def setup(self, bottom, top):
+        self.rows = 0
+        top[0].reshape(1, 5)
+
+    def reshape(self, bottom, top):
+        pass
+
+    def forward(self, bottom, top):
+        self.rows += 1
+        top[0].reshape(self.rows, 5)
+        top[0].data[...] = np.arange(self.rows * 5).reshape(self.rows, 5)
+
+    def backward(self, top, propagate_down, bottom):
+        pass
