@@ -4,6 +4,10 @@ import zlib
 import numpy as np
 import torch
 
+from caffe.errors import CaffeError
+
+GPU = "cuda"  # torch's name for what set_mode_gpu has nets compute on
+
 _settings = {"device": torch.device("cpu"), "gpu": 0, "seed": None}
 
 
@@ -13,21 +17,23 @@ def set_mode_cpu():
 
 
 def set_mode_gpu():
-    """Have nets that are made from now on compute on the GPU chosen by set_device. Raises CaffeError without CUDA."""
+    """Have nets that are made from now on compute on the GPU chosen by set_device, the first unless it is called.
+
+    Raises CaffeError where PyTorch finds no GPU.
+    """
     set_device(_settings["gpu"])
-    _settings["device"] = torch.device("cuda", _settings["gpu"])
+    _settings["device"] = torch.device(GPU, _settings["gpu"])
 
 
 def set_device(number):
-    """Choose the GPU of this number for set_mode_gpu. Raises CaffeError when there is none."""
-    from caffe.errors import CaffeError
+    """Choose the GPU of this number for set_mode_gpu, which may come before or after. Raises CaffeError without it."""
     if not torch.cuda.is_available():
         raise CaffeError("no GPU here that PyTorch can use; run on the CPU (no -gpu, solver_mode: CPU, set_mode_cpu())")
     if not 0 <= number < torch.cuda.device_count():
         raise CaffeError("no GPU %d; there are 0 to %d" % (number, torch.cuda.device_count() - 1))
     _settings["gpu"] = number
-    if _settings["device"].type == "cuda":
-        _settings["device"] = torch.device("cuda", number)
+    if _settings["device"].type == GPU:
+        _settings["device"] = torch.device(GPU, number)
 
 
 def set_random_seed(seed):

@@ -1,0 +1,131 @@
+"""A make-believe GPU. Its tensors live apart from the CPU's as a GPU's do, though the CPU computes them underneath.
+
+An operation that mixes the two raises, as CUDA's does, and so does `.numpy()`; values cross by copies alone, which are
+counted. What a GPU computes in other ways, or not at all, and what it does later, cannot be seen here.
+"""
+import weakref
+from collections import Counter
+
+import torch
+from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
+
+NAME = "pretend"
+_setup_privateuseone_for_python_backend(NAME)
+DEVICE = torch.device(NAME, 0)
+
+aten = torch.ops.aten
+# What the CPU has to wait for: operations whose results are numbers, or have sizes that depend on values.
+WAITING = {aten._local_scalar_dense.default, aten.nonzero.default, aten.masked_select.default, aten.equal.default,
+           aten.repeat_interleave.Tensor, aten._unique2.default, aten.is_nonzero.default}
+INDEXING = {aten.index.Tensor, aten.index_put.default, aten.index_put_.default, aten._index_put_impl_.default}
+COPYING = {aten._to_copy.default, aten.copy_.default}
+
+copies = Counter()  # "to device", "to host", and "wait": how often; a test clears it
+
+_CPUGenerator = torch.Generator  # a test may put `generator` in its place
+_generators = set()  # the device's
+
+
+class Tensor(torch.Tensor):
+    """A tensor on the device: `held` is the CPU's, which has its values."""
+
+    @staticmethod
+    def __new__(cls, held):
+        made = torch.Tensor._make_wrapper_subclass(
+            cls, held.shape, strides=held.stride(), storage_offset=held.storage_offset(), dtype=held.dtype,
+            device=DEVICE)
+        made.held = held
+        return made
+
+    def __repr__(self):
+        return "pretend.Tensor(%r)" % self.held
+
+    def tolist(self):
+        return self.cpu().tolist()
+
+    @classmethod
+    def __torch_dispatch__(cls, operation, types, args=(), kwargs=None):
+        """Carry out an operation, of which a tensor is on the device, and put what comes of it where it belongs."""
+        kwargs = dict(kwargs or {})
+        to_device = not kwargs.get("device") or kwargs["device"].type == NAME
+        if operation in COPYING:
+            _count(operation, args, to_device)
+        else:
+            _check(operation, args, kwargs)
+            copies["wait"] += operation in WAITING or operation in INDEXING and any(
+                leaf.dtype in (torch.bool, torch.uint8) for leaf in args[1] if leaf is not None)
+        if "device" in kwargs:
+            kwargs["device"] = torch.device("cpu")
+        given = {id(_held(leaf)): leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)}
+        found = operation(*tree_map(_held, args), **tree_map(_held, kwargs))
+
+        def place(leaf):
+            if not isinstance(leaf, torch.Tensor):
+                return leaf
+            if id(leaf) in given:
+                return given[id(leaf)]
+            if not to_device:
+                return leaf.clone()
+            made = Tensor(leaf)
+            for other in given.values():
+                if torch._C._is_alias_of(leaf, _held(other)):  # a view, also to who compares storages
+                    torch._functionalize_unsafe_set(made, other)
+            return made
+        return tree_map(place, found)
+
+
+def _held(leaf):
+    return leaf.held if isinstance(leaf, Tensor) else leaf
+
+
+def _count(operation, args, to_device):
+    """Count a copy if it leads from one to the other."""
+    target, source = args[:2] if operation is aten.copy_.default else (None, args[0])
+    to_device = to_device if target is None else isinstance(target, Tensor)
+    if source.numel() and isinstance(source, Tensor) != to_device:
+        copies["to device" if to_device else "to host"] += 1
+
+
+def _check(operation, args, kwargs):
+    """Raise RuntimeError for operands of both, but for numbers, and for a generator of the CPU's."""
+    for leaf in tree_leaves((args, kwargs)):
+        if isinstance(leaf, _CPUGenerator) and leaf._cdata not in _generators:
+            raise RuntimeError("%s: Expected a '%s' device type for generator but found 'cpu'" % (operation, NAME))
+        if isinstance(leaf, torch.Tensor) and not isinstance(leaf, Tensor) and leaf.dim():
+            raise RuntimeError("%s: Expected all tensors to be on the same device, but found at least two devices, %s "
+                               "and cpu! (of shape %s)" % (operation, DEVICE, tuple(leaf.shape)))
+
+
+def generator(device="cpu"):
+    """What torch.Generator is on a machine with the device."""
+    made = _CPUGenerator()
+    if torch.device(device).type == NAME:
+        _generators.add(made._cdata)
+        weakref.finalize(made, _generators.discard, made._cdata)
+    return made
+
+
+def _factory(name):
+    """Have torch make tensors on the device by the operation of this name."""
+    packet, _, overload = name.partition(".")
+    operation = getattr(getattr(aten, packet), overload or "default")
+
+    def make(*args, device=None, pin_memory=None, **kwargs):
+        return Tensor(operation(*args, device=torch.device("cpu"), **kwargs))
+    _library.impl(name, make, "PrivateUse1")
+
+
+def _copy_from(source, target, non_blocking=False):
+    """What torch.tensor copies by, which asks no class of tensors."""
+    copies["to device"] += bool(source.numel())
+    target.held.copy_(source)
+    return target
+
+
+_library = torch.library.Library("aten", "IMPL")
+for _name in "empty.memory_format", "empty_strided", "arange.start_step":
+    _factory(_name)
+_library.impl("_copy_from", _copy_from, "PrivateUse1")
+
+torch.zeros(1, device=DEVICE).add_(1)  # has torch import what it imports at the first use
