@@ -59,6 +59,8 @@ class Tensor(torch.Tensor):
             kwargs["device"] = torch.device("cpu")
         given = {id(_held(leaf)): leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)}
         found = operation(*tree_map(_held, args), **tree_map(_held, kwargs))
+        if operation.__name__.startswith("_foreach") and operation._schema.is_mutable:
+            torch.autograd.graph.increment_version(args[0])  # as CUDA's do; for other operations PyTorch does it above
 
         def place(leaf):
             if not isinstance(leaf, torch.Tensor):
