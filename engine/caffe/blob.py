@@ -87,9 +87,7 @@ class Memory:
     def tensor(self, shape):
         """The values as a tensor of this shape on the device. float32, or bfloat16 where a net computes in it."""
         count = math.prod(shape)
-        if self._array_counts:
-            self._upload()
-            self._settle()
+        self.update()
         if self._tensor is None or self._tensor.numel() < count:
             self.capacity = max(self.capacity, count)
             self._hide()
@@ -128,6 +126,12 @@ class Memory:
             self._expose()
         return self._array[:count].reshape(shape)
 
+    def update(self):
+        """Bring the tensor up to date, if it is the array that counts."""
+        if self._array_counts:
+            self._upload()
+            self._settle()
+
     def free(self):
         """Forget the values, which then are zeros, unless somebody holds the array."""
         if not self.is_exposed:
@@ -164,7 +168,6 @@ class Memory:
         _turns.shown.add(self)
 
     def _upload(self):
-        """Bring the tensor up to date."""
         self._tensor.data.copy_(torch.from_numpy(self._array))
         self._version = self._tensor._version
 

@@ -194,6 +194,7 @@ class Net:
     def run_forward(self, start=0, end=None):
         """Run the layers from index `start` to `end`, both included. Returns the sum of their weighted losses."""
         loss = 0.
+        self.context.doubts = []
         for i in range(start, len(self._layers) if end is None else end + 1):
             layer, bottom, top = self._layers[i], self._bottoms[i], self._tops[i]
             self._call_back("before_forward", i)
@@ -209,7 +210,7 @@ class Net:
             self._call_back("after_forward", i)
         if start == 0:
             self.context.passes += 1
-        return float(loss)
+        return self.context.settle(loss)
 
     @engines_turn
     def run_backward(self, start=None, end=0):
@@ -230,6 +231,7 @@ class Net:
             self._call_back("after_backward", i)
         if self.debug_info and start is None:
             debug.params(self)
+        self.context.settle()
 
     def _call_back(self, when, index):
         if self.callbacks[when]:

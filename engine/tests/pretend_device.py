@@ -3,10 +3,14 @@
 An operation that mixes the two raises, as CUDA's does, and so does `.numpy()`; values cross by copies alone, which are
 counted. What a GPU computes in other ways, or not at all, and what it does later, cannot be seen here.
 """
+import types
 import weakref
 from collections import Counter
 
+import caffe
+import pytest
 import torch
+from caffe import context
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
@@ -53,8 +57,9 @@ class Tensor(torch.Tensor):
             _count(operation, args, to_device)
         else:
             _check(operation, args, kwargs)
-            copies["wait"] += operation in WAITING or operation in INDEXING and any(
-                leaf.dtype in (torch.bool, torch.uint8) for leaf in args[1] if leaf is not None)
+            if operation in WAITING or operation in INDEXING and any(
+                    leaf.dtype in (torch.bool, torch.uint8) for leaf in args[1] if leaf is not None):
+                copies["wait"] += 1
         if "device" in kwargs:
             kwargs["device"] = torch.device("cpu")
         given = {id(_held(leaf)): leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)}
@@ -120,7 +125,8 @@ def _factory(name):
 
 def _copy_from(source, target, non_blocking=False):
     """What torch.tensor copies by, which asks no class of tensors."""
-    copies["to device"] += bool(source.numel())
+    if source.numel():
+        copies["to device"] += 1
     target.held.copy_(source)
     return target
 
@@ -131,3 +137,30 @@ for _name in "empty.memory_format", "empty_strided", "arange.start_step":
 _library.impl("_copy_from", _copy_from, "PrivateUse1")
 
 torch.zeros(1, device=DEVICE).add_(1)  # has torch import what it imports at the first use
+
+
+@pytest.fixture(autouse=True)
+def gpu(monkeypatch):
+    """The device in the place of CUDA's for tests that import this, and set_mode_gpu(); set_mode_cpu() does nothing.
+
+    Yields the numbers of the devices that were waited for.
+    """
+    waited = []
+    properties = types.SimpleNamespace(name="Pretend", major=1, minor=2, total_memory=2 ** 40, warp_size=32,
+                                       multi_processor_count=4)
+    monkeypatch.setattr(context, "GPU", NAME)
+    monkeypatch.setattr(context, "_settings", dict(context._settings))
+    monkeypatch.setattr(torch, "Generator", generator)
+    monkeypatch.setattr(torch.Tensor, "pin_memory", torch.Tensor.clone)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: waited.append(device.index))
+    tf32 = [(backend, backend.allow_tf32) for backend in (torch.backends.cudnn, torch.backends.cuda.matmul)]
+    for module in caffe, context:
+        monkeypatch.setattr(module, "set_mode_cpu", lambda: None)
+    caffe.set_mode_gpu()
+    copies.clear()
+    yield waited
+    for backend, allowed in tf32:
+        backend.allow_tf32 = allowed
