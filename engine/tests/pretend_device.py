@@ -2,6 +2,8 @@
 
 An operation that mixes the two raises, as CUDA's does, and so does `.numpy()`; values cross by copies alone, which are
 counted. What a GPU computes in other ways, or not at all, and what it does later, cannot be seen here.
+
+To be imported before a process's first backward: then autograd counts the devices.
 """
 import types
 import weakref
@@ -11,7 +13,6 @@ import caffe
 import pytest
 import torch
 from caffe import context
-from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
 NAME = "pretend"
@@ -53,37 +54,54 @@ class Tensor(torch.Tensor):
         """Carry out an operation, of which a tensor is on the device, and put what comes of it where it belongs."""
         kwargs = dict(kwargs or {})
         to_device = not kwargs.get("device") or kwargs["device"].type == NAME
+        leaves = list(_leaves((*args, *kwargs.values())))
         if operation in COPYING:
             _count(operation, args, to_device)
         else:
-            _check(operation, args, kwargs)
+            _check(operation, leaves)
             if operation in WAITING or operation in INDEXING and any(
                     leaf.dtype in (torch.bool, torch.uint8) for leaf in args[1] if leaf is not None):
                 copies["wait"] += 1
         if "device" in kwargs:
             kwargs["device"] = torch.device("cpu")
-        given = {id(_held(leaf)): leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)}
-        found = operation(*tree_map(_held, args), **tree_map(_held, kwargs))
+        given = {id(_held(leaf)): leaf for leaf in leaves if isinstance(leaf, torch.Tensor)}
+        found = operation(*_held(args), **{name: _held(value) for name, value in kwargs.items()})
         if operation.__name__.startswith("_foreach") and operation._schema.is_mutable:
             torch.autograd.graph.increment_version(args[0])  # as CUDA's do; for other operations PyTorch does it above
 
-        def place(leaf):
-            if not isinstance(leaf, torch.Tensor):
-                return leaf
-            if id(leaf) in given:
-                return given[id(leaf)]
-            if not to_device:
-                return leaf.clone()
-            made = Tensor(leaf)
-            for other in given.values():
-                if torch._C._is_alias_of(leaf, _held(other)):  # a view, also to who compares storages
-                    torch._functionalize_unsafe_set(made, other)
-            return made
-        return tree_map(place, found)
+        return _placed(found, given, to_device)
+
+
+def _placed(found, given, to_device):
+    """What came of an operation, on the device or not; what worked in place returns what it was `given`."""
+    if isinstance(found, (list, tuple)):
+        return type(found)(_placed(each, given, to_device) for each in found)
+    if not isinstance(found, torch.Tensor):
+        return found
+    if id(found) in given:
+        return given[id(found)]
+    if not to_device:
+        return found.clone()
+    made = Tensor(found)
+    for other in given.values():
+        if torch._C._is_alias_of(found, _held(other)):  # a view, also to who compares storages
+            torch._functionalize_unsafe_set(made, other)
+    return made
 
 
 def _held(leaf):
+    """The CPU's tensors in the place of the device's."""
+    if isinstance(leaf, (list, tuple)):
+        return [_held(each) for each in leaf]
     return leaf.held if isinstance(leaf, Tensor) else leaf
+
+
+def _leaves(arguments):
+    for argument in arguments:
+        if isinstance(argument, (list, tuple)):
+            yield from _leaves(argument)
+        else:
+            yield argument
 
 
 def _count(operation, args, to_device):
@@ -94,9 +112,9 @@ def _count(operation, args, to_device):
         copies["to device" if to_device else "to host"] += 1
 
 
-def _check(operation, args, kwargs):
+def _check(operation, leaves):
     """Raise RuntimeError for operands of both, but for numbers, and for a generator of the CPU's."""
-    for leaf in tree_leaves((args, kwargs)):
+    for leaf in leaves:
         if isinstance(leaf, _CPUGenerator) and leaf._cdata not in _generators:
             raise RuntimeError("%s: Expected a '%s' device type for generator but found 'cpu'" % (operation, NAME))
         if isinstance(leaf, torch.Tensor) and not isinstance(leaf, Tensor) and leaf.dim():
