@@ -187,6 +187,16 @@ def test_the_device_and_the_mode_in_either_order(tmp_path):
         caffe.set_device(2)
 
 
+def test_without_a_gpu_both_say_so_and_the_mode_stays(monkeypatch, tmp_path):
+    """Genuine Caffe without CUDA aborts in set_device, and after set_mode_gpu at the first layer."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setitem(caffe.context._settings, "device", torch.device("cpu"))
+    for choose in caffe.set_mode_gpu, lambda: caffe.set_device(0):
+        with pytest.raises(CaffeError, match="no GPU here that PyTorch can use"):
+            choose()
+    assert (make_net(tmp_path).forward(x=np.ones((2, 3)))["z"] == 4).all()
+
+
 def test_float32_is_float32():
     torch.backends.cudnn.allow_tf32 = True
     caffe.set_mode_gpu()

@@ -120,6 +120,15 @@ def test_an_iteration_copies_the_batch_in_and_the_loss_out(kind, keep):
     assert pretend_device.copies == {"to device": 3 * 2, "to host": 3 + 1}
 
 
+def test_batches_come_from_pinned_memory(monkeypatch):
+    pinned = []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: pinned.append(tensor.shape) or tensor.clone())
+    solver = native_solver()
+    solver.step(1)
+    solver.net._layers[0]._reader.shutdown()  # what it reads ahead is read
+    assert pinned[:2] == [(4, 3, 9, 9), (4,)] and len(pinned) == 2 * (1 + solver.net.param.layer[0].data_param.prefetch)
+
+
 def test_clipping_and_iter_size_add_a_wait_and_the_batches():
     solver = native_solver(more="clip_gradients: 0.1 iter_size: 2")
     solver.step(1)
