@@ -16,7 +16,7 @@ from solver_runs import flat, learned, make_solver
 from test_parity import error
 from test_solvers import RECORD
 
-CASES = ["%s %s" % (kind, case) for kind in solver_runs.TYPES for case in ("multistep", "all")] + ["SGD l1"]
+CASES = ["%s %s" % (kind, case) for kind in solver_runs.TYPES for case in ("all",)] + ["SGD l1", "Adam multistep"]
 STATES = ["SGD-HDF5", "Adam-BINARYPROTO"]
 
 
@@ -77,7 +77,7 @@ layer { name: "prelu" type: "PReLU" bottom: "conv" top: "conv" }
 layer { name: "lrn" type: "LRN" bottom: "conv" top: "lrn" }
 layer { name: "max" type: "Pooling" bottom: "lrn" top: "max" pooling_param { kernel_size: 3 stride: 2 } }
 layer { name: "average" type: "Pooling" bottom: "max" top: "average"
-        pooling_param { pool: AVE kernel_size: 3 stride: 2 pad: 1 } }
+        pooling_param { pool: AVE kernel_size: 3 stride: 2 pad: 2 } }
 layer { name: "any" type: "Pooling" bottom: "max" top: "any"
         pooling_param { pool: STOCHASTIC kernel_size: 2 stride: 1 } }
 layer { name: "sum" type: "Eltwise" bottom: "average" bottom: "any" top: "sum" }
