@@ -12,7 +12,7 @@ import pretend_device
 import solver_runs
 from command_runs import folder, last_line, run  # noqa: F401  fixtures
 from pretend_device import gpu  # noqa: F401  a fixture
-from solver_runs import flat, learned, make_solver
+from solver_runs import flat, make_solver
 from test_parity import error
 from test_solvers import RECORD
 
