@@ -72,7 +72,7 @@ class Context:
         return torch.Generator(device).manual_seed(self.entropy(layer, *what))
 
     def settle(self, loss=0.):
-        """The loss as a number. Raises CaffeError for what was in doubt. The one time that a forward waits for a GPU."""
+        """The loss as a number. Raises CaffeError for what was in doubt. Here alone a forward waits for a GPU."""
         doubts, self.doubts = self.doubts, []
         waited = [pair for _, _, pair in doubts]
         if isinstance(loss, torch.Tensor):

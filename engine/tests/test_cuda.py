@@ -1,4 +1,4 @@
-"""The engine on real CUDA: every parity case and program against genuine Caffe, and trainings. Skipped without a GPU."""
+"""The engine on real CUDA: every parity case and program against genuine Caffe, and trainings. Skipped without one."""
 import os
 
 import caffe
