@@ -2,10 +2,18 @@
 
 Layers see torch tensors on the net's device. Scripts and Python layers see NumPy arrays, float32, that they may write
 to: `net.blobs["data"].data[...] = image`.
+
+On the CPU an array and its tensor are the same memory. On a GPU they are two, and take turns: while scripts run (also
+callbacks, and Python layers' methods) the arrays that they hold count, and else the tensors. What counts no more is
+brought up to date: an array as the scripts' turn begins, if its tensor has changed; a tensor when a layer asks for it.
+An array that nobody holds any more costs nothing.
 """
+import contextlib
 import functools
 import math
 import os
+import threading
+import weakref
 
 import numpy as np
 import torch
@@ -23,30 +31,67 @@ def memory_size(device):
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
+class _Turns(threading.local):
+    """Whose turn it is in this thread, and the Memories of GPUs whose arrays scripts may hold."""
+
+    def __init__(self):
+        self.scripts, self.shown = True, weakref.WeakSet()
+
+
+_turns = _Turns()
+
+
+@contextlib.contextmanager
+def turn(scripts):
+    """In a `with`: it is the scripts' turn, or (False) the engine's."""
+    before = _turns.scripts
+    _give_turn(scripts)
+    try:
+        yield
+    finally:
+        _give_turn(before)
+
+
+def _give_turn(scripts):
+    if scripts and not _turns.scripts:
+        for memory in list(_turns.shown):
+            memory.show()
+    _turns.scripts = scripts
+
+
+def engines_turn(function):
+    """Decorator: a function for scripts to call, in which it is the engine's turn."""
+    @functools.wraps(function)
+    def in_turn(*args, **kwargs):
+        with turn(scripts=False):
+            return function(*args, **kwargs)
+    return in_turn
+
+
 class Memory:
     """The values of a blob, or its gradients, or those that several blobs share: a tensor, and, once somebody has asked
     for one, a NumPy array.
 
-    From then on the array's memory stays the same, and nobody else's, while the values fit. On the CPU the tensor lies
-    in it, too; on another device whichever was handed out for writing last is the one that counts.
+    From then on the memory of both stays the same, and nobody else's, while the values fit; on a GPU, for as long as
+    somebody holds the array.
     """
 
     def __init__(self, device, capacity):
         self.device = device
         self.capacity = capacity  # how many values there is room for
         self._tensor = None  # of any shape; None: zeros, not allocated yet
-        self._host = self._view = None  # the memory handed out, flat, and the array that was handed out last
-        self._host_is_newer = False
+        self._array = None  # what was handed out, flat
+        # On a GPU, whether the array counts, and of which of the tensor's versions it is a copy.
+        self._array_counts, self._version = False, None
 
     def tensor(self, shape):
         """The values as a tensor of this shape on the device. float32, or bfloat16 where a net computes in it."""
         count = math.prod(shape)
-        if self._host_is_newer:
-            self._tensor = torch.from_numpy(self._host).to(self.device)
-            self._host_is_newer = False
+        self.update()
         if self._tensor is None or self._tensor.numel() < count:
             self.capacity = max(self.capacity, count)
-            self._tensor, self._host = torch.zeros(self.capacity, device=self.device), None
+            self._hide()
+            self._tensor = torch.zeros(self.capacity, device=self.device)
         if self._tensor.shape == shape:
             return self._tensor
         if not self._tensor.is_contiguous():
@@ -56,30 +101,36 @@ class Memory:
     def set(self, tensor):
         """Take these values, without a copy unless somebody holds the array."""
         tensor = tensor.detach()
-        if self.is_exposed and tensor.numel() <= self._host.size:
-            if self._host_is_tensor:
-                torch.from_numpy(self._host)[:tensor.numel()].copy_(tensor.reshape(-1))
-                return
-        else:
-            self._host = None
+        if self._array_counts:
+            if tensor.numel() < self._array.size:
+                self._upload()
+            self._settle()
+        if not self.is_exposed or tensor.numel() > self._array.size:
+            self._hide()
             self.capacity = tensor.numel()
-        self._tensor, self._host_is_newer = tensor, False
+            self._tensor = tensor
+            return
+        self._tensor.data[:tensor.numel()].copy_(tensor.reshape(-1))  # .data: autograd shall see the new values
+        self._version = None
+        if _turns.scripts:
+            self._array_counts = False
+            self.show()
 
     def array(self, shape):
         """The values as a writable NumPy array of this shape, float32, C order."""
-        values = self.tensor(shape)
-        if not self.is_exposed:
-            self._host = np.empty(self._tensor.numel(), np.float32)
-            torch.from_numpy(self._host).copy_(self._tensor.reshape(-1))
-            self._view = None
-            if self._host_is_tensor:
-                self._tensor = torch.from_numpy(self._host)
-        elif not self._host_is_tensor:
-            torch.from_numpy(self._host)[:values.numel()].copy_(values.reshape(-1))
-        if self._view is None or self._view.shape != tuple(shape):
-            self._view = self._host[:values.numel()].reshape(shape)
-        self._host_is_newer = not self._host_is_tensor
-        return self._view
+        count = math.prod(shape)
+        if self.is_exposed:
+            self.show()
+        if not self.is_exposed or self._array.size < count:
+            self.tensor(shape)  # there is one, and large enough
+            self._expose()
+        return self._array[:count].reshape(shape)
+
+    def update(self):
+        """Bring the tensor up to date, if it is the array that counts."""
+        if self._array_counts:
+            self._upload()
+            self._settle()
 
     def free(self):
         """Forget the values, which then are zeros, unless somebody holds the array."""
@@ -87,19 +138,58 @@ class Memory:
             self._tensor = None
 
     def apart(self, tensor):
-        """The tensor, or a copy of it if it lies in the memory that was handed out."""
-        shared = (self.is_exposed and self._host_is_tensor
-                  and tensor.untyped_storage().data_ptr() == self._tensor.untyped_storage().data_ptr())
+        """The tensor, or a copy of it if it lies in memory that is nobody else's."""
+        shared = self.is_exposed and tensor.untyped_storage()._cdata == self._tensor.untyped_storage()._cdata
         return tensor.clone() if shared else tensor
 
     @property
     def is_exposed(self):
         """Whether somebody may hold the array."""
-        return self._host is not None
+        return self._array is not None
 
-    @property
-    def _host_is_tensor(self):
-        return self.device.type == "cpu"
+    def show(self):
+        """Bring the array up to date; from now on it is what counts."""
+        if self.device.type == "cpu" or self._array_counts or self._hide_if_unheld():
+            return
+        if self._version != self._tensor._version:
+            torch.from_numpy(self._array).copy_(self._tensor)
+        self._array_counts = True
+
+    def _expose(self):
+        """Have an array of all values, and a tensor of its own."""
+        self._array = np.empty(self._tensor.numel(), np.float32)
+        on_host = torch.from_numpy(self._array)
+        on_host.copy_(self._tensor.reshape(-1))
+        if self.device.type == "cpu":
+            self._tensor = on_host
+            return
+        self._tensor = torch.empty(len(on_host), device=self.device).copy_(self._tensor.reshape(-1))
+        self._version, self._array_counts = self._tensor._version, True
+        _turns.shown.add(self)
+
+    def _upload(self):
+        self._tensor.data.copy_(torch.from_numpy(self._array))
+        self._version = self._tensor._version
+
+    def _settle(self):
+        """In the engine's turn: from now on it is the tensor that counts."""
+        if not _turns.scripts:
+            self._array_counts = False
+            self._hide_if_unheld()
+
+    def _hide_if_unheld(self):
+        """Hide the array if only this object knows of it; returns whether it is so."""
+        held = weakref.ref(self._array)
+        self._array = None
+        self._array = held()
+        if self._array is None:
+            self._hide()
+        return self._array is None
+
+    def _hide(self):
+        """From now on the array, if there is any, is another's."""
+        self._array, self._array_counts = None, False
+        _turns.shown.discard(self)
 
 
 class Blob:

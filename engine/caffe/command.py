@@ -163,6 +163,8 @@ def make_net(flags, phase, weights=None):
 
 
 def set_precision(flags, nets):
+    if flags.tf32:
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
     for net in nets:
         net.context.autocast = torch.bfloat16 if flags.bf16 else None
 
@@ -249,14 +251,14 @@ def time(flags):
     def ms(function, *args):
         start = clock.perf_counter()
         function(*args)
-        if net.context.device.type == "cuda":
-            torch.cuda.synchronize()
+        context.synchronize()
         return 1000 * (clock.perf_counter() - start)
 
     log.info("Performing Forward")
     log.info("Initial loss: %g" % net.run_forward())
     log.info("Performing Backward")
     net.run_backward()
+    context.synchronize()
     log.info("*** Benchmark begins ***")
     log.info("Testing for %d iterations." % flags.iterations)
     layers = range(len(net.layers))
@@ -289,9 +291,9 @@ def device_query(flags):
     for number in chosen_gpus(flags.gpu or ("all" if torch.cuda.device_count() else "")):
         context.set_device(number)
         device = torch.cuda.get_device_properties(number)
-        for what, value in (("Device id", number), ("Name", device.name),
-                            ("Major revision number", device.major), ("Minor revision number", device.minor),
-                            ("Total global memory", device.total_memory),
+        for what, value in (("Device id", number), ("Major revision number", device.major),
+                            ("Minor revision number", device.minor), ("Name", device.name),
+                            ("Total global memory", device.total_memory), ("Warp size", device.warp_size),
                             ("Number of multiprocessors", device.multi_processor_count)):
             log.info("%-30s %s" % (what + ":", value))
 

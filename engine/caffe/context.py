@@ -4,6 +4,10 @@ import zlib
 import numpy as np
 import torch
 
+from caffe.errors import CaffeError
+
+GPU = "cuda"  # torch's name for what set_mode_gpu has nets compute on
+
 _settings = {"device": torch.device("cpu"), "gpu": 0, "seed": None}
 
 
@@ -13,21 +17,30 @@ def set_mode_cpu():
 
 
 def set_mode_gpu():
-    """Have nets that are made from now on compute on the GPU chosen by set_device. Raises CaffeError without CUDA."""
+    """Have nets that are made from now on compute on the GPU chosen by set_device, the first unless it is called.
+
+    Raises CaffeError where PyTorch finds no GPU. Convolutions are in float32, in which PyTorch's own default is TF32.
+    """
     set_device(_settings["gpu"])
-    _settings["device"] = torch.device("cuda", _settings["gpu"])
+    _settings["device"] = torch.device(GPU, _settings["gpu"])
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False  # float32 is float32, as in BVLC's
 
 
 def set_device(number):
-    """Choose the GPU of this number for set_mode_gpu. Raises CaffeError when there is none."""
-    from caffe.errors import CaffeError
+    """Choose the GPU of this number for set_mode_gpu, which may come before or after. Raises CaffeError without it."""
     if not torch.cuda.is_available():
         raise CaffeError("no GPU here that PyTorch can use; run on the CPU (no -gpu, solver_mode: CPU, set_mode_cpu())")
     if not 0 <= number < torch.cuda.device_count():
         raise CaffeError("no GPU %d; there are 0 to %d" % (number, torch.cuda.device_count() - 1))
     _settings["gpu"] = number
-    if _settings["device"].type == "cuda":
-        _settings["device"] = torch.device("cuda", number)
+    if _settings["device"].type == GPU:
+        _settings["device"] = torch.device(GPU, number)
+
+
+def synchronize():
+    """Wait until the GPU, if nets are made on one, has done what it was given: for clocks."""
+    if _settings["device"].type == GPU:
+        torch.cuda.synchronize(_settings["device"])
 
 
 def set_random_seed(seed):
@@ -52,10 +65,24 @@ class Context:
         self.forward_only = False  # no backward will follow: record nothing for it
         self.keep = True  # keep gradients and what they are computed from, for scripts to read and backward to repeat
         self.autocast = None  # torch.bfloat16 to compute in
+        self.doubts = []  # what Layer.check_values has not seen yet: (layer, message, a tensor: is it so, a value)
 
-    def generator(self, layer, *what):
-        """A torch.Generator for the layer's random numbers for `what`, on the CPU."""
-        return torch.Generator().manual_seed(self.entropy(layer, *what))
+    def generator(self, layer, *what, device="cpu"):
+        """A torch.Generator for the layer's random numbers for `what`, on the device, whose numbers are its own."""
+        return torch.Generator(device).manual_seed(self.entropy(layer, *what))
+
+    def settle(self, loss=0.):
+        """The loss as a number. Raises CaffeError for what was in doubt. Here alone a forward waits for a GPU."""
+        doubts, self.doubts = self.doubts, []
+        waited = [pair for _, _, pair in doubts]
+        if isinstance(loss, torch.Tensor):
+            waited.append(loss.reshape(1))
+        if not waited:
+            return loss
+        numbers = torch.cat(waited).tolist()
+        for (layer, message, _), wrong, value in zip(doubts, numbers[::2], numbers[1::2]):
+            layer.check(not wrong, message % value if wrong else "")
+        return numbers[-1] if isinstance(loss, torch.Tensor) else loss
 
     def random(self, layer, *what):
         """The same as a numpy RandomState."""

@@ -16,6 +16,7 @@ FLAGS = {
     "sigint_effect": (str, "stop", "train: what Ctrl-C does: stop (with a snapshot), snapshot or none"),
     "sighup_effect": (str, "snapshot", "train: what a hangup does: snapshot, stop or none"),
     "bf16": (bool, False, "convolve and multiply matrices in bfloat16"),
+    "tf32": (bool, False, "convolve and multiply matrices in TF32, on GPUs that have it"),
     "deterministic": (bool, False, "only algorithms that give the same bits each time, on a GPU too"),
     "log_dir": (str, "", "a folder in which to write the log to a file, too; or GLOG_log_dir"),
     "minloglevel": (int, 0, "log from this level on: 0 info, 1 warning, 2 error, 3 fatal; or GLOG_minloglevel"),

@@ -76,6 +76,19 @@ class Layer:
         if not condition:
             self.fail(message)
 
+    def check_values(self, wrong, values, message):
+        """Raise CaffeError if any of the tensor `wrong` (bool) is true, with the first such of the values in `message`.
+
+        On a GPU it is the net that raises, when the forward is over: to look now would be to wait for the GPU.
+        """
+        if not wrong.numel():
+            return
+        first = wrong.flatten().byte().argmax().reshape(1)
+        pair = torch.cat([wrong.any().reshape(1).float(), values.flatten().gather(0, first).float()])
+        self.context.doubts.append((self, message, pair))
+        if wrong.device.type == "cpu":
+            self.context.settle()
+
     def axis(self, axis, blob):
         """`axis`, which may count from the end, as an index into the shape of the blob, or into a shape."""
         dims = len(getattr(blob, "shape", blob))
@@ -181,6 +194,8 @@ class Layer:
 
     def backward(self, top, propagate_down, bottom):
         """Set the bottoms' gradients, where propagate_down (a list of bool) asks for them, and add to self.blobs'."""
+        for blob in (*bottom, *top, *self.blobs):
+            blob.values.update()  # scripts may have written to what the graph has kept
         if self._graph is None:  # no forward before it: as in BVLC, of whatever the blobs hold
             self._compute(bottom, top)
         for i, (name, wanted) in enumerate(zip(self.param.bottom, propagate_down)):

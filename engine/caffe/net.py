@@ -5,7 +5,7 @@ import torch
 
 import caffe.layer_types  # noqa: F401  fills the table
 from caffe import debug, log, memory
-from caffe.blob import Blob
+from caffe.blob import Blob, engines_turn, turn
 from caffe.build import filter_net, insert_splits
 from caffe.context import Context
 from caffe.errors import CaffeError
@@ -20,6 +20,7 @@ class Net:
     Raises CaffeError, naming the layer, for what BVLC's Caffe refuses.
     """
 
+    @engines_turn
     def __init__(self, param, seed=None):
         memory.hold()
         self.context = Context(param.state.phase, seed)
@@ -212,9 +213,11 @@ class Net:
 
     # Running.
 
+    @engines_turn
     def run_forward(self, start=0, end=None):
         """Run the layers from index `start` to `end`, both included. Returns the sum of their weighted losses."""
         loss = 0.
+        self.context.doubts = []
         for i in range(start, len(self._layers) if end is None else end + 1):
             layer, bottom, top = self._layers[i], self._bottoms[i], self._tops[i]
             self._call_back("before_forward", i)
@@ -230,8 +233,9 @@ class Net:
             self._call_back("after_forward", i)
         if start == 0:
             self.context.passes += 1
-        return float(loss)
+        return self.context.settle(loss)
 
+    @engines_turn
     def run_backward(self, start=None, end=0):
         """Run the layers' backward from index `start` down to `end`, both included."""
         for i in range(len(self._layers) - 1 if start is None else start, end - 1, -1):
@@ -250,16 +254,21 @@ class Net:
             self._call_back("after_backward", i)
         if self.debug_info and start is None:
             debug.params(self)
+        self.context.settle()
 
     def _call_back(self, when, index):
-        for function in self.callbacks[when]:
-            function(index)
+        if self.callbacks[when]:
+            with turn(scripts=True):
+                for function in self.callbacks[when]:
+                    function(index)
 
+    @engines_turn
     def clear_param_diffs(self):
         """Set the gradients of everything learnable to zero."""
         for blob, _ in self.learnable:
             blob.grad.zero_()
 
+    @engines_turn
     def reshape(self):
         """Give every blob the shape that follows from the inputs' shapes."""
         for layer, bottom, top in zip(self._layers, self._bottoms, self._tops):
@@ -274,6 +283,7 @@ class Net:
 
     # Weights.
 
+    @engines_turn
     def copy_weights(self, source, where):
         """Copy the blobs of a NetParameter into the layers of the same names. Raises CaffeError if they do not fit.
 

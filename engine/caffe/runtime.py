@@ -2,6 +2,7 @@
 import os
 import time
 
+from caffe.context import synchronize
 from caffe.errors import CaffeError
 from caffe.layer import TABLE
 
@@ -19,15 +20,17 @@ def layer_type_list():
 
 
 class Timer:
-    """A stopwatch: start(), stop(), and the milliseconds between, `ms`."""
+    """A stopwatch: start(), stop(), and the milliseconds between, `ms`. Both wait for what the GPU is at."""
 
     def __init__(self):
         self._started = self._stopped = 0.
 
     def start(self):
+        synchronize()
         self._started = time.perf_counter()
 
     def stop(self):
+        synchronize()
         self._stopped = time.perf_counter()
 
     @property

@@ -11,6 +11,7 @@ from collections import namedtuple
 import numpy as np
 import torch
 
+from caffe.blob import engines_turn
 from caffe.build import read_binary, read_weights
 from caffe.errors import CaffeError
 from caffe.net import check_shape
@@ -61,6 +62,7 @@ def _writing_hdf5(path):
 
 # Weights.
 
+@engines_turn
 def load_weights(net, path):
     """Copy the caffemodel's blobs into the layers of the same names. Raises CaffeError if they do not fit."""
     if is_hdf5(path):

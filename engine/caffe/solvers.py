@@ -14,6 +14,7 @@ from collections import defaultdict, deque
 import torch
 
 from caffe import debug, log, net, pycaffe, snapshot, updates
+from caffe.blob import engines_turn, turn
 from caffe.build import read_net
 from caffe.errors import CaffeError
 from caffe.proto import caffe_pb2
@@ -48,6 +49,7 @@ class Solver:
     update = None  # a function of caffe.updates
     histories = 1  # tensors kept for each weight
 
+    @engines_turn
     def __init__(self, source):
         self.param = read_param(source)
         self.keep = True  # False: training frees gradients and graphs as they are used, and needs less memory
@@ -153,6 +155,7 @@ class Solver:
         """Have both called in each iteration: before its forward, and between its backward and the update."""
         self._callbacks.append((on_start, on_gradients_ready))
 
+    @engines_turn
     def solve(self, resume_file=None):
         """Train up to max_iter, from the solverstate `resume_file` if given, with tests and snapshots on the way."""
         p = self.param
@@ -176,6 +179,7 @@ class Solver:
             self._test_all()
         log.info("Optimization Done.")
 
+    @engines_turn
     def step(self, iters):
         """Train for so many iterations. Raises CaffeError when the loss is not finite."""
         self._run(iters)
@@ -193,15 +197,13 @@ class Solver:
                 self._test_all()
                 if self._stopped:
                     break
-            for on_start, _ in self._callbacks:
-                on_start()
+            self._call_back(0)
             display = p.display and self._iter % p.display == 0
             self.net.debug_info = bool(display and p.debug_info)
             losses.append(sum(self._forward_backward() for _ in range(p.iter_size)) / p.iter_size)
             if display:
                 self._display(sum(losses) / len(losses))
-            for _, on_gradients_ready in self._callbacks:
-                on_gradients_ready()
+            self._call_back(1)
             self.apply_update()
             action = self.action()
             if p.snapshot and self._iter % p.snapshot == 0 or action == "snapshot":
@@ -210,6 +212,13 @@ class Solver:
                 self._stopped = True
                 break
         return losses
+
+    def _call_back(self, which):
+        """Call the first or the second of each pair of callbacks."""
+        if self._callbacks:
+            with turn(scripts=True):
+                for pair in self._callbacks:
+                    pair[which]()
 
     def _forward_backward(self):
         loss = self.net.run_forward()
@@ -231,6 +240,7 @@ class Solver:
     def _first_not_finite(self, which):
         return self._forward_only(which, debug.first_not_finite) or "nothing, when computed again"
 
+    @engines_turn
     def apply_update(self):
         """Update the weights by their gradients, and count the iteration. The gradients become what was subtracted."""
         p, learnable, rate = self.param, self.net.learnable, self.lr
@@ -333,6 +343,7 @@ class Solver:
         (snapshot.save_state_hdf5 if hdf5 else snapshot.save_state)(
             state, snapshot.State(self._iter, weights, self._step, self.net.context.seed, self.history))
 
+    @engines_turn
     def restore(self, path):
         """Go on from a solverstate. Raises CaffeError, and changes nothing, if it is damaged or of another net."""
         state = snapshot.load_state(path, [tuple(tensor.shape) for tensor in self.history])

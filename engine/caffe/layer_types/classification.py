@@ -23,11 +23,10 @@ def class_labels(layer, label, shape, classes, ignored=None):
     label = label.float().trunc().reshape(shape)
     counted = torch.ones_like(label, dtype=torch.bool) if ignored is None else label != ignored
     label = torch.where(counted, label, 0)
-    unfit = label[~((label >= 0) & (label < classes))]
-    if len(unfit):
-        layer.fail("label %g, but there are %d classes, 0 to %d; mend the labels, or set num_output or ignore_label"
-                   % (unfit[0], classes, classes - 1))
-    return label.long(), counted
+    fits = (label >= 0) & (label < classes)
+    layer.check_values(~fits, label, "label %%g, but there are %d classes, 0 to %d; mend the labels, or set num_output "
+                       "or ignore_label" % (classes, classes - 1))
+    return torch.where(fits, label, 0).long(), counted
 
 
 @layer("Softmax")

@@ -67,7 +67,7 @@ class BatchLayer(Layer):
         if not threading.main_thread().is_alive():
             return None  # the program ends; nobody wants it
         tensors = [torch.from_numpy(array) for array in self.batch(number)]
-        return [tensor.pin_memory() for tensor in tensors] if self.context.device.type == "cuda" else tensors
+        return [tensor.pin_memory() for tensor in tensors] if self.context.device.type != "cpu" else tensors
 
     def backward(self, top, propagate_down, bottom):
         pass

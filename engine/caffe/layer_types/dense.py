@@ -1,6 +1,7 @@
 """Fully connected layers, and their like for inputs that are indices."""
 import math
 
+import torch
 import torch.nn.functional as F
 
 from caffe.layer import Layer, layer
@@ -55,9 +56,7 @@ class Embed(Layer):
     def compute(self, index):
         weight, *bias = self.weights()
         index = index.long()
-        if index.numel():
-            least, most = int(index.min()), int(index.max())
-            self.check(least >= 0 and most < len(weight), "index %d is not one of 0 to input_dim - 1, %d"
-                       % (least if least < 0 else most, len(weight) - 1))
-        y = F.embedding(index, weight)
+        fits = (index >= 0) & (index < len(weight))
+        self.check_values(~fits, index, "index %%d is not one of 0 to input_dim - 1, %d" % (len(weight) - 1))
+        y = F.embedding(torch.where(fits, index, 0), weight)
         return y + bias[0] if bias else y

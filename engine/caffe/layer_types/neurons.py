@@ -168,6 +168,6 @@ class Dropout(Layer):
     def compute(self, x):
         if self.param.phase == TEST:
             return x
-        generator = self.context.generator(self, "dropout", self.context.passes)
-        keep = torch.rand(x.shape, generator=generator).to(x.device) >= self.ratio
+        generator = self.context.generator(self, "dropout", self.context.passes, device=x.device)
+        keep = torch.rand(x.shape, generator=generator, device=x.device) >= self.ratio
         return x * keep * (1 / (1 - self.ratio))

@@ -138,8 +138,6 @@ class BatchReindex(Layer):
 
     def compute(self, items, index):
         index = index.long()
-        if index.numel():
-            least, most = index.min(), index.max()
-            self.check(least >= 0 and most < len(items), "index %d, but there are the items 0 to %d"
-                       % (least if least < 0 else most, len(items) - 1))
-        return items.index_select(0, index)
+        fits = (index >= 0) & (index < len(items))
+        self.check_values(~fits, index, "index %%d, but there are the items 0 to %d" % (len(items) - 1))
+        return items.index_select(0, torch.where(fits, index, 0))

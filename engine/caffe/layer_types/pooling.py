@@ -52,7 +52,7 @@ class Windows:
             return F.avg_pool2d(x, self.kernel, self.stride, self.pad, ceil_mode=not self.floor)
         sums = F.avg_pool2d(self._padded(x, 0), self.kernel, self.stride, divisor_override=1)
         rows, columns = (
-            torch.tensor([min(kernel, size + 2 * pad - stride * i) for i in range(count)], device=x.device)
+            (size + 2 * pad - stride * torch.arange(count, device=x.device)).clamp(max=kernel)
             for count, (size, kernel, stride, pad) in zip(sums.shape[2:], self._axes(x.shape[2:])))
         return sums / (rows[:, None] * columns)
 
@@ -104,8 +104,8 @@ class Pool(Layer):
             total = values.sum(-1)
             return values.square().sum(-1) / torch.where(total > 0, total, torch.inf)
         sums = values.detach().cumsum(-1)
-        generator = self.context.generator(self, "pool", windows.kernel, self.context.passes)
-        chance = torch.rand((*values.shape[:-1], 1), generator=generator).to(values.device)
+        generator = self.context.generator(self, "pool", windows.kernel, self.context.passes, device=x.device)
+        chance = torch.rand((*values.shape[:-1], 1), generator=generator, device=x.device)
         drawn = (sums < chance * sums[..., -1:]).sum(-1, keepdim=True).clamp(max=values.shape[-1] - 1)
         return values.gather(-1, drawn).squeeze(-1)
 

@@ -2,7 +2,7 @@
 import contextlib
 import importlib
 
-from caffe.blob import BlobVec
+from caffe.blob import BlobVec, turn
 from caffe.errors import CaffeError
 from caffe.layer import Layer, layer
 
@@ -62,7 +62,8 @@ class Python(Layer):
 
     def _call(self, method, *args):
         try:
-            getattr(self.user, method)(*args)
+            with turn(scripts=True):
+                getattr(self.user, method)(*args)
         except CaffeError:
             raise
         except Exception as error:
