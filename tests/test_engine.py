@@ -44,6 +44,7 @@ def test_full_nets_are_as_on_genuine_caffe(name, tmp_path):
 
 
 @needs_bvlc
+@pytest.mark.full
 @pytest.mark.parametrize("name", NETS)
 def test_the_record_is_what_genuine_caffe_says(name, tmp_path):
     record(name, tmp_path / "fresh.npz")

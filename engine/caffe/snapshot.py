@@ -35,7 +35,7 @@ def is_hdf5(path):
 
 
 class _KeepingErrors(io.FileIO):
-    """A file that keeps the first error of writing in `error`, and goes on as if nothing had been.
+    """A file that keeps the first error of writing or growing in `error`, and goes on as if nothing had been.
 
     HDF5 cannot close a file that it could not write, and says so on stderr, again and again.
     """
@@ -48,6 +48,13 @@ class _KeepingErrors(io.FileIO):
         except OSError as error:
             self.error = self.error or error
             return len(data)
+
+    def truncate(self, size=None):
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.error = self.error or error
+            return size
 
 
 @contextlib.contextmanager
