@@ -48,6 +48,7 @@ else
   $(error CAFFE=$(CAFFE): there is engine, bvlc and system)
 endif
 
+PYZ ?= evaluate.pyz
 ALIGNED = $(WORK)/data/aligned
 FOLDS = $(WORK)/data/folds
 MODELS = $(WORK)/models
@@ -55,7 +56,7 @@ SOLVER = $(WORK)/prototxt/solvers/$(VARIANT).prototxt
 ONE_FOLD = $(if $(FOLD),--fold $(FOLD))
 ON_GPU = $(if $(GPU),--gpu $(GPU))
 
-.PHONY: demo bvlc synthetic align folds train predict evaluate test test-full test-engine bench clean
+.PHONY: demo bvlc synthetic align folds train predict evaluate evaluate.pyz test test-full test-engine bench clean
 .NOTPARALLEL:
 
 demo:
@@ -92,6 +93,14 @@ predict: $(CAFFE_SETUP)
 evaluate: $(SETUP)
 	@results=$$(find $(MODELS) -name predictions.csv | sed 's|/[^/]*/[^/]*$$||' | sort -u); \
 	    set -x; $(PYTHON) tools/evaluate.py $${results:-$(MODELS)}
+
+# One file to copy and give away: `python evaluate.pyz theirs.csv` scores predictions wherever there is NumPy.
+evaluate.pyz: $(SETUP)
+	rm -rf $(PYZ).files && mkdir -p $(PYZ).files
+	cp $(addprefix tools/,$(addsuffix .py,cli evaluate metrics protocols results unbc uncertainty)) $(PYZ).files
+	echo 'import runpy; runpy.run_module("evaluate", run_name="__main__")' > $(PYZ).files/__main__.py
+	$(PYTHON) -m zipapp $(PYZ).files --output $(PYZ) --python '/usr/bin/env python3'
+	rm -r $(PYZ).files
 
 # Without genuine Caffe here, the tests that compare with it are skipped and say so.
 test: .venv/ready

@@ -5,14 +5,13 @@
 Subjects and videos go by name, or by number from 1 in the result's order: `--subject 3 --video 2` is the same video in
 our results and in the authors' .mat file, which has only numbers.
 """
-import re
-
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from cli import Parser, Problem, replacing, run
-from evaluate import mae, pcc, read_results
+from metrics import mae, pcc
+from results import full_name, in_order, read_results
 from unbc import CLASSES
 
 BLUE = "#0072b2"  # the labels; no pair of these colours is alike to colour-blind eyes, and the dashes repeat later
@@ -44,21 +43,6 @@ def called(videos, field, wanted):
     if wanted not in names:
         wanted = {str(number): name for number, name in enumerate(names, 1)}.get(wanted, wanted)
     return [one for one in videos if wanted in (None, one[field])]
-
-
-def in_order(video):
-    """`video` with numbers, (N,) int, for frames: those in which the names end, in order; 1..N where these are none."""
-    endings = [re.search("[0-9]*$", frame).group() for frame in video.frames]
-    numbers = np.array(endings, int) if all(endings) else np.arange(len(endings)) + 1
-    if len(np.unique(numbers)) < len(numbers):
-        numbers = np.arange(len(endings)) + 1
-    order = np.argsort(numbers)
-    return video._replace(frames=numbers[order], label=video.label[order], prediction=video.prediction[order])
-
-
-def full_name(video):
-    """SUBJECT/VIDEO, or the subject alone where its videos are not known."""
-    return "/".join(filter(None, (video.subject, video.video)))
 
 
 def draw(names, videos):
