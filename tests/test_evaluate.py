@@ -136,7 +136,8 @@ def test_comparisons(tmp_path):
 def test_every_pair_is_compared_but_the_trivial_ones(tmp_path):
     path = write(tmp_path / "one.csv", TINY)
     results = evaluate.side_by_side([evaluate.read_results([path])[0]._replace(name=name) for name in "abc"])
-    pairs = [(row["a"], row["b"]) for row in evaluate.compare_all(results + evaluate.baselines([results]), "mae", draws=9)]
+    rows = evaluate.compare_all(results + evaluate.baselines([results]), ["mae"], draws=9)["mae"]
+    pairs = [(row["a"], row["b"]) for row in rows]
     assert len(pairs) == 3 + 2 * 3 and ("all zeros", "all mean") not in pairs and ("a", "c") in pairs
 
 

@@ -59,21 +59,25 @@ def evaluate(result, protocol="subject", top=CLASSES - 1, draws=DRAWS, seed=SEED
                 over=dict(zip(score.names, score.over().tolist())), interval=dict(zip(score.names, zip(low, high))))
 
 
-def compare_all(results, metric, protocol="subject", top=CLASSES - 1, draws=DRAWS, seed=SEED):
-    """Every two of results side by side, but for all zeros with all mean: a list of dicts.
+def compare_all(results, metrics, protocol="subject", top=CLASSES - 1, draws=DRAWS, seed=SEED):
+    """Every two of results side by side, but for all zeros with all mean: {metric: a list of dicts}.
 
     Each has the names `a` and `b`, the `difference` of a less b, its interval `low` and `high`, `p`, and `corrected`,
     Holm's for as many as the list is long.
     """
-    scores = [(result.name, scored(result, protocol, top, [metric])) for result in results]
+    metrics = list(dict.fromkeys(metrics))
+    scores = [(result.name, scored(result, protocol, top, metrics)) for result in results]
     pairs = [(a, b) for i, a in enumerate(scores) for b in scores[i + 1:] if a[0] not in TRIVIAL]
-    rows = []
+    lists = {metric: [] for metric in metrics}
     for (a, one), (b, other) in pairs:
         comparison = compare(one, other, draw(one.subjects, draws, seed))
-        rows.append(dict(a=a, b=b, **{field: float(value[0]) for field, value in comparison._asdict().items()}))
-    for row, corrected in zip(rows, holm([row["p"] for row in rows])):
-        row["corrected"] = float(corrected)
-    return rows
+        for i, metric in enumerate(metrics):
+            lists[metric].append(dict(a=a, b=b, **{field: float(values[i])
+                                                   for field, values in comparison._asdict().items()}))
+    for rows in lists.values():
+        for row, corrected in zip(rows, holm([row["p"] for row in rows])):
+            row["corrected"] = float(corrected)
+    return lists
 
 
 def baselines(groups):
@@ -230,7 +234,7 @@ def main():
     results = (groups[0] if args.compare else results) + baselines(groups)
     how = args.protocol, top, args.draws, args.seed
     rows = [evaluate(result, *how) for result in results]
-    comparisons = {metric: compare_all(results, metric, *how) for metric in dict.fromkeys(args.compare)}
+    comparisons = compare_all(results, args.compare, *how) if args.compare else {}
     protocol = protocol_name(args.protocol, top, args.subjects, groups)
     text = json.dumps(or_none({"protocol": protocol, "rows": rows, "comparisons": comparisons}), indent=1)
     if args.csv:

@@ -45,8 +45,8 @@ def called(videos, field, wanted):
     return [one for one in videos if wanted in (None, one[field])]
 
 
-def draw(names, videos):
-    """Draw a Video a result, all with the same labels, under the results' `names`. Returns a matplotlib Figure."""
+def draw(names, videos, top=CLASSES - 1):
+    """Draw a Video a result, all with the same labels 0..top, under the results' `names`. Returns a matplotlib Figure."""
     figure = Figure(figsize=(6.4, 2.6), dpi=200)
     FigureCanvasAgg(figure)
     axes = figure.add_subplot(1, 1, 1)
@@ -61,7 +61,8 @@ def draw(names, videos):
     title = "subject " + ", video ".join(filter(None, (videos[0].subject, videos[0].video)))
     title += ": " + figures[0] if len(videos) == 1 else ""
     axes.set_title(title.replace("$", r"\$"), fontsize=9)
-    axes.set(xlabel="frame", ylabel="pain intensity", yticks=range(CLASSES), ylim=(-0.25, CLASSES - 0.75))
+    axes.set(xlabel="frame", ylabel="pain intensity", yticks=range(0, top + 1, 1 if top < 10 else 4),
+             ylim=(-0.25, top + 0.25))
     axes.margins(x=0.01)
     axes.grid(axis="y", color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)

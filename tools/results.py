@@ -200,6 +200,12 @@ def subject_names(result):
     return list(dict.fromkeys(video.subject for video in result.videos))
 
 
+def frames_of(result):
+    """All labels (N,) int and predictions (N,) float64 of a result."""
+    return tuple(np.concatenate([getattr(video, field) for video in result.videos])
+                 for field in ("label", "prediction"))
+
+
 def quantised(result):
     """`result`, in PSPI, on the paper's scale 0..5: predictions are rounded to whole PSPI, and quantised as labels."""
     return result._replace(videos=[
