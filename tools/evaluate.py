@@ -131,8 +131,9 @@ def print_table(heading, rows, metrics):
             low, high = row.get("interval", {}).get(metric, (np.nan, np.nan))
             line += "%8s%-12s" % (decimals(row[metric]), "" if np.isnan(low) else " %.2f..%.2f" % (low, high))
         print(line.rstrip())
-    for remark in filter(None, (left_out(row, metrics) for row in rows)):
-        print("left out of %s" % remark)
+    for row in rows:
+        if left_out(row, metrics):
+            print("left out of %s, as undefined: %s" % (row["name"], left_out(row, metrics)))
     print()
 
 
@@ -142,11 +143,11 @@ def decimals(value):
 
 
 def left_out(row, metrics):
-    """A remark on the units of a measured row in which some of `metrics` are undefined, empty if none are."""
+    """The units of a measured row in which some of `metrics` are undefined, `PCC 1 of 25`, empty if there are none."""
     units_of = row["over"]["mae"]  # an MAE is never undefined
     missing = ["%s %d of %d" % (title(metric), units_of - row["over"][metric], units_of)
                for metric in metrics if row["over"][metric] < units_of]
-    return "%s, as undefined: %s" % (row["name"], ", ".join(missing)) if missing else ""
+    return ", ".join(missing)
 
 
 def print_comparisons(metric, pairs):

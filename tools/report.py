@@ -20,8 +20,8 @@ import numpy as np
 import diagnosis
 import tables
 from cli import Parser, Problem, replacing, run
-from evaluate import (PAPER, TABLES, TRIVIAL, add_arguments, baselines, compare_all, evaluate, left_out, protocol_name,
-                      or_none, quoted, read_arguments)
+from evaluate import (PAPER, PAPER_METRICS, TABLES, add_arguments, baselines, compare_all, evaluate, left_out, or_none,
+                      protocol_name, quoted, read_arguments)
 from figures import draw_figures
 from metrics import ERRORS, PAIN_METRICS, title
 from results import frames_of, in_order, side_by_side
@@ -67,16 +67,17 @@ def estimate(row, metric):
 
 def paper_table(evaluation, heading, metrics):
     """One of the paper's tables: measured and printed side by side, and the rows that only the paper has."""
-    columns = [column("result", "")]
+    columns, measured = [column("result", "")], {row["name"]: row for row in evaluation.rows}
+    rows = [[name] for name in dict.fromkeys([*measured, *PAPER])]
     for metric in metrics:
-        columns += [column(metric, title(metric), interval=True), column(metric + "_paper", "paper")]
-    rows = [[row["name"], *(cell for metric in metrics for cell in (
-        estimate(row, metric), quoted(row["name"]).get(metric, np.nan)))] for row in evaluation.rows]
-    printed = [name for name in PAPER if name not in {row["name"] for row in evaluation.rows}]
-    for name in printed:
-        figures = [quoted(name).get(metric, np.nan) for metric in metrics]
-        if not np.isnan(figures).all():
-            rows.append([name, *(cell for figure in figures for cell in (None, figure))])
+        columns.append(column(metric, title(metric), interval=True))
+        for row in rows:
+            row.append(estimate(measured[row[0]], metric) if row[0] in measured else None)
+        if metric in PAPER_METRICS:
+            columns.append(column(metric + "_paper", "paper"))
+            for row in rows:
+                row.append(quoted(row[0]).get(metric, np.nan))
+    rows = [row for row in rows if row[0] in measured or any(cell == cell and cell is not None for cell in row[1:])]
     return Table(heading.lower().replace(" ", "_"), heading + ", measured and in the paper", columns, rows,
                  "%s. 95 %% intervals of %d draws of subjects, seed %d. paper: its printed figures, on UNBC-McMaster, "
                  "protocol subject.%s" % (evaluation.protocol, evaluation.draws, evaluation.seed,
@@ -84,8 +85,14 @@ def paper_table(evaluation, heading, metrics):
 
 
 def remarks(evaluation, metrics):
-    """What is left out of means as undefined, as sentences."""
-    return "".join(" Left out of %s." % remark for remark in (left_out(row, metrics) for row in evaluation.rows) if remark)
+    """What is left out of means as undefined, and of which results', as a sentence."""
+    names = {}
+    for row in evaluation.rows:
+        for part in filter(None, left_out(row, metrics).split(", ")):
+            names.setdefault(part, []).append(row["name"])
+    every = len(evaluation.rows)
+    return " Left out of means, as undefined: %s." % "; ".join(
+        part + (" (%s)" % ", ".join(some) if len(some) < every else "") for part, some in names.items()) if names else ""
 
 
 def agreement_table(evaluation):

@@ -41,10 +41,10 @@ def texts(table, form):
 
 def markdown(table):
     """The table as Markdown, its title above and its note below."""
-    def form(text, interval):
+    def form(text, interval=""):
         return (text + (" [%s]" % interval if interval else "")).replace("\\", "\\\\").replace("|", "\\|")
 
-    rows = [[column.title for column in table.columns], ["---"] * len(table.columns), *texts(table, form)]
+    rows = [[form(column.title) for column in table.columns], ["---"] * len(table.columns), *texts(table, form)]
     return "\n".join(["**%s**" % table.title, "", *("| %s |" % " | ".join(row) for row in rows), "", table.note, ""])
 
 

@@ -7,6 +7,8 @@
   const predictions = data.predictions.map(text => new Float32Array(bytes(text).buffer));
   const shown = data.names.map(() => true);
   const get = id => document.getElementById(id);
+  const plain = text => text.replace(/&/g, "&amp;").replace(/</g, "&lt;");  // plotly.js takes some tags for markup
+  const names = data.names.map(plain);
   const dashes = ["solid", "dash", "dot", "dashdot"];
 
   function bytes(text) {
@@ -30,8 +32,10 @@
       height: height || 320, margin: {l: 50, r: 15, t: 34, b: 42}, showlegend: false, hovermode: "closest",
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: {family: "system-ui, sans-serif", size: 12, color: style("ink")},
-      hoverlabel: {bgcolor: style("shade"), font: {color: style("ink")}}
-    }, layout, axes), {responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"]});
+      hoverlabel: {bgcolor: style("shade"), font: {color: style("ink")}},
+      modebar: {bgcolor: "rgba(0,0,0,0)", color: style("soft"), activecolor: style("ink")}
+    }, layout, axes), {responsive: true, displaylogo: false, displayModeBar: id === "chart-video",
+      modeBarButtons: [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]]});
   }
 
   // Indices of results that are shown, of all or only of the measured ones.
@@ -39,7 +43,7 @@
   const measured = () => chosen(data.measured);
 
   function line(i, more) {
-    return Object.assign({type: "scatter", mode: "lines+markers", name: data.names[i],
+    return Object.assign({type: "scatter", mode: "lines+markers", name: names[i],
       line: {color: color(i), dash: dash(i), width: 1.6}, marker: {color: color(i), size: 6}}, more);
   }
 
@@ -52,12 +56,12 @@
       const n = m ? String(m + 1) : "", width = 0.165;
       layout["xaxis" + n] = {domain: [m * 0.2087, m * 0.2087 + width], anchor: "y" + n, nticks: 5};
       layout["yaxis" + n] = {anchor: "x" + n, tickvals: rows.map((_, k) => k), range: [-0.6, rows.length - 0.4],
-        ticktext: m ? rows.map(() => "") : rows.map(i => data.names[i]), automargin: m === 0};
+        ticktext: m ? rows.map(() => "") : rows.map(i => names[i]), automargin: m === 0};
       layout.annotations.push({text: "<b>" + data.titles[metric] + "</b>", showarrow: false, xref: "paper", yref: "paper",
         x: m * 0.2087 + width / 2, y: 1, yanchor: "bottom", xanchor: "center"});
       rows.forEach((i, k) => {
         const [figure, low, high] = data.figures[i][metric];
-        traces.push({type: "scatter", mode: "markers", name: data.names[i], x: [figure], y: [k],
+        traces.push({type: "scatter", mode: "markers", name: names[i], x: [figure], y: [k],
           xaxis: "x" + n, yaxis: "y" + n, marker: {color: color(i), size: 8},
           error_x: {type: "data", symmetric: false, array: [high - figure], arrayminus: [figure - low],
             color: color(i), thickness: 2, width: 0, visible: low !== null},
@@ -85,8 +89,8 @@
 
   function drawSubjects() {
     const metric = get("subject-metric").value;
-    const traces = chosen().map(i => ({type: "scatter", mode: "markers", name: data.names[i],
-      x: data.of_subject[i].map(row => row.subject), y: data.of_subject[i].map(row => row[metric]),
+    const traces = chosen().map(i => ({type: "scatter", mode: "markers", name: names[i],
+      x: data.of_subject[i].map(row => plain(row.subject)), y: data.of_subject[i].map(row => row[metric]),
       marker: {color: color(i), size: i < data.measured ? 8 : 11,
         symbol: i < data.measured ? "circle" : i === data.measured ? "line-ew-open" : "x-thin-open"},
       hovertemplate: "%{x}: %{y:.3f}"}));
@@ -114,7 +118,7 @@
   }
 
   function drawLag() {
-    return plot("chart-lag", measured().map(i => ({type: "box", name: data.names[i], boxpoints: "all", pointpos: 0,
+    return plot("chart-lag", measured().map(i => ({type: "box", name: names[i], boxpoints: "all", pointpos: 0,
       jitter: 0.5, x: data.of_video[i].map(row => row.lag).filter(lag => lag !== null), marker: {color: color(i), size: 3},
       line: {color: color(i), width: 1.2}, fillcolor: "rgba(0,0,0,0)"})).reverse(), {
       title: title("Frames by which predictions follow labels"), xaxis: {title: {text: "frames, a point a video"}},
@@ -136,13 +140,13 @@
   function drawVideo() {
     const v = Number(get("video").value), video = data.videos[v], end = video.start + video.frames;
     const x = video.numbers || Array.from({length: video.frames}, (_, f) => f + 1);
-    const traces = measured().map(i => ({type: "scatter", mode: "lines", name: data.names[i], x: x,
+    const traces = measured().map(i => ({type: "scatter", mode: "lines", name: names[i], x: x,
       y: Array.from(predictions[i].subarray(video.start, end)), line: {color: color(i), dash: dash(i), width: 1.5},
       hovertemplate: "%{y:.2f}"}));
     traces.unshift({type: "scatter", mode: "lines", name: "label", x: x, y: Array.from(labels.subarray(video.start, end)),
       line: {color: style("truth"), width: 2.4, shape: "hv"}, hovertemplate: "%{y}"});
     document.querySelectorAll("#thumbnails a").forEach(a => a.classList.toggle("chosen", Number(a.dataset.video) === v));
-    return plot("chart-video", traces, {title: title(name(video)), hovermode: "x unified",
+    return plot("chart-video", traces, {title: title(plain(name(video))), hovermode: "x unified",
       uirevision: v, xaxis: {title: {text: "frame"}}, yaxis: {title: {text: "intensity"}, rangemode: "tozero",
         range: [-0.15, data.top + 0.15]}}, 380);
   }
@@ -151,6 +155,8 @@
     return {text: text, font: {size: 13}, x: 0.01, xanchor: "left", y: 0.98, yanchor: "top"};
   }
 
+  const unique = new Set(data.videos.map(video => video.video)).size === data.videos.length;
+  const shortName = video => unique ? video.video || video.subject : name(video);
   const name = video => [video.subject, video.video].filter(Boolean).join(" / ");
 
   // The thumbnails: an SVG a video, drawn when it comes into view, or is printed.
@@ -164,7 +170,7 @@
       a.id = "thumbnail-" + (v + 1);
       a.dataset.video = v;
       const pcc = figures.pcc === null ? "" : "PCC " + figures.pcc.toFixed(2);
-      a.append(row("b", name(data.videos[v])), row("small", "MAE " + figures.mae.toFixed(2), pcc));
+      a.append(row("b", shortName(data.videos[v])), row("small", "MAE " + figures.mae.toFixed(2), pcc));
       seen.observe(a);
       return a;
     }));
