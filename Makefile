@@ -19,6 +19,9 @@ WORK ?= .
 # Which Caffe: bvlc (the genuine one in .bvlc, made by `make bvlc`), engine (engine/, on PyTorch, being built), or system
 # (`caffe` and `python` on the PATH).
 CAFFE ?= bvlc
+# Where `make report` and `make evaluate.pyz` put what they make.
+REPORT ?= $(WORK)/report
+PYZ ?= evaluate.pyz
 # The number of the GPU to train and predict on, or empty for the CPU. BVLC's in .bvlc has the CPU only.
 GPU ?=
 
@@ -48,7 +51,6 @@ else
   $(error CAFFE=$(CAFFE): there is engine, bvlc and system)
 endif
 
-PYZ ?= evaluate.pyz
 ALIGNED = $(WORK)/data/aligned
 FOLDS = $(WORK)/data/folds
 MODELS = $(WORK)/models
@@ -56,7 +58,7 @@ SOLVER = $(WORK)/prototxt/solvers/$(VARIANT).prototxt
 ONE_FOLD = $(if $(FOLD),--fold $(FOLD))
 ON_GPU = $(if $(GPU),--gpu $(GPU))
 
-.PHONY: demo bvlc synthetic align folds train predict evaluate evaluate.pyz test test-full test-engine bench clean
+.PHONY: demo bvlc synthetic align folds train predict evaluate evaluate.pyz report audit test test-full test-engine bench clean
 .NOTPARALLEL:
 
 demo:
@@ -93,6 +95,15 @@ predict: $(CAFFE_SETUP)
 evaluate: $(SETUP)
 	@results=$$(find $(MODELS) -name predictions.csv | sed 's|/[^/]*/[^/]*$$||' | sort -u); \
 	    set -x; $(PYTHON) tools/evaluate.py $${results:-$(MODELS)}
+
+# The same results as one HTML file, with tables and figures for a paper.
+report: $(SETUP)
+	@results=$$(find $(MODELS) -name predictions.csv | sed 's|/[^/]*/[^/]*$$||' | sort -u); \
+	    set -x; $(PYTHON) tools/report.py $${results:-$(MODELS)} --out $(REPORT)
+
+# Whether the dataset is what it should be.
+audit: $(SETUP)
+	$(PYTHON) tools/audit_dataset.py $(DATA) --jobs $(JOBS) $(if $(wildcard $(ALIGNED)/frames.csv),--aligned $(ALIGNED))
 
 # One file to copy and give away: `python evaluate.pyz theirs.csv` scores predictions wherever there is NumPy.
 evaluate.pyz: $(SETUP)
