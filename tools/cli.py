@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import sys
+from itertools import accumulate
 from pathlib import Path
 
 
@@ -99,7 +100,7 @@ def read_csv(path, columns, made_by):
 
 
 def read_table(path, columns, made_by):
-    """Read `columns` of the CSV file `path`: its rows' lines, a list of N int, and N strings a column.
+    """Read `columns` of the CSV file `path`: the lines on which its N rows end, and N strings a column.
 
     Raises Problem as read_csv() does. Quicker than that for many rows.
     """
@@ -109,15 +110,11 @@ def read_table(path, columns, made_by):
 
 
 def read_rows(path, columns, made_by):
-    """The CSV file's column names, its rows (lists of strings, at least one), and the line on which each ends."""
+    """The CSV file's column names, its rows (lists of strings, at least one; no empty lines), and where each ends."""
     try:
         with open(str(path), newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, strict=True)
-            fieldnames, rows, lines = next(reader, []), [], []
-            for row in reader:
-                if row:
-                    rows.append(row)
-                    lines.append(reader.line_num)
+            fieldnames, rows = next(reader, []), list(reader)
     except FileNotFoundError:
         raise Problem("%s: no such file; make it with `%s`" % (path, made_by))
     except (UnicodeDecodeError, csv.Error):
@@ -125,9 +122,14 @@ def read_rows(path, columns, made_by):
     missing = [column for column in columns if column not in fieldnames]
     if missing:
         raise Problem("%s: no column %s; make it again with `%s`" % (path, ", ".join(missing), made_by))
-    for line, row in zip(lines, rows):
-        if len(row) != len(fieldnames):
-            raise Problem("%s: line %d does not have %d fields" % (path, line, len(fieldnames)))
+    lines = range(2, len(rows) + 2)
+    if reader.line_num > len(rows) + 1:  # fields of several lines
+        lines = list(accumulate((1 + sum(field.count("\n") for field in row) for row in [fieldnames, *rows])))[1:]
+    if set(map(len, rows)) - {len(fieldnames)}:
+        lines, rows = zip(*[(line, row) for line, row in zip(lines, rows) if row]) if any(rows) else ((), ())
+        for line, row in zip(lines, rows):
+            if len(row) != len(fieldnames):
+                raise Problem("%s: line %d does not have %d fields" % (path, line, len(fieldnames)))
     if not rows:
         raise Problem("%s: no rows; make it again with `%s`" % (path, made_by))
     return fieldnames, rows, lines

@@ -8,7 +8,7 @@ import diagnosis
 import plot_curve
 from cli import replacing
 from metrics import title
-from results import frames_of
+from results import frames_of, in_order
 
 COLORS = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195"  # Okabe and Ito's, and one more
 GREY = "#888888"
@@ -124,7 +124,7 @@ def curve(evaluation):
     """The video whose labels vary most, as the paper's figure 1."""
     results = evaluation.results[:evaluation.measured]
     v = int(np.argmax([video.label.std() for video in results[0].videos]))
-    return plot_curve.draw([result.name for result in results], [result.videos[v] for result in results],
+    return plot_curve.draw([result.name for result in results], [in_order(result.videos[v]) for result in results],
                            evaluation.top)
 
 

@@ -24,7 +24,7 @@ from evaluate import (PAPER, PAPER_METRICS, TABLES, add_arguments, baselines, co
                       protocol_name, quoted, read_arguments)
 from figures import draw_figures
 from metrics import ERRORS, PAIN_METRICS, title
-from results import frames_of, in_order, side_by_side
+from results import frame_numbers, frames_of, side_by_side
 from tables import Estimate, Table, column
 
 PAGE = Path(__file__).resolve().parent / "report_page"
@@ -41,8 +41,7 @@ def evaluate_all(results, top, args):
     results = side_by_side(results)
     measured = len(results)
     protocol = protocol_name(args.protocol, top, args.subjects, [results])
-    results = [result._replace(videos=[in_order(video) for video in result.videos])
-               for result in results + baselines([results])]
+    results = results + baselines([results])
     how = args.protocol, top, args.draws, args.seed
     return Evaluation(results, measured, top, protocol, args.draws, args.seed,
                       [evaluate(result, *how) for result in results], compare_all(results, COMPARED, *how),
@@ -246,13 +245,14 @@ def page_data(evaluation):
     """What the page's script draws: a dict for JSON. Labels and predictions are base64 of uint8 and float32."""
     model = evaluation.results[0]
     starts = np.cumsum([0] + [len(video.label) for video in model.videos])
+    numbers = [frame_numbers(video) for video in model.videos]
     measured = evaluation.results[:evaluation.measured]
     return dict(
         names=[result.name for result in evaluation.results], measured=evaluation.measured, top=evaluation.top,
         errors=sorted(ERRORS), titles={metric: title(metric) for metric in evaluation.rows[0]["over"]},
         videos=[dict(subject=video.subject, video=video.video or "", start=int(starts[v]), frames=len(video.label),
-                     numbers=None if np.array_equal(video.frames, np.arange(len(video.label)) + 1)
-                     else video.frames.tolist()) for v, video in enumerate(model.videos)],
+                     numbers=None if np.array_equal(numbers[v], np.arange(len(video.label)) + 1)
+                     else numbers[v].tolist()) for v, video in enumerate(model.videos)],
         labels=base64_of(frames_of(model)[0], np.uint8),
         predictions=[base64_of(frames_of(result)[1], np.float32) for result in measured],
         of_video=[[{key: row[key] for key in ("mae", "mse", "pcc", "lag")} for row in rows]

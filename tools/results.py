@@ -62,35 +62,44 @@ def read_result(path, top=CLASSES - 1):
 
 def read_csvs(paths, top):
     """The frames of the predictions.csv files `paths`, a list of Video in the files' order."""
-    first, videos = {}, {}
+    seen, videos = {}, {}
     for path in paths:
-        rows, columns = read_table(path, COLUMNS, MADE_BY)
-        subjects, names, frames, label, prediction = columns
-        rows = np.array(rows)
-        place = str(path).replace("%", "%%") + ": line %d"
+        rows, (subjects, names, frames, label, prediction) = read_table(path, COLUMNS, MADE_BY)
+        place, rows = str(path).replace("%", "%%") + ": line %d", np.array(rows)
         label, prediction = check(numbers(label), numbers(prediction), place, rows, top)
-        again, members = [], {}
-        for i, key in enumerate(zip(subjects, names, frames)):
-            if first.setdefault(key, (path, i)) != (path, i):
-                again.append(i)
-            members.setdefault(key[:2], []).append(i)
-        if again:
-            key = subjects[again[0]], names[again[0]], frames[again[0]]
-            raise Problem("%s: subject %s, video %s, frame %s again, first in %s; give each result its own folder"
-                          % (places(place, rows[again]), *key, where(*first[key], path, rows)))
+        keys = list(zip(subjects, names, frames))
+        refuse_again(keys, seen, path, place, rows)
         frames = np.array(frames)
-        for key, some in members.items():
-            part = Video(*key, frames[some], label[some], prediction[some], place, rows[some])
-            if key in videos:
+        for video, some in runs(list(zip(subjects, names))).items():
+            if video in videos:
                 raise Problem("%s: subject %s, video %s is in %s, too; keep a video in one file"
-                              % (places(place, rows[some]), *key, videos[key].place.split(": line")[0]))
-            videos[key] = part
+                              % (places(place, rows[some]), *video, videos[video].place.split(": line")[0]))
+            videos[video] = Video(*video, frames[some], label[some], prediction[some], place, rows[some])
     return list(videos.values())
 
 
-def where(path, i, now, rows):
-    """The place of a frame seen before, row i of the file `path`; `rows` are those of the file `now`."""
-    return "%s: line %d" % (path, rows[i]) if path == now else path
+def refuse_again(keys, seen, path, place, rows):
+    """Raise Problem if a frame, of `keys` of the file `path`, is in it twice, or in `seen`: {key: path} of earlier files."""
+    new = dict.fromkeys(keys, path)
+    if len(new) < len(keys) or not seen.keys().isdisjoint(new):
+        first, again = {}, []
+        for i, key in enumerate(keys):
+            if key in seen or first.setdefault(key, i) != i:
+                again.append(i)
+        key = keys[again[0]]
+        raise Problem("%s: subject %s, video %s, frame %s again, first in %s; give each result its own folder" % (
+            places(place, rows[again]), *key, seen.get(key) or place % rows[first[key]]))
+    seen.update(new)
+
+
+def runs(values):
+    """Where each of `values`, N of anything, stands: {value: (n,) int}. Quick where equal ones stand together."""
+    ends = [i for i in range(1, len(values)) if values[i] != values[i - 1]] + [len(values)]
+    groups, start = {}, 0
+    for end in ends:
+        groups.setdefault(values[start], []).append(np.arange(start, end))
+        start = end
+    return {value: np.concatenate(parts) for value, parts in groups.items()}
 
 
 def numbers(texts):
