@@ -46,14 +46,14 @@ def quoted(name):
     return dict(zip(PAPER_METRICS, np.array(PAPER[name], float))) if name in PAPER else {}
 
 
-def evaluate(result, protocol="subject", top=CLASSES - 1, draws=DRAWS, seed=SEED):
+def evaluate(result, protocol="subject", top=CLASSES - 1, draws=DRAWS, seed=SEED, names=None):
     """A result's row: {name, protocol, a float a metric (NaN: undefined in all units), over, interval}.
 
     over: {metric: the units in which it is defined}; interval: {metric: (low, high)}.
-    protocol: a key of PROTOCOLS; top: the highest label. Raises Problem when the protocol is video and the result's
-    videos are unknown.
+    protocol: a key of PROTOCOLS; top: the highest label; names: the metrics, all unless given. Raises Problem when the
+    protocol is video and the result's videos are unknown.
     """
-    score = scored(result, protocol, top)
+    score = scored(result, protocol, top, names)
     figure, low, high = (values.tolist() for values in figures(score, draw(score.subjects, draws, seed)))
     return dict(name=result.name, protocol=protocol, **dict(zip(score.names, figure)),
                 over=dict(zip(score.names, score.over().tolist())), interval=dict(zip(score.names, zip(low, high))))
@@ -234,7 +234,9 @@ def main():
     groups = [side_by_side(results)] if args.compare else group_by_truth(results)
     results = (groups[0] if args.compare else results) + baselines(groups)
     how = args.protocol, top, args.draws, args.seed
-    rows = [evaluate(result, *how) for result in results]
+    shown = tables(top, args.all)
+    names = None if args.json or args.csv else [metric for metrics in shown.values() for metric in metrics]
+    rows = [evaluate(result, *how, names) for result in results]
     comparisons = compare_all(results, args.compare, *how) if args.compare else {}
     protocol = protocol_name(args.protocol, top, args.subjects, groups)
     text = json.dumps(or_none({"protocol": protocol, "rows": rows, "comparisons": comparisons}), indent=1)
@@ -247,7 +249,7 @@ def main():
         with replacing(args.json) as partial:
             partial.write_text(text + "\n")
     print(protocol + "\n")
-    for heading, metrics in tables(top, args.all).items():
+    for heading, metrics in shown.items():
         print_table(heading, rows, metrics)
     for metric, pairs in comparisons.items():
         print_comparisons(metric, pairs)

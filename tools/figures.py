@@ -1,4 +1,6 @@
 """The report's figures for a paper, drawn by matplotlib: each a PNG and a PDF."""
+from textwrap import wrap
+
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -19,10 +21,11 @@ def draw_figures(evaluation, folder):
     made = []
     for name, drawing in FIGURES.items():
         figure = drawing(evaluation)
+        box = figure.get_tightbbox(figure.canvas.get_renderer()).padded(0.1)  # once, and not for each format
         for suffix in ".png", ".pdf":
             made.append(folder / (name + suffix))
             with replacing(made[-1]) as partial, rc_context({"pdf.fonttype": 42}):  # text stays text
-                figure.savefig(str(partial), bbox_inches="tight", dpi=200)
+                figure.savefig(str(partial), bbox_inches=box, dpi=200)
     return made
 
 
@@ -84,6 +87,7 @@ def subjects(evaluation):
 def calibration(evaluation):
     """Reliability, and the bias by labelled intensity."""
     figure, (left, right) = new_figure(8, 3, 2)
+    figure.subplots_adjust(wspace=0.3)
     left.plot([0, evaluation.top], [0, evaluation.top], color="0.6", linewidth=0.8)
     for i, result in enumerate(evaluation.results[:evaluation.measured]):
         label, prediction = frames_of(result)
@@ -111,7 +115,7 @@ def confusion(evaluation):
             for row, column in np.ndindex(*counts.shape):
                 one.text(column, row, "%.0f" % (100 * shares[row, column]), ha="center", va="center", fontsize=6,
                          color="white" if shares[row, column] > 0.6 else "black")
-        one.set_title(plain(result.name), fontsize=6.5)
+        one.set_title(plain("\n".join(wrap(result.name, 26))), fontsize=6.5)
         one.set_xlabel("predicted, %", fontsize=8)
         one.set_ylabel("label" if i == 0 else "", fontsize=8)
         one.tick_params(labelsize=7)

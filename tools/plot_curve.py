@@ -15,7 +15,8 @@ from results import full_name, in_order, read_results
 from unbc import CLASSES
 
 BLUE = "#0072b2"  # the labels; no pair of these colours is alike to colour-blind eyes, and the dashes repeat later
-STYLES = [("#d7191c", "-"), ("#e69f00", "--"), ("#000000", "-."), ("#009e73", ":"), ("#cc79a7", "-")]
+STYLES = [("#d7191c", "-"), ("#e69f00", "--"), ("#000000", "-."), ("#009e73", ":"), ("#cc79a7", "-"),
+          ("#56b4e9", "--"), ("#7a5195", "-.")]
 
 
 def find_video(result, subject=None, video=None):

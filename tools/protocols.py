@@ -139,18 +139,15 @@ def sums(label, prediction, top):
 def from_sums(parts, weights):
     """The metrics but AUROC of sets of subjects, {name: (B,)}. parts: {name: (S, ...)} of sums(); weights: (B, S)."""
     s = {name: np.tensordot(weights, part, 1) for name, part in parts.items() if name not in ("low", "high")}
-    member = weights[:, :, None] > 0
-    low = np.where(member, parts["low"], np.inf).min(axis=1)
-    high = np.where(member, parts["high"], -np.inf).max(axis=1)
-    varies_t, varies_p = (low < high).T
-    n = s["n"]
+    value_t, value_p = (only_value(weights, *ends) for ends in zip(parts["low"].T, parts["high"].T))
+    varies_t, varies_p, n = np.isnan(value_t), np.isnan(value_p), s["n"]
     with np.errstate(divide="ignore", invalid="ignore"):
         var_t = np.where(varies_t, s["tt"] + s["between_tt"] - s["t"] ** 2 / n, 0)
         var_p = np.where(varies_p, s["pp"] + s["between_pp"] - s["p"] ** 2 / n, 0)
         cov = np.where(varies_t & varies_p, s["tp"] + s["between_tp"] - s["t"] * s["p"] / n, 0)
         shift = (s["p"] - s["t"]) / n
         between, within = (var_t + var_p + 2 * cov) / 2 / (n - 1), s["square"] / (2 * n)
-        all_same = ~varies_t & ~varies_p & (low[:, 0] == low[:, 1])
+        all_same = value_t == value_p
         present = s["class_n"] > 0
         figures = dict(mae=s["absolute"] / n, mse=s["square"] / n, rmse=np.sqrt(s["square"] / n),
                        pcc=cov / np.sqrt(var_t) / np.sqrt(var_p), icc31=2 * cov / (var_t + var_p),
@@ -165,6 +162,16 @@ def from_sums(parts, weights):
             figures["f1_%d" % (i + 1)] = 2 * s["hit"][:, i] / (s["positive"][:, i] + s["called"][:, i])
             figures["bacc_%d" % (i + 1)] = (s["hit"][:, i] / s["positive"][:, i] + specific[:, i]) / 2
     return figures
+
+
+def only_value(weights, low, high):
+    """The one value that all frames of a set of subjects have, (B,), NaN where they vary. low, high: (S,) of subjects."""
+    value = np.full(len(weights), np.nan)
+    steady = np.flatnonzero(weights @ (low < high) == 0)  # no subject in the set varies by itself
+    member = weights[steady] > 0
+    lowest = np.where(member, low, np.inf).min(axis=1)
+    value[steady] = np.where(lowest == np.where(member, low, -np.inf).max(axis=1), lowest, np.nan)
+    return value
 
 
 def pooled_auroc(frames, threshold, weights):
