@@ -36,8 +36,8 @@ def test_published_figures():
 @needs_shared
 def test_tables_name_protocol_sizes_and_sources():
     lines = tool(AUTHORS).stdout.splitlines()
-    assert lines[0] == ("Protocol subject (means over subjects), intensities 0..5, all subjects: 25 subjects, 200 videos, "
-                        "48391 frames")
+    assert lines[0] == ("Protocol subject (means over subjects), intensities 0..5, all subjects: 25 subjects, "
+                        "200 videos, 48391 frames")
     assert lines[2] == "Table 1" and lines[3].split() == ["MAE", "MSE", "PCC", "ICC(3,1)"]
     assert lines[4].split() == ("6-vanilla-sigmoid measured 0.416 0.29..0.58 1.060 0.65..1.61 0.524 0.44..0.61 "
                                 "0.335 0.24..0.43").split()
@@ -143,7 +143,8 @@ def test_every_pair_is_compared_but_the_trivial_ones(tmp_path):
 
 def test_all_tables(tmp_path):
     out = tool(write(tmp_path / "one.csv", TINY), "--all", "--draws", 9).stdout
-    for words in "Agreement", "RMSE", "ICC(1,1)", "CCC", "Intensity 5 or more", "AUROC >= 1", "F1 >= 2", "bal. acc. >= 5":
+    for words in ("Agreement", "RMSE", "ICC(1,1)", "CCC", "Intensity 5 or more", "AUROC >= 1", "F1 >= 2",
+                  "bal. acc. >= 5"):
         assert words in out
     assert "RMSE" not in tool(tmp_path / "one.csv", "--draws", 9).stdout
 
@@ -166,8 +167,8 @@ def test_pspi_quantised_or_raw(tmp_path):
 
 def test_one_file_to_copy(tmp_path):
     """`make evaluate.pyz` packs what scores CSV files; it needs nothing but Python and NumPy."""
-    script = "make -s -C %s evaluate.pyz PYZ=%s/evaluate.pyz PYTHON=%s SETUP= && cd %s && %s -I evaluate.pyz one.csv" % (
-        ROOT, tmp_path, sys.executable, tmp_path, sys.executable)
+    script = ("make -s -C {0} evaluate.pyz PYZ={1}/evaluate.pyz PYTHON={2} SETUP= && "
+              "cd {1} && {2} -I evaluate.pyz one.csv").format(ROOT, tmp_path, sys.executable)
     write(tmp_path / "one.csv", TINY)
     done = subprocess.run(script, shell=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
     assert (done.returncode, done.stderr) == (0, "")

@@ -1,4 +1,4 @@
-"""tools/protocols.py: figures of any set of subjects are those of its frames, under each protocol, by hand and at random."""
+"""tools/protocols.py: figures of any set of subjects are those of its frames, by hand and at random."""
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -59,7 +59,7 @@ quick = settings(max_examples=40, deadline=None, database=None)
 @quick
 @given(subjects, st.sampled_from(sorted(PROTOCOLS)), st.data())
 def test_a_drawn_set_is_as_good_as_its_frames(data, protocol, chosen):
-    """Drawing subjects with replacement gives what the metrics give on the frames drawn, each draw a subject of its own."""
+    """Drawing subjects with replacement gives the metrics of the frames drawn, each draw a subject of its own."""
     drawn = chosen.draw(st.lists(st.integers(0, len(data) - 1), min_size=1, max_size=5))
     weights = np.bincount(drawn, minlength=len(data))[None].astype(float)
     figures, = scored(result_of(*data), protocol, 5).figures(weights)

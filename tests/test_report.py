@@ -27,8 +27,8 @@ from test_results import refuses, write
 
 BROWSER = shutil.which("chromium") and shutil.which("chromedriver")
 needs_browser = pytest.mark.skipif(not BROWSER, reason="no browser here: apt-get install chromium chromium-driver")
-FLAGS = ("--headless=new --no-sandbox --disable-gpu --disable-quic --disable-dev-shm-usage --no-first-run --disable-sync "
-         "--disable-background-networking --disable-component-update --window-size=1200,900").split()
+FLAGS = ("--headless=new --no-sandbox --disable-gpu --disable-quic --disable-dev-shm-usage --no-first-run "
+         "--disable-sync --disable-background-networking --disable-component-update --window-size=1200,900").split()
 NASTY, OTHER = "<b>&\"'$</script>_1", "m<i>s|e & $co"  # a subject's and a result's name
 
 VIDEOS = [(subject, video) for subject in ("a", NASTY, "c") for video in ("v" + subject[0], "w" + subject[0])]
@@ -41,7 +41,7 @@ def rows(noise, seed):
     for k, (subject, video) in enumerate(VIDEOS):
         labels = np.zeros(60, int) if subject == "c" else np.clip(12 - np.abs(np.arange(60) - 25 - 3 * k), 0, 5)
         predictions = np.clip(np.roll(labels, 2) + noise * random.normal(size=60), 0, 5)
-        made += [(subject, video, "f%03d" % (i + 1), t, "%.4f" % p) for i, (t, p) in enumerate(zip(labels, predictions))]
+        made += [(subject, video, "f%03d" % i, t, "%.4f" % p) for i, (t, p) in enumerate(zip(labels, predictions), 1)]
     return made
 
 
@@ -86,7 +86,7 @@ def test_tables_hold_what_evaluate_says(made):
     assert [line["result"] for line in table[:5]] == ["smooth l1", OTHER, *evaluate.TRIVIAL, "l1 + l1 center loss"]
     assert (table[0]["mae_paper"], table[4]["mse_paper"], table[4]["mae"], table[1]["mae_paper"]) == (
         "0.416", "0.82", "", "")
-    assert [line["result"] for line in table][-3:] == ["OSVR-l1", "OSVR-l2", "RCR"]  # and no row the paper has not in it
+    assert [line["result"] for line in table][-3:] == ["OSVR-l1", "OSVR-l2", "RCR"]
     compared = [line for line in read_table(made, "comparisons") if line["metric"] == "MAE"]
     assert [float(line["corrected_p"]) for line in compared] == [
         pair["corrected"] for pair in measured["comparisons"]["mae"]]
@@ -99,7 +99,8 @@ def test_tables_hold_what_evaluate_says(made):
 def test_every_table_in_three_formats_and_every_figure_in_two(made):
     names = {"table_1", "table_2", "agreement", "pain", "comparisons", "subjects", "videos", "lags", "confusion",
              "by_intensity", "reliability"}
-    assert {path.name for path in (made / "tables").iterdir()} == {n + s for n in names for s in (".csv", ".tex", ".md")}
+    files = {path.name for path in (made / "tables").iterdir()}
+    assert files == {name + suffix for name in names for suffix in (".csv", ".tex", ".md")}
     figures = list((made / "figures").iterdir())
     assert {path.stem for path in figures} == {"intervals", "subjects", "calibration", "confusion", "curve"}
     for path in figures:
@@ -111,9 +112,11 @@ def test_every_table_in_three_formats_and_every_figure_in_two(made):
 
 
 def test_the_page_names_its_protocol_and_loads_nothing(page):
-    assert "Protocol subject (means over subjects), intensities 0..5, all subjects: 3 subjects, 6 videos, 360 frames" in page
+    assert ("Protocol subject (means over subjects), intensities 0..5, all subjects: 3 subjects, 6 videos, "
+            "360 frames") in page
     own = page.replace(page[page.index("/**\n* plotly.js"):page.index("// The report's charts")], "")
-    assert "http://" not in own.replace("http://www.w3.org/2000/svg", "") and "https://" not in own and "src=" not in own
+    assert "http://" not in own.replace("http://www.w3.org/2000/svg", "")  # a name, and no address
+    assert "https://" not in own and "src=" not in own
     assert NASTY not in page and OTHER not in page and "m&lt;i&gt;s|e &amp; $co" in page and len(page) < 8e6
 
 
@@ -240,7 +243,8 @@ def test_every_video_has_its_curves(opened):
         part = slice(60 * v, 60 * v + 60)
         assert label == ["label", [row[3] for row in one[part]]]
         for (name, values), expected, of in (first, "smooth l1", one), (second, OTHER, two):
-            assert html.unescape(name) == expected and values == pytest.approx([float(row[4]) for row in of[part]], abs=1e-6)
+            assert html.unescape(name) == expected
+            assert values == pytest.approx([float(row[4]) for row in of[part]], abs=1e-6)
         assert opened.js("document.querySelector('#chart-video .gtitle').textContent") == " / ".join(VIDEOS[v])
     opened.js("document.getElementById('thumbnails').scrollIntoView()")
     opened.wait("document.querySelectorAll('#thumbnails polyline').length == 6 * 3")
@@ -317,8 +321,9 @@ def test_downloads_are_the_tables(opened, made):
 
 @needs_browser
 def test_light_and_dark(opened):
-    ask = "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector(" \
-          "'#chart-video .xtick text')).fill, getComputedStyle(document.querySelector('#chart-video path.js-line')).stroke]"
+    ask = ("[getComputedStyle(document.body).backgroundColor, "
+           "getComputedStyle(document.querySelector('#chart-video .xtick text')).fill, "
+           "getComputedStyle(document.querySelector('#chart-video path.js-line')).stroke]")
     light = opened.js(ask)
     opened.cdp("Emulation.setEmulatedMedia", media="", features=[{"name": "prefers-color-scheme", "value": "dark"}])
     opened.wait("getComputedStyle(document.querySelector('#chart-video .xtick text')).fill != '%s'" % light[1])
@@ -342,7 +347,8 @@ def test_prints_on_white_with_every_curve(browser):
     printed = base64.b64decode(browser.cdp("Page.printToPDF", preferCSSPageSize=True)["data"])
     assert printed.startswith(b"%PDF-") and len(printed) > 50000
     assert browser.js("document.querySelectorAll('#thumbnails polyline').length") == 18
-    browser.cdp("Emulation.setEmulatedMedia", media="print", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+    browser.cdp("Emulation.setEmulatedMedia", media="print", features=[
+        {"name": "prefers-color-scheme", "value": "dark"}])
     assert browser.js("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert browser.js("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
     assert browser.js("document.querySelector('nav').offsetHeight") == 0

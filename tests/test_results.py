@@ -96,7 +96,8 @@ def test_more_columns_another_order_and_a_byte_order_mark(tmp_path):
     (tmp_path / "theirs.csv").write_bytes(text.encode("utf-8"))
     video, = results.read_result(tmp_path / "theirs.csv").videos
     assert video[:2] == ("a", "v") and video.frames.tolist() == ["f1", "f2"] and video.label.tolist() == [1, 2]
-    assert video.prediction.tolist() == [0.5, 2] and video.place % video.rows[1] == "%s: line 4" % (tmp_path / "theirs.csv")
+    assert video.prediction.tolist() == [0.5, 2]
+    assert video.place % video.rows[1] == "%s: line 4" % (tmp_path / "theirs.csv")
 
 
 @pytest.mark.parametrize("column, value, words", [
@@ -130,7 +131,8 @@ def test_a_frame_twice(tmp_path):
     assert "give each result its own folder" in refuses(tmp_path / "models")
     for name, rows in ("1", TINY[:1]), ("2", TINY[1:]):
         write(tmp_path / "half" / name / "predictions.csv", rows)
-    assert "line 2: subject a, video v is in %s, too" % (tmp_path / "half/1/predictions.csv") in refuses(tmp_path / "half")
+    assert "line 2: subject a, video v is in %s, too" % (tmp_path / "half/1/predictions.csv") in refuses(
+        tmp_path / "half")
 
 
 HDF5 = b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(64)
@@ -216,7 +218,8 @@ def test_mat_and_csv_are_matched_by_position(tmp_path, index):
     ([*TINY, ("c", "v", "f", 0, 0)], "two.csv: line 8: subject c is not in {one}"),
     ([*TINY[:4], ("b", "y", "f1", 0, 0)], "two.csv: line 6: subject b, video y is not in {one}"),
     (TINY[:5], "one.csv: line 7: subject b, video x, frame f2 is not in {two}"),
-    ([*TINY[:5], ("b", "x", "f2", 3, 0)], "two.csv: line 7: subject b, video x: label 3, but in {one}: line 7 it is 0")])
+    ([*TINY[:5], ("b", "x", "f2", 3, 0)],
+     "two.csv: line 7: subject b, video x: label 3, but in {one}: line 7 it is 0")])
 def test_other_frames_are_refused_with_their_rows(tmp_path, rows, words):
     one, two = write(tmp_path / "one.csv", TINY), write(tmp_path / "two.csv", rows)
     words = words.format(one=one, two=two)
@@ -253,7 +256,7 @@ def test_pspi(tmp_path):
     assert "lines 8, 9, 10 and 9 more: the label is not an integer 0..5" in refuses(path)
     result = results.read_result(path, 16)
     assert result.videos[0].label.tolist() == list(range(17))
-    quantised = results.quantised(result)
-    assert quantised.videos[0].label.tolist() == [0, 1, 2, 3, 4, 4] + 11 * [5] == quantised.videos[0].prediction.tolist()
-    assert quantised.videos[1].prediction.tolist() == [5]
+    one, two = results.quantised(result).videos
+    assert one.label.tolist() == [0, 1, 2, 3, 4, 4] + 11 * [5] == one.prediction.tolist()
+    assert two.prediction.tolist() == [5]
     assert "not an integer 0..16" in refuses("--pspi", write(tmp_path / "more.csv", [("a", "v", "f", 17, 0)]))

@@ -84,7 +84,8 @@ def test_comparisons_mirror_each_other(protocol):
 def test_the_observed_difference_counts_as_one():
     assert p_value(np.array([2.]), np.array([[1.], [-1], [0]]), 5) == 1 / 4
     assert p_value(np.array([1.]), np.array([[1.], [-1], [0]]), 5) == 3 / 4
-    assert np.isnan(p_value(np.array([np.nan]), np.array([[np.nan]]), 5)) and np.isnan(p_value(np.ones(1), np.ones((1, 1)), 1))
+    assert np.isnan(p_value(np.array([np.nan]), np.array([[np.nan]]), 5))
+    assert np.isnan(p_value(np.ones(1), np.ones((1, 1)), 1))  # one subject tells nothing
 
 
 def test_what_is_undefined_in_a_draw_is_left_out():
@@ -114,7 +115,7 @@ def test_holm_is_statsmodels():
 
 
 def test_intervals_cover_and_p_is_fair():
-    """300 samples of 25 subjects from one population: about 95 in 100 intervals hold its mean, 5 in 100 p are < 0.05."""
+    """Of 300 samples of 25 subjects about 95 in 100 intervals hold the population's mean, and 5 in 100 p are < 0.05."""
     random, draws = np.random.RandomState(0), draw(25, 1000)
     samples = random.normal(size=(25, 300))
     low, high = interval(draws.weights @ samples / 25, 25)

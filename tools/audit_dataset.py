@@ -25,9 +25,9 @@ from align_faces import BATCH, BLACK, FaceDetector, read_frame
 from cli import Parser, Problem, read_csv, run
 from images import read_image
 
-# frames: {(subject, video, frame): Frame}, those with an image, in order; labels: {the same key, image or not: PSPI, or a
-# str, what is wrong with the file}; units: {key: {AU: intensity}, or a str}; ratings: {(kind, subject, video): number or
-# a str}; faces: {key: whether a face was found}, or None if nobody looked.
+# frames: {(subject, video, frame): Frame}, those with an image, in order; labels: {the same key, image or not: PSPI, or
+# a str, what is wrong with the file}; units: {key: {AU: intensity}, or a str}; ratings: {(kind, subject, video): number
+# or a str}; faces: {key: whether a face was found}, or None if nobody looked.
 Dataset = namedtuple("Dataset", "root frames labels units ratings faces")
 Frame = namedtuple("Frame", "size problem black digest")  # size: (width, height); problem: a str, or None
 # text: what is wrong, and matters: whether that does, "yes; ..." or "no; ..."; or what is right, and None.
@@ -194,11 +194,11 @@ def check_images(dataset):
         finding("sizes", "all are " + " or ".join("%d x %d" % size for size in unbc.SIZES), sizes,
                 "no; faces are searched for in any size, the smallest in proportion", "have another size",
                 lambda key: " is %d x %d" % frames[key].size),
-        finding("sizes", "a video's frames are all of one size", mixed, "a little; a face jumps in the middle of a video",
-                "videos mix sizes"),
+        finding("sizes", "a video's frames are all of one size", mixed,
+                "a little; a face jumps in the middle of a video", "videos mix sizes"),
         finding("black frames", "none", black, "no; make align leaves them out" + (
             ", as the authors do" if as_known else "") if not is_unbc(dataset) or as_known
-                else "yes; the authors left out other ones: " + ", ".join("%d of %s" % (n, s) for s, n in expected.items()),
+                else "yes; the authors left out others: " + ", ".join("%d of %s" % (n, s) for s, n in expected.items()),
                 "are black")]
 
 
@@ -249,7 +249,7 @@ def check_pspi_files(dataset):
 def check_action_units(dataset):
     """Action units for every frame, and PSPI as their sum."""
     if not dataset.units:
-        return [Finding("action units", "there are none (Frame_Labels/FACS), so PSPI is not checked against them", None)]
+        return [Finding("action units", "none (no Frame_Labels/FACS), so PSPI is not checked against them", None)]
     bad = [key for key, value in dataset.units.items() if isinstance(value, str)]
     missing = [key for key in dataset.frames if key not in dataset.units]
     both = [key for key in dataset.frames if isinstance(dataset.labels.get(key), float)
@@ -257,7 +257,8 @@ def check_action_units(dataset):
     sums = {key: unbc.pspi(*(dataset.units[key].get(au, 0) for au in (4, 6, 7, 9, 10, 43))) for key in both}
     wrong = [key for key in both if sums[key] != dataset.labels[key]]
     classes = [key for key in wrong if unbc.quantise(sums[key]) != unbc.quantise(dataset.labels[key])]
-    return [finding("action units", "a file for each frame", missing, "no; only PSPI is used", "frames have no FACS file"),
+    return [finding("action units", "a file for each frame", missing, "no; only PSPI is used",
+                    "frames have no FACS file"),
             finding("action units", "all can be read", bad, "no; only PSPI is used", "FACS files cannot be used"),
             finding("action units", "PSPI is what they add up to, in all %d frames" % len(both), wrong,
                     "yes; %d of them change class 0..5" % len(classes) if classes else
@@ -298,7 +299,8 @@ def check_faces(dataset):
     without = [key for key in dataset.frames if dataset.faces.get(key) is False]
     by_video = grouped((key[:2], dataset.faces[key]) for key in dataset.frames if key in dataset.faces)
     whole = sorted(video for video, found in by_video.items() if not any(found))
-    unknown = [key for key, frame in dataset.frames.items() if key not in dataset.faces and frame.size and not frame.black]
+    unknown = [key for key, frame in dataset.frames.items()
+               if frame.size and not frame.black and key not in dataset.faces]
     return [finding("faces", "one in each of %d frames" % len(dataset.faces), without,
                     "a little; their landmarks are taken from their neighbours", "frames show no face that is found"),
             finding("faces", "one in every video", whole, "yes; make align leaves these videos out",
@@ -336,9 +338,10 @@ def report(findings):
 def main():
     parser = Parser(__doc__)
     parser.add_argument("root", help="the dataset: a folder with Images and Frame_Labels")
-    parser.add_argument("--aligned", metavar="FOLDER", help="take from this folder, of make align, where faces were found")
+    parser.add_argument("--aligned", metavar="FOLDER", help="take from make align's folder where faces were found")
     parser.add_argument("--faces", action="store_true", help="look for faces in every frame, which takes long")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="threads that read images (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(),
+                        help="threads that read images (default: %(default)s)")
     args = parser.parse_args()
     if args.jobs < 1:
         raise Problem("--jobs takes 1 or more")

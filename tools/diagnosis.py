@@ -23,7 +23,7 @@ def confusion(label, prediction, top):
 
 
 def reliability(label, prediction, top):
-    """Of frames by bins of BIN of their prediction: (mean prediction, mean label, frames), a tuple a bin with frames."""
+    """Of frames by bins of BIN of their prediction: (mean prediction, mean label, frames), a tuple a bin."""
     bins = np.clip(np.floor(prediction / BIN), 0, np.ceil(top / BIN) - 1).astype(int)
     return [(float(prediction[bins == b].mean()), float(label[bins == b].mean()), int((bins == b).sum()))
             for b in np.unique(bins)]
@@ -36,7 +36,7 @@ def by_intensity(label, prediction):
 
 
 def lag(label, prediction):
-    """The frames by which predictions follow the labels, negative where they come before; NaN where either is constant."""
+    """The frames by which predictions follow the labels, negative if they come before; NaN where either is constant."""
     a, b = deviation(label), deviation(prediction)
     if not a.any() or not b.any():
         return UNDEFINED

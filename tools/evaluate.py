@@ -192,7 +192,8 @@ def add_arguments(parser):
                         help="average over subjects (the paper's) or videos, or pool all frames (default: %(default)s)")
     parser.add_argument("--subjects", choices=("all", "pain"), default="all",
                         help="all, or only those who show pain at all, 24 of UNBC's 25 (default: %(default)s)")
-    parser.add_argument("--draws", type=int, default=DRAWS, help="of subjects, for intervals and p (default: %(default)s)")
+    parser.add_argument("--draws", type=int, default=DRAWS,
+                        help="of subjects, for intervals and p (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=SEED, help="of the draws (default: %(default)s)")
 
 
@@ -209,6 +210,9 @@ def read_arguments(args):
     if not 0 <= args.seed < 2 ** 32:
         raise Problem("--seed %d: must be 0 to 4294967295" % args.seed)
     pspi = list(map(Path, args.pspi))
+    both = set(pspi) & set(map(Path, args.results))
+    if both:
+        raise Problem("%s: named as 0..5 and after --pspi; name it once" % min(both))
     results = read_results([*args.results, *args.pspi], pspi)
     if not args.raw:
         results = [quantised(result) if result.path in pspi else result for result in results]
@@ -221,8 +225,8 @@ def main():
     parser = Parser(__doc__)
     add_arguments(parser)
     parser.add_argument("--compare", nargs="+", metavar="METRIC", default=[],
-                        help="compare every two results, and with all zeros and all mean, in these: %s, or auroc_1, f1_1, "
-                        "bacc_1 and so on" % ", ".join(METRICS))
+                        help="compare every two results, and with all zeros and all mean, in these: %s, or auroc_1, "
+                        "f1_1, bacc_1 and so on" % ", ".join(METRICS))
     parser.add_argument("--all", action="store_true", help="print the tables of all metrics, not only the paper's two")
     parser.add_argument("--json", metavar="FILE", help="write the measured rows as JSON; - prints them, and no tables")
     parser.add_argument("--csv", metavar="FILE", help="write the measured rows as CSV")

@@ -98,7 +98,8 @@ def f1(label, prediction, threshold=1):
 def balanced_accuracy(label, prediction, threshold=1):
     """The mean of sensitivity and specificity for the same calls, 0..1; NaN without positives or without negatives."""
     positive, called = calls(label, prediction, threshold)
-    return (ratio((positive & called).sum(), positive.sum()) + ratio((~positive & ~called).sum(), (~positive).sum())) / 2
+    sensitivity = ratio((positive & called).sum(), positive.sum())
+    return (sensitivity + ratio((~positive & ~called).sum(), (~positive).sum())) / 2
 
 
 METRICS = {"mae": mae, "mse": mse, "rmse": rmse, "pcc": pcc, "icc31": icc31, "icc11": icc11, "ccc": ccc,

@@ -47,7 +47,7 @@ def called(videos, field, wanted):
 
 
 def draw(names, videos, top=CLASSES - 1):
-    """Draw a Video a result, all with the same labels 0..top, under the results' `names`. Returns a matplotlib Figure."""
+    """Draw a Video a result, all of the same labels 0..top, under the results' `names`. Returns a matplotlib Figure."""
     figure = Figure(figsize=(6.4, 2.6), dpi=200)
     FigureCanvasAgg(figure)
     axes = figure.add_subplot(1, 1, 1)

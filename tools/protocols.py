@@ -4,8 +4,8 @@
     video      a figure for each video, and their mean
     pooled     one figure of all frames at once
 
-An undefined figure (see metrics.py) is left out of a mean, and counted. A set of subjects is given as weights, (S,): how
-often each of the S subjects is in it. All weights 1 is the result itself; uncertainty.py draws others. A subject's
+An undefined figure (see metrics.py) is left out of a mean, and counted. A set of subjects is given as weights, (S,):
+how often each of the S subjects is in it. All weights 1 is the result itself; uncertainty.py draws others. A subject's
 figures are computed once, and a set's from them: means from sums and counts, pooled figures from sums of frames.
 """
 import numpy as np
@@ -119,8 +119,8 @@ class Pooled:
 def sums(label, prediction, top):
     """What a subject's frames add to pooled figures: {name: float or array}.
 
-    Second moments are about the subject's own means, so that little is lost to rounding. Beside the sums, the lowest and
-    highest label and prediction, by which a constant side is known for certain.
+    Second moments are about the subject's own means, so that little is lost to rounding. Beside the sums, the lowest
+    and highest label and prediction, by which a constant side is known for certain.
     """
     n, mean_t, mean_p, d = len(label), label.mean(), prediction.mean(), error(label, prediction)
     a, b = label - mean_t, prediction - mean_p
@@ -165,7 +165,7 @@ def from_sums(parts, weights):
 
 
 def only_value(weights, low, high):
-    """The one value that all frames of a set of subjects have, (B,), NaN where they vary. low, high: (S,) of subjects."""
+    """The one value that all frames of a set of subjects have, (B,), NaN if they vary. low, high: (S,) of subjects."""
     value = np.full(len(weights), np.nan)
     steady = np.flatnonzero(weights @ (low < high) == 0)  # no subject in the set varies by itself
     member = weights[steady] > 0
@@ -175,9 +175,10 @@ def only_value(weights, low, high):
 
 
 def pooled_auroc(frames, threshold, weights):
-    """AUROC of all frames of sets of subjects, (B,): from the wins of each subject's positives over each one's negatives.
+    """AUROC of all frames of sets of subjects, (B,).
 
-    frames: S (label, prediction) pairs; weights: (B, S).
+    It comes from the wins of each subject's positives over each one's negatives. frames: S (label, prediction) pairs;
+    weights: (B, S).
     """
     high = [prediction[label >= threshold] for label, prediction in frames]
     low = [np.sort(prediction[label < threshold]) for label, prediction in frames]

@@ -1,4 +1,4 @@
-"""One HTML file of everything that can be said of results: tables beside the paper's, intervals, comparisons, every curve.
+"""One HTML file of all that can be said of results: tables beside the paper's, intervals, comparisons, every curve.
 
     python tools/report.py models/smooth_l1 models/l1_center_l1 theirs.csv --out report
 
@@ -6,7 +6,7 @@
     report/tables/        the same tables as CSV, LaTeX and Markdown
     report/figures/       figures for a paper, PNG and PDF
 
-The page is report_page/page.html, a Jinja template, with its style and script; plotly.js draws, embedded from the package.
+The page is report_page/page.html, a Jinja template, with its style and script. plotly.js, embedded, draws it.
 """
 import base64
 import csv
@@ -89,9 +89,9 @@ def remarks(evaluation, metrics):
     for row in evaluation.rows:
         for part in filter(None, left_out(row, metrics).split(", ")):
             names.setdefault(part, []).append(row["name"])
-    every = len(evaluation.rows)
-    return " Left out of means, as undefined: %s." % "; ".join(
-        part + (" (%s)" % ", ".join(some) if len(some) < every else "") for part, some in names.items()) if names else ""
+    parts = [part + (" (%s)" % ", ".join(some) if len(some) < len(evaluation.rows) else "")
+             for part, some in names.items()]
+    return " Left out of means, as undefined: %s." % "; ".join(parts) if parts else ""
 
 
 def agreement_table(evaluation):
@@ -105,8 +105,8 @@ def agreement_table(evaluation):
 
 def pain_table(evaluation):
     """Pain or no pain, at every threshold."""
-    rows = [[">= %d" % threshold, row["name"], *(estimate(row, "%s_%d" % (metric, threshold)) for metric in PAIN_METRICS)]
-            for threshold in range(1, evaluation.top + 1) for row in evaluation.rows]
+    rows = [[">= %d" % t, row["name"], *(estimate(row, "%s_%d" % (metric, t)) for metric in PAIN_METRICS)]
+            for t in range(1, evaluation.top + 1) for row in evaluation.rows]
     return Table("pain", "Pain or no pain: is the intensity at least this?",
                  [column("threshold", "intensity"), column("result", ""),
                   *(column(metric, title(metric), interval=True) for metric in PAIN_METRICS)], rows,
@@ -161,7 +161,7 @@ def lag_table(evaluation):
     return Table("lags", "Frames by which predictions follow the labels",
                  [column("result", ""), column("videos", "videos", 0), column("quarter", "a quarter below", 1),
                   column("median", "median", 1), column("three_quarters", "three quarters below", 1)], rows,
-                 "By cross-correlation, of videos in which both labels and predictions vary; at most %d frames either way."
+                 "By cross-correlation, of videos in which labels and predictions vary; at most %d frames either way."
                  % diagnosis.LAG)
 
 
@@ -291,7 +291,7 @@ def main():
         tables.write(table, out / "tables")
     draw_figures(evaluation, out / "figures")
     write_page(evaluation, every_table, out / "report.html")
-    print("%s: open it in a browser; %s/tables and %s/figures hold the same for a paper" % (out / "report.html", out, out))
+    print("%s: open it in a browser; tables and figures beside it are for a paper" % (out / "report.html"))
 
 
 if __name__ == "__main__":

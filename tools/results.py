@@ -79,7 +79,7 @@ def read_csvs(paths, top):
 
 
 def refuse_again(keys, seen, path, place, rows):
-    """Raise Problem if a frame, of `keys` of the file `path`, is in it twice, or in `seen`: {key: path} of earlier files."""
+    """Raise Problem if one of `keys`, a file's frames, is there twice or in `seen`, {key: path} of earlier files."""
     new = dict.fromkeys(keys, path)
     if len(new) < len(keys) or not seen.keys().isdisjoint(new):
         first, again = {}, []
@@ -87,8 +87,9 @@ def refuse_again(keys, seen, path, place, rows):
             if key in seen or first.setdefault(key, i) != i:
                 again.append(i)
         key = keys[again[0]]
-        raise Problem("%s: subject %s, video %s, frame %s again, first in %s; give each result its own folder" % (
-            places(place, rows[again]), *key, seen.get(key) or place % rows[first[key]]))
+        raise Problem("%s: subject %s, video %s, frame %s again, first in %s; %s" % (
+            places(place, rows[again]), *key, seen.get(key) or place % rows[first[key]],
+            "give each result its own folder" if key in seen else "keep one row a frame"))
     seen.update(new)
 
 
@@ -269,7 +270,8 @@ def frame_numbers(video):
 
 def take(video, order):
     """`video` with its frames in another order, (N,) int."""
-    return video._replace(**{field: getattr(video, field)[order] for field in ("frames", "label", "prediction", "rows")})
+    return video._replace(frames=video.frames[order], label=video.label[order], prediction=video.prediction[order],
+                          rows=video.rows[order])
 
 
 def full_name(video):

@@ -59,7 +59,8 @@ def latex(table):
              r"\begin{tabular}{%s}" % "".join("r" if right else "l" for right in numeric), r"\hline",
              " & ".join(escape(column.title) for column in table.columns) + r" \\", r"\hline"]
     lines += [" & ".join(row) + r" \\" for row in texts(table, form)]
-    return "\n".join(lines + [r"\hline", r"\end{tabular}", r"%% %s" % table.note.replace("\n", " "), r"\end{table}", ""])
+    note = "% " + table.note.replace("\n", " ")
+    return "\n".join(lines + [r"\hline", r"\end{tabular}", note, r"\end{table}", ""])
 
 
 def escape(text):

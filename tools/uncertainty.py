@@ -13,8 +13,8 @@ subjects, and never frames, are drawn.
     corrected p   for as many comparisons as stand in the table: Holm, Scandinavian Journal of Statistics 6, 1979
 
 A draw in which a figure is undefined is left out of its interval. With fewer than two subjects there is no interval and
-no p. The percentile interval of few and skewed subjects is somewhat too narrow. The same seed gives the same draws, with
-any NumPy.
+no p. The percentile interval of few and skewed subjects is somewhat too narrow. The same seed gives the same draws,
+with any NumPy.
 """
 from collections import namedtuple
 from functools import lru_cache
@@ -61,7 +61,7 @@ def interval(drawn, subjects, level=LEVEL):
 
 
 def p_value(observed, permuted, subjects):
-    """Two-sided p, (M,): how often `permuted` (P, M) lies at least as far from 0 as `observed` (M,) itself, counted too."""
+    """Two-sided p, (M,): how often `permuted` (P, M) lies as far from 0 as `observed` (M,) at least, itself counted."""
     reached = np.abs(permuted) >= np.abs(observed) * (1 - 1e-9) - 1e-15  # equal but for rounding is equal
     defined = ~np.isnan(permuted)
     p = ((reached & defined).sum(axis=0) + 1) / (defined.sum(axis=0) + 1)

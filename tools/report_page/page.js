@@ -1,5 +1,5 @@
-// The report's charts, drawn by plotly.js from the JSON in #data. Every chart has a function that draws it anew from the
-// results chosen and the page's colours; draw() calls them all, after any change.
+// The report's charts, drawn by plotly.js from the JSON in #data. Every chart has a function that draws it anew from
+// the results chosen and the page's colours; redraw() calls them all.
 (function () {
   "use strict";
   const data = JSON.parse(document.getElementById("data").textContent);
@@ -57,8 +57,8 @@
       layout["xaxis" + n] = {domain: [m * 0.2087, m * 0.2087 + width], anchor: "y" + n, nticks: 5};
       layout["yaxis" + n] = {anchor: "x" + n, tickvals: rows.map((_, k) => k), range: [-0.6, rows.length - 0.4],
         ticktext: m ? rows.map(() => "") : rows.map(i => names[i]), automargin: m === 0};
-      layout.annotations.push({text: "<b>" + data.titles[metric] + "</b>", showarrow: false, xref: "paper", yref: "paper",
-        x: m * 0.2087 + width / 2, y: 1, yanchor: "bottom", xanchor: "center"});
+      layout.annotations.push({text: "<b>" + data.titles[metric] + "</b>", showarrow: false, xref: "paper",
+        yref: "paper", x: m * 0.2087 + width / 2, y: 1, yanchor: "bottom", xanchor: "center"});
       rows.forEach((i, k) => {
         const [figure, low, high] = data.figures[i][metric];
         traces.push({type: "scatter", mode: "markers", name: names[i], x: [figure], y: [k],
@@ -106,7 +106,8 @@
       x: data.reliability[i].map(bin => bin[0]), y: data.reliability[i].map(bin => bin[1]),
       text: data.reliability[i].map(bin => bin[2] + " frames"),
       hovertemplate: "predicted %{x:.2f}, labelled %{y:.2f}, %{text}"}))), {
-      title: title("What predictions mean"), xaxis: {title: {text: "mean prediction"}}, yaxis: {title: {text: "mean label"}}});
+      title: title("What predictions mean"), xaxis: {title: {text: "mean prediction"}},
+      yaxis: {title: {text: "mean label"}}});
   }
 
   function drawIntensity() {
@@ -114,13 +115,15 @@
       x: data.by_intensity[i].map(row => row[0]), y: data.by_intensity[i].map(row => row[2]),
       text: data.by_intensity[i].map(row => `MAE ${row[3].toFixed(3)}, ${row[1]} frames`),
       hovertemplate: "label %{x}: bias %{y:.3f}, %{text}"})), {title: title("Bias by labelled intensity"),
-      xaxis: {title: {text: "label"}, dtick: data.top < 10 ? 1 : 4}, yaxis: {title: {text: "mean of prediction - label"}}});
+      xaxis: {title: {text: "label"}, dtick: data.top < 10 ? 1 : 4},
+      yaxis: {title: {text: "mean of prediction - label"}}});
   }
 
   function drawLag() {
     return plot("chart-lag", measured().map(i => ({type: "box", name: names[i], boxpoints: "all", pointpos: 0,
-      jitter: 0.5, x: data.of_video[i].map(row => row.lag).filter(lag => lag !== null), marker: {color: color(i), size: 3},
-      line: {color: color(i), width: 1.2}, fillcolor: "rgba(0,0,0,0)"})).reverse(), {
+      jitter: 0.5, x: data.of_video[i].map(row => row.lag).filter(lag => lag !== null),
+      marker: {color: color(i), size: 3}, line: {color: color(i), width: 1.2},
+      fillcolor: "rgba(0,0,0,0)"})).reverse(), {
       title: title("Frames by which predictions follow labels"), xaxis: {title: {text: "frames, a point a video"}},
       yaxis: {showticklabels: measured().length < 12}});
   }
@@ -143,9 +146,11 @@
     const traces = measured().map(i => ({type: "scatter", mode: "lines", name: names[i], x: x,
       y: Array.from(predictions[i].subarray(video.start, end)), line: {color: color(i), dash: dash(i), width: 1.5},
       hovertemplate: "%{y:.2f}"}));
-    traces.unshift({type: "scatter", mode: "lines", name: "label", x: x, y: Array.from(labels.subarray(video.start, end)),
-      line: {color: style("truth"), width: 2.4, shape: "hv"}, hovertemplate: "%{y}"});
-    document.querySelectorAll("#thumbnails a").forEach(a => a.classList.toggle("chosen", Number(a.dataset.video) === v));
+    traces.unshift({type: "scatter", mode: "lines", name: "label", x: x,
+      y: Array.from(labels.subarray(video.start, end)), line: {color: style("truth"), width: 2.4, shape: "hv"},
+      hovertemplate: "%{y}"});
+    document.querySelectorAll("#thumbnails a").forEach(
+      a => a.classList.toggle("chosen", Number(a.dataset.video) === v));
     return plot("chart-video", traces, {title: title(plain(name(video))), hovermode: "x unified",
       uirevision: v, xaxis: {title: {text: "frame"}}, yaxis: {title: {text: "intensity"}, rangemode: "tozero",
         range: [-0.15, data.top + 0.15]}}, 380);
