@@ -182,6 +182,7 @@ def test_one_file_to_copy(tmp_path):
 
 @pytest.mark.parametrize("arguments, words", [
     ([], "name a result"), (["one.csv", "--compare", "speed"], "--compare speed: there is mae, mse"),
+    (["one.csv", "--pspi", "one.csv"], "after --pspi; name it once"),
     (["one.csv", "--raw"], "--raw cannot score"), (["--raw"], "name a result"),
     (["one.csv", "--draws", "0"], "--draws 0: must be"), (["one.csv", "--draws", "many"], "--draws"),
     (["one.csv", "--seed", "-1"], "--seed -1: must be"), (["one.csv", "--protocol", "frame"], "--protocol"),

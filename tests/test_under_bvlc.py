@@ -10,7 +10,7 @@ pytestmark = [needs_bvlc, pytest.mark.skipif(GENUINE, reason="this is that run")
 
 
 @pytest.mark.parametrize("name", ["test_layers", "test_net", "test_make_folds", "test_metrics", "test_results",
-                                  "test_protocols", "test_evaluate", "test_plot_curve"])
+                                  "test_evaluate", "test_plot_curve"])
 def test_under_bvlc(name):
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join([str(ROOT / "tools"), str(ROOT)]), GLOG_minloglevel="2")
     process = subprocess.run([str(BVLC / "python"), "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider",
