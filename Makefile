@@ -19,6 +19,9 @@ WORK ?= .
 # Which Caffe: engine (engine/, on PyTorch), bvlc (the genuine one in .bvlc, made by `make bvlc`), or system (`caffe` and
 # `python` on the PATH).
 CAFFE ?= engine
+# Where `make report` and `make evaluate.pyz` put what they make.
+REPORT ?= $(WORK)/report
+PYZ ?= evaluate.pyz
 # The number of the GPU to train and predict on, or empty for the CPU. BVLC's in .bvlc has the CPU only.
 GPU ?=
 # 1: train in bfloat16, where the engine can.
@@ -57,7 +60,7 @@ SOLVER = $(WORK)/prototxt/solvers/$(VARIANT).prototxt
 ONE_FOLD = $(if $(FOLD),--fold $(FOLD))
 ON_GPU = $(if $(GPU),--gpu $(GPU))
 
-.PHONY: demo bvlc synthetic align folds train predict evaluate test test-full bench clean
+.PHONY: demo bvlc synthetic align folds train predict evaluate evaluate.pyz report audit test test-full bench clean
 .NOTPARALLEL:
 
 demo:
@@ -94,6 +97,23 @@ predict: $(CAFFE_SETUP)
 evaluate: $(SETUP)
 	@results=$$(find $(MODELS) -name predictions.csv | sed 's|/[^/]*/[^/]*$$||' | sort -u); \
 	    set -x; $(PYTHON) tools/evaluate.py $${results:-$(MODELS)}
+
+# The same results as one HTML file, with tables and figures for a paper.
+report: $(SETUP)
+	@results=$$(find $(MODELS) -name predictions.csv | sed 's|/[^/]*/[^/]*$$||' | sort -u); \
+	    set -x; $(PYTHON) tools/report.py $${results:-$(MODELS)} --out $(REPORT)
+
+# Whether the dataset is what it should be.
+audit: $(SETUP)
+	$(PYTHON) tools/audit_dataset.py $(DATA) --jobs $(JOBS) $(if $(wildcard $(ALIGNED)/frames.csv),--aligned $(ALIGNED))
+
+# One file to copy and give away: `python evaluate.pyz theirs.csv` scores predictions wherever there is NumPy.
+evaluate.pyz: $(SETUP)
+	rm -rf $(PYZ).files && mkdir -p $(PYZ).files
+	cp $(addprefix tools/,$(addsuffix .py,cli evaluate metrics protocols results unbc uncertainty)) $(PYZ).files
+	echo 'import runpy; runpy.run_module("evaluate", run_name="__main__")' > $(PYZ).files/__main__.py
+	$(PYTHON) -m zipapp $(PYZ).files --output $(PYZ) --python '/usr/bin/env python3'
+	rm -r $(PYZ).files
 
 # Without genuine Caffe here, the tests that compare with it are skipped and say so.
 test: .venv/ready

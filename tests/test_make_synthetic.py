@@ -82,7 +82,7 @@ def test_labels_agree(dataset):
         assert pspi == unbc.pspi(*(aus[au] for au in ("AU4", "AU6", "AU7", "AU9", "AU10", "AU43")))
         assert path.read_text() == "   %.7e\n" % pspi
         worst[subject, video] = max(pspi, worst.get((subject, video), 0))
-    for kind, highest in make_synthetic.RATINGS.items():
+    for kind, highest in unbc.RATINGS.items():
         ratings = {key: float((dataset / "Sequence_Labels" / kind / key[0] / (key[1] + ".txt")).read_text())
                    for key in worst}
         assert all(0 <= rating <= highest for rating in ratings.values())

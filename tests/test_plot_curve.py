@@ -7,10 +7,10 @@ try:
 except (ImportError, OSError) as error:  # OSError: Debian's, unpacked elsewhere, does not find its own data
     pytest.skip("matplotlib does not start: %s" % error, allow_module_level=True)
 
-import evaluate
+import results
 import plot_curve
 from conftest import assert_one_line_error, needs_shared, run_tool
-from test_evaluate import AUTHORS, refuses, write, write_mat
+from test_results import AUTHORS, refuses, write, write_mat
 
 # Video w varies most. Its frames stand in the file in another order, and end in numbers.
 ROWS = ([("b-b", "v", "v%03d" % i, int(i > 20), 0.5) for i in range(30)]
@@ -45,7 +45,7 @@ def test_picture(result, tmp_path):
 
 
 def test_what_is_drawn(result):
-    video = plot_curve.find_video(evaluate.read_result(result))
+    video = plot_curve.find_video(results.read_result(result))
     assert video.frames.tolist() == list(range(95, 105)) and video.label.tolist() == [i % 6 for i in range(95, 105)]
     axes, = plot_curve.draw(["smooth l1", "b"], [video, video._replace(prediction=video.label + 0.5)]).axes
     truth, first, second = axes.get_lines()
@@ -65,11 +65,11 @@ def test_what_is_drawn(result):
     ("b-b", None, "b-b/v"), ("1", None, "b-b/v"), ("2", "1", "a_$a$^/w"), ("a_$a$^", None, "a_$a$^/w"),
     ("b-b", "v", "b-b/v"), (None, "w", "a_$a$^/w"), (None, "2/v", "a_$a$^/v"), (None, "a_$a$^/w", "a_$a$^/w")])
 def test_find_video(result, subject, video, found):
-    assert plot_curve.full_name(plot_curve.find_video(evaluate.read_result(result), subject, video)) == found
+    assert plot_curve.full_name(plot_curve.find_video(results.read_result(result), subject, video)) == found
 
 
 def test_frames_without_numbers_go_by_position(result):
-    assert plot_curve.find_video(evaluate.read_result(result), "2", "v").frames.tolist() == [1, 2]
+    assert plot_curve.find_video(results.read_result(result), "2", "v").frames.tolist() == [1, 2]
 
 
 def test_mat_and_csv_together(result, tmp_path):

@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import sys
+from itertools import accumulate
 from pathlib import Path
 
 
@@ -82,7 +83,7 @@ def replacing(path):
 
 def write_csv(path, columns, rows):
     """Write `rows` (sequences in the order of `columns`) to the CSV file `path`, whole or not at all."""
-    with replacing(path) as partial, open(str(partial), "w", newline="") as file:
+    with replacing(path) as partial, open(str(partial), "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)
@@ -94,11 +95,26 @@ def read_csv(path, columns, made_by):
     Raises Problem when it is missing or empty (naming `made_by`, the command that makes it), is no CSV text,
     lacks one of `columns`, or has a row of another length.
     """
+    fieldnames, rows, _ = read_rows(path, columns, made_by)
+    return [dict(zip(fieldnames, row)) for row in rows]
+
+
+def read_table(path, columns, made_by):
+    """Read `columns` of the CSV file `path`: the lines on which its N rows end, and N strings a column.
+
+    Raises Problem as read_csv() does. Quicker than that for many rows.
+    """
+    fieldnames, rows, lines = read_rows(path, columns, made_by)
+    texts = list(zip(*rows))
+    return lines, [texts[fieldnames.index(column)] for column in columns]
+
+
+def read_rows(path, columns, made_by):
+    """The CSV file's column names, its rows (lists of strings, at least one; no empty lines), and where each ends."""
     try:
-        with open(str(path), newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            fieldnames = reader.fieldnames or []
-            rows = list(reader)
+        with open(str(path), newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, strict=True)
+            fieldnames, rows = next(reader, []), list(reader)
     except FileNotFoundError:
         raise Problem("%s: no such file; make it with `%s`" % (path, made_by))
     except (UnicodeDecodeError, csv.Error):
@@ -106,9 +122,14 @@ def read_csv(path, columns, made_by):
     missing = [column for column in columns if column not in fieldnames]
     if missing:
         raise Problem("%s: no column %s; make it again with `%s`" % (path, ", ".join(missing), made_by))
-    for line, row in enumerate(rows, 2):
-        if None in row or None in row.values():
-            raise Problem("%s: line %d does not have %d fields" % (path, line, len(fieldnames)))
+    lines = range(2, len(rows) + 2)
+    if reader.line_num > len(rows) + 1:  # fields of several lines
+        lines = list(accumulate((1 + sum(field.count("\n") for field in row) for row in [fieldnames, *rows])))[1:]
+    if set(map(len, rows)) - {len(fieldnames)}:
+        lines, rows = zip(*[(line, row) for line, row in zip(lines, rows) if row]) if any(rows) else ((), ())
+        for line, row in zip(lines, rows):
+            if len(row) != len(fieldnames):
+                raise Problem("%s: line %d does not have %d fields" % (path, line, len(fieldnames)))
     if not rows:
         raise Problem("%s: no rows; make it again with `%s`" % (path, made_by))
-    return rows
+    return fieldnames, rows, lines

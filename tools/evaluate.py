@@ -1,127 +1,92 @@
-"""The paper's tables 1 and 2 of any results: how far the predicted intensities lie from the labels.
+"""The paper's tables 1 and 2 of any results, with intervals: how far the predicted intensities lie from the labels.
 
-    MAE, MSE     mean |prediction - label|, mean (prediction - label)^2
-    PCC          Pearson's correlation, cov / sqrt(var var); undefined where labels or predictions are constant
-    ICC          2 cov / (var + var); undefined where both are constant
-    wMAE, wMSE   section 3.3: the mean, over the classes present, of the class's own MAE and MSE
+    python tools/evaluate.py models/smooth_l1 theirs.csv authors.mat --compare mae pcc
 
-A figure is computed for each unit of the protocol (a subject, a video, or all frames as one) and averaged over the
-units. An undefined one is NaN, never 0: it is left out of the mean, and counted.
+metrics.py says what a figure is, protocols.py over what it is averaged, uncertainty.py how sure it is, and results.py
+which files can be read.
 """
 import json
-import os
-from collections import Counter, namedtuple
-from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
-from scipy.io import loadmat
 
-from cli import Parser, Problem, read_csv, replacing, run, write_csv
-from unbc import CLASSES
+from cli import Parser, Problem, replacing, run, write_csv
+from metrics import METRICS, PAIN_METRICS, all_metrics, title
+from protocols import PROTOCOLS, scored, units
+from results import all_mean, all_zeros, quantised, read_results, side_by_side, with_pain
+from uncertainty import DRAWS, SEED, compare, draw, figures, holm
+from unbc import CLASSES, MAX_PSPI
 
-MADE_BY = "make predict"
-COLUMNS = "subject", "video", "frame", "label", "prediction"  # of predictions.csv
-LARGEST = np.finfo(np.float32).max  # Caffe predicts in float32; far beyond it, squares overflow
-UNDEFINED = float("nan")
-
-PAPER = [  # folder in models/, the row's name, MAE, MSE, PCC, wMAE, wMSE
-    ("smooth_l1", "smooth l1", .416, 1.060, .524, 1.596, 4.396),
-    ("l1_center_l1", "l1 + l1 center loss", .389, .820, .603, 1.388, 3.438),
-    ("smooth_l1_center_l1", "smooth l1 + l1 center loss", .456, .804, .651, 1.289, 2.880),
-    ("smooth_l1_center_l2", "smooth l1 + l2 center loss", .435, .816, .625, 1.324, 3.075),
-    ("l1_center_l1_sampling", "l1 + l1 center loss + sampling", None, None, None, 1.039, 1.999),
-    ("smooth_l1_center_l1_sampling", "smooth l1 + l1 center loss + sampling", None, None, None, .991, 1.720),
-    (None, "OSVR-l1", 1.025, None, .600, 1.309, 2.758),
-    (None, "OSVR-l2", .810, None, .601, 1.299, 2.719),
-    (None, "RCR", None, 1.54, .65, None, None),
-    (None, "all zeros", .438, 1.353, None, 2.143, 7.387),
-]
-NAMES = {"mse": "mse", **{folder: name for folder, name, *_ in PAPER if folder}}
-TABLES = {"Table 1": ("mae", "mse", "pcc", "icc"), "Table 2": ("wmae", "wmse")}
-
-Result = namedtuple("Result", "name path videos no_videos")  # no_videos: None, or why videos are whole subjects
-Video = namedtuple("Video", "subject video frames label prediction")  # two names; (N,) str, (N,) int, (N,) float64
-
-
-# The metrics: each takes a unit's labels and predictions, (N,) and N > 0, and returns a float.
-
-def mae(label, prediction):
-    """Mean absolute error, in units of intensity."""
-    return float(np.abs(np.subtract(prediction, label, dtype=float)).mean())
-
-
-def mse(label, prediction):
-    """Mean squared error, in units of intensity squared."""
-    return float(np.square(np.subtract(prediction, label, dtype=float)).mean())
-
-
-def pcc(label, prediction):
-    """Pearson's correlation, -1..1; NaN where either side is constant."""
-    a, b = deviation(label), deviation(prediction)
-    spread = np.sqrt(a @ a) * np.sqrt(b @ b)
-    return float(a @ b / spread) if spread else UNDEFINED
-
-
-def icc(label, prediction):
-    """Intraclass correlation as 2 cov / (var + var), -1..1; NaN where both sides are constant."""
-    a, b = deviation(label), deviation(prediction)
-    spread = a @ a + b @ b
-    return float(2 * (a @ b) / spread) if spread else UNDEFINED
-
-
-def wmae(label, prediction):
-    """Section 3.3: the mean, over the classes present, of each class's MAE."""
-    return mean_over_classes(mae, label, prediction)
-
-
-def wmse(label, prediction):
-    """Section 3.3: the mean, over the classes present, of each class's MSE."""
-    return mean_over_classes(mse, label, prediction)
-
-
-def deviation(values):
-    """`values` (N,) less their mean, float64: all zero where they are constant, which rounding alone need not give."""
-    values = np.asarray(values, float)
-    return values - values.mean() if np.ptp(values) else np.zeros(len(values))
-
-
-def mean_over_classes(metric, label, prediction):
-    """The mean of `metric` over the classes present among the labels, a float."""
-    label, prediction = np.asarray(label), np.asarray(prediction)
-    return float(np.mean([metric(label[label == c], prediction[label == c]) for c in np.unique(label)]))
-
-
-METRICS = {"mae": mae, "mse": mse, "pcc": pcc, "icc": icc, "wmae": wmae, "wmse": wmse}
-PROTOCOLS = {  # what frames of one unit share
-    "subject": lambda video: video.subject,
-    "video": lambda video: (video.subject, video.video),
-    "pooled": lambda video: "all frames",
+PAPER = {  # its rows, MAE, MSE, PCC, wMAE, wMSE
+    "smooth l1": (.416, 1.060, .524, 1.596, 4.396),
+    "l1 + l1 center loss": (.389, .820, .603, 1.388, 3.438),
+    "smooth l1 + l1 center loss": (.456, .804, .651, 1.289, 2.880),
+    "smooth l1 + l2 center loss": (.435, .816, .625, 1.324, 3.075),
+    "l1 + l1 center loss + sampling": (None, None, None, 1.039, 1.999),
+    "smooth l1 + l1 center loss + sampling": (None, None, None, .991, 1.720),
+    "OSVR-l1": (1.025, None, .600, 1.309, 2.758),
+    "OSVR-l2": (.810, None, .601, 1.299, 2.719),
+    "RCR": (None, 1.54, .65, None, None),
+    "all zeros": (.438, 1.353, None, 2.143, 7.387),
 }
+PAPER_METRICS = "mae", "mse", "pcc", "wmae", "wmse"
+TABLES = {"Table 1": ("mae", "mse", "pcc", "icc31"), "Table 2": ("wmae", "wmse")}  # the paper's
+TRIVIAL = "all zeros", "all mean"  # the mean of the other subjects
+MORE_TABLES = {"Agreement": ("rmse", "icc11", "ccc")}
 
 
-def units(result, protocol):
-    """The (label, prediction) pairs, (N,) each, of a result's units. Raises Problem when it has no videos to tell."""
-    if protocol == "video" and result.no_videos:
-        raise Problem(result.no_videos)
-    groups = {}
-    for video in result.videos:
-        groups.setdefault(PROTOCOLS[protocol](video), []).append((video.label, video.prediction))
-    return [tuple(map(np.concatenate, zip(*group))) for group in groups.values()]
+def tables(top, every):
+    """{heading: names of metrics}: the paper's two tables, and if `every` all others, for labels 0..top."""
+    pain = {"Intensity %d or more" % t: tuple("%s_%d" % (name, t) for name in PAIN_METRICS) for t in range(1, top + 1)}
+    return dict(TABLES, **MORE_TABLES, **pain) if every else TABLES
 
 
-def evaluate(result, protocol="subject"):
-    """A result's row: {name, protocol, a float a metric (NaN: undefined in all units), over: {metric: its units}}.
+def quoted(name):
+    """The paper's figures of the row `name`, {metric: float, NaN where it gives none}; {} for a row it has not."""
+    return dict(zip(PAPER_METRICS, np.array(PAPER[name], float))) if name in PAPER else {}
 
-    protocol: a key of PROTOCOLS. Raises Problem when that is video and the result's videos are unknown.
+
+def evaluate(result, protocol="subject", top=CLASSES - 1, draws=DRAWS, seed=SEED, names=None):
+    """A result's row: {name, protocol, a float a metric (NaN: undefined in all units), over, interval}.
+
+    over: {metric: the units in which it is defined}; interval: {metric: (low, high)}.
+    protocol: a key of PROTOCOLS; top: the highest label; names: the metrics, all unless given. Raises Problem when the
+    protocol is video and the result's videos are unknown.
     """
-    row, over = {"name": result.name, "protocol": protocol}, {}
-    for name, metric in METRICS.items():
-        figures = np.array([metric(*unit) for unit in units(result, protocol)])
-        defined = figures[~np.isnan(figures)]
-        row[name] = float(defined.mean()) if len(defined) else UNDEFINED
-        over[name] = len(defined)
-    return dict(row, over=over)
+    score = scored(result, protocol, top, names)
+    figure, low, high = (values.tolist() for values in figures(score, draw(score.subjects, draws, seed)))
+    return dict(name=result.name, protocol=protocol, **dict(zip(score.names, figure)),
+                over=dict(zip(score.names, score.over().tolist())), interval=dict(zip(score.names, zip(low, high))))
+
+
+def compare_all(results, metrics, protocol="subject", top=CLASSES - 1, draws=DRAWS, seed=SEED):
+    """Every two of results side by side, but for all zeros with all mean: {metric: a list of dicts}.
+
+    Each has the names `a` and `b`, the `difference` of a less b, its interval `low` and `high`, `p`, and `corrected`,
+    Holm's for as many as the list is long.
+    """
+    metrics = list(dict.fromkeys(metrics))
+    scores = [(result.name, scored(result, protocol, top, metrics)) for result in results]
+    pairs = [(a, b) for i, a in enumerate(scores) for b in scores[i + 1:] if a[0] not in TRIVIAL]
+    lists = {metric: [] for metric in metrics}
+    for (a, one), (b, other) in pairs:
+        comparison = compare(one, other, draw(one.subjects, draws, seed))
+        for i, metric in enumerate(metrics):
+            lists[metric].append(dict(a=a, b=b, **{field: float(values[i])
+                                                   for field, values in comparison._asdict().items()}))
+    for rows in lists.values():
+        for row, corrected in zip(rows, holm([row["p"] for row in rows])):
+            row["corrected"] = float(corrected)
+    return lists
+
+
+def baselines(groups):
+    """The trivial results, all zeros and all mean, on the labels of each of some groups of results."""
+    trivial = []
+    for group in groups:
+        suffix = "" if len(groups) == 1 else " (%s)" % ", ".join(result.name for result in group)
+        trivial += [all_zeros(group[0], TRIVIAL[0] + suffix), all_mean(group[0], TRIVIAL[1] + suffix)]
+    return [result for result in trivial if result]
 
 
 def group_by_truth(results):
@@ -133,135 +98,12 @@ def group_by_truth(results):
     return list(groups.values())
 
 
-def all_zeros(result, name):
-    """The paper's trivial solution: `result`'s labels, each predicted as 0, as a Result of that name."""
-    return result._replace(name=name, videos=[video._replace(prediction=np.zeros(len(video.label)))
-                                              for video in result.videos])
-
-
-def read_results(paths):
-    """Read each result once, giving those that would share a name their path as well. Returns a list of Result."""
-    results = [read_result(path) for path in dict.fromkeys(map(Path, paths))]
-    count = Counter(result.name for result in results)
-    return [result if count[result.name] == 1 else result._replace(name="%s (%s)" % (result.name, result.path))
-            for result in results]
-
-
-def read_result(path):
-    """Read a predictions.csv, a folder tree of them, or the authors' .mat file. Returns a Result, its videos in order.
-
-    Raises Problem naming file and row when anything is missing, not a label 0..5, not a finite prediction, or twice.
-    """
-    full = Path(os.path.abspath(str(path)))
-    name = full.name if path.is_dir() else full.parent.name if full.name == "predictions.csv" else full.stem
-    files = sorted(path.rglob("predictions.csv")) if path.is_dir() else [path]
-    if not files:
-        raise Problem("%s: no predictions.csv in this folder; make it with `%s`" % (path, MADE_BY))
-    videos, no_videos = read_mat(path) if path.suffix == ".mat" and not path.is_dir() else (read_csvs(files), None)
-    return Result(NAMES.get(name, name), path, videos, no_videos)
-
-
-def read_csvs(paths):
-    """The frames of the predictions.csv files `paths`, a list of Video in the files' order."""
-    rows, places = [], []
-    for path in paths:
-        of_file = read_csv(path, COLUMNS, MADE_BY)
-        rows += of_file
-        places += ["%s: line %d" % (path, line) for line in range(2, len(of_file) + 2)]
-    label, prediction = ([number(row[column]) for row in rows] for column in ("label", "prediction"))
-    label, prediction = check(label, prediction, places)
-    indices = {}
-    for i, row in enumerate(rows):
-        indices.setdefault((row["subject"], row["video"]), []).append(i)
-    videos = []
-    for (subject, name), some in indices.items():
-        first = {}
-        for i in some:
-            j = first.setdefault(rows[i]["frame"], i)
-            if i != j:
-                raise Problem("%s: subject %s, video %s, frame %s again, first in %s; give each result its own folder"
-                              % (places[i], subject, name, rows[i]["frame"], places[j]))
-        videos.append(Video(subject, name, np.array(list(first)), label[some], prediction[some]))
-    return videos
-
-
-def number(text):
-    """`text` as a float, NaN when it is none."""
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")
-
-
-def check(label, prediction, places):
-    """The labels and predictions, N numbers each, as (N,) int and (N,) float64.
-
-    Raises Problem naming the row, one of the N `places`, where the first of them is out of range.
-    """
-    label, prediction = np.asarray(label, float), np.asarray(prediction, float)
-    for good, need in ((np.isin(label, range(CLASSES)), "label is not an integer 0..%d" % (CLASSES - 1)),
-                       (np.abs(prediction) <= LARGEST, "prediction is not a finite number")):  # false for NaN as well
-        if not good.all():
-            raise Problem("%s: the %s; correct it or make the file again" % (places[np.argmin(good)], need))
-    return label.astype(int), prediction
-
-
-def read_mat(path):
-    """The authors' format: cells `ground_truth` and `predict`, a subject each, and video_index.mat beside the file.
-
-    Returns the frames, a list of Video with numbers from 1 for names, and None; without a fitting video_index.mat,
-    a Video named None for each subject, and the reason. Raises Problem for what MATLAB or the authors would not write.
-    """
-    labels, predictions = read_cells(path, "ground_truth"), read_cells(path, "predict")
-    for s, pair in enumerate(zip_longest(labels, predictions, fillvalue=()), 1):
-        if len(pair[0]) != len(pair[1]):
-            raise Problem("%s: cell %d has %d labels but %d predictions; save one a frame in both"
-                          % (path, s, len(pair[0]), len(pair[1])))
-    try:
-        counts, no_videos = read_video_index(path, [len(label) for label in labels]), None
-    except Problem as problem:
-        counts, no_videos = [[len(label)] for label in labels], str(problem)
-    videos = []
-    for s, (label, prediction) in enumerate(zip(labels, predictions), 1):
-        places = ["%s: cell %d, frame %d" % (path, s, i) for i in range(1, len(label) + 1)]
-        ends = np.cumsum(counts[s - 1])[:-1]
-        parts = [np.split(frames, ends) for frames in check(label, prediction, places)]
-        for v, part in enumerate(zip(*parts), 1):
-            frames = np.arange(1, len(part[0]) + 1).astype(str)
-            videos.append(Video(str(s), None if no_videos else str(v), frames, *part))
-    return videos, no_videos
-
-
-def read_video_index(path, lengths):
-    """Frames a video from video_index.mat beside `path`: for each subject (videos,) int, which adds up to its length.
-
-    Raises Problem when there is no such file, or it is another dataset's.
-    """
-    index = path.with_name("video_index.mat")
-    if not index.is_file():
-        raise Problem("%s: no such file, so the videos of %s are unknown; take another protocol" % (index, path))
-    counts = read_cells(index, "video_index")
-    if [count.sum() for count in counts] != lengths or any((count % 1).any() or count.min() < 1 for count in counts):
-        raise Problem("%s: its frames a video do not add up to %s's %d subjects and %d frames; take another protocol"
-                      % (index, path, len(lengths), sum(lengths)))
-    return [count.astype(int) for count in counts]
-
-
-def read_cells(path, variable):
-    """The cells of a MATLAB file's `variable`, a list of (N,) float64, N > 0. Raises Problem when it is not that."""
-    with open(str(path), "rb") as file:
-        try:
-            cells = loadmat(file, variable_names=[variable]).get(variable)
-        except NotImplementedError:
-            raise Problem("%s: a MATLAB 7.3 (HDF5) file; save it in MATLAB with -v7" % path)
-        except Exception as error:  # a damaged file may raise anything in SciPy
-            raise Problem("%s: not a readable MATLAB file (%s); save it in MATLAB with -v7" % (path, error))
-    if cells is None or cells.dtype != object or not cells.size:
-        raise Problem("%s: no cells named %s in it; save some, one a subject" % (path, variable))
-    for s, cell in enumerate(cells.flat, 1):
-        if not isinstance(cell, np.ndarray) or cell.dtype.kind not in "buif" or not 0 < cell.size == max(cell.shape):
-            raise Problem("%s: cell %d of %s is not a row of numbers; save one a frame" % (path, s, variable))
-    return [cell.astype(float).ravel() for cell in cells.flat]
+def protocol_name(protocol, top, subjects, groups):
+    """What the tables are of, in words: the protocol in all its parts, and how much data."""
+    return "Protocol %s (%s), %s, %s: %s" % (
+        protocol, "all frames at once" if protocol == "pooled" else "means over %ss" % protocol,
+        "PSPI 0..%d" % top if top == MAX_PSPI else "intensities 0..%d" % top,
+        "all subjects" if subjects == "all" else "only subjects with pain", sizes(groups))
 
 
 def sizes(groups):
@@ -277,63 +119,146 @@ def sizes(groups):
     return "; ".join(texts)
 
 
-def print_tables(rows, title):
-    """Print `rows`, as evaluate() gives them, as the paper's two tables under `title`, the paper's own rows below."""
-    quoted = [dict(zip(("mae", "mse", "pcc", "wmae", "wmse", "icc"), np.array([*figures, None], float)), name=name)
-              for _, name, *figures in PAPER]
-    width = max(len(row["name"]) for row in rows + quoted)
-    for table, metrics in TABLES.items():
-        print("%s. %s" % (table, title))
-        print(" " * (width + 10) + "".join("%8s" % metric.upper().replace("W", "w") for metric in metrics))
-        for row in rows + [row for row in quoted if not np.isnan([row[metric] for metric in metrics]).all()]:
-            figures = "".join("%8s" % ("-" if np.isnan(row[metric]) else "%.3f" % row[metric]) for metric in metrics)
-            print("%-*s  %-8s%s" % (width, row["name"], "measured" if "over" in row else "quoted", figures)
-                  + left_out(row, metrics))
-        print()
-    print("quoted: the paper's figures, on UNBC-McMaster, protocol subject. "
-          "left out: undefined, as labels or predictions are constant.")
+def print_table(heading, rows, metrics):
+    """Print `rows`, as evaluate() gives them, and the paper's own rows below, in columns of `metrics`."""
+    paper = [dict(dict.fromkeys(METRICS, np.nan), **quoted(name), name=name) for name in PAPER]
+    width = max(len(row["name"]) for row in rows + paper)
+    print(heading)
+    print((" " * (width + 10) + "".join("%8s%12s" % (title(metric), "") for metric in metrics)).rstrip())
+    for row in rows + [row for row in paper if not np.isnan([row.get(metric, np.nan) for metric in metrics]).all()]:
+        line = "%-*s  %-8s" % (width, row["name"], "measured" if "over" in row else "quoted")
+        for metric in metrics:
+            low, high = row.get("interval", {}).get(metric, (np.nan, np.nan))
+            line += "%8s%-12s" % (decimals(row[metric]), "" if np.isnan(low) else " %.2f..%.2f" % (low, high))
+        print(line.rstrip())
+    for row in rows:
+        if left_out(row, metrics):
+            print("left out of %s, as undefined: %s" % (row["name"], left_out(row, metrics)))
+    print()
+
+
+def decimals(value):
+    """A figure with three decimals, `-` where it is undefined."""
+    return "-" if np.isnan(value) else "%.3f" % value
 
 
 def left_out(row, metrics):
-    """A remark on how many units of a measured row are not in the means of `metrics`, empty if all are."""
-    over = row.get("over", dict.fromkeys(METRICS, 0))
-    units_left_out = {metric: over["mae"] - over[metric] for metric in metrics}  # an MAE is never undefined
-    remarks = ["%s %d of %d" % (metric.upper(), n, over["mae"]) for metric, n in units_left_out.items() if n]
-    return "   left out: " + ", ".join(remarks) if remarks else ""
+    """The units of a measured row in which some of `metrics` are undefined, `PCC 1 of 25`, empty if there are none."""
+    units_of = row["over"]["mae"]  # an MAE is never undefined
+    missing = ["%s %d of %d" % (title(metric), units_of - row["over"][metric], units_of)
+               for metric in metrics if row["over"][metric] < units_of]
+    return ", ".join(missing)
+
+
+def print_comparisons(metric, pairs):
+    """Print compare_all()'s list of a metric."""
+    print("Differences in %s, first less second, with 95 %% interval; p, and p corrected for %d comparisons"
+          % (title(metric), len(pairs)))
+    width = max(len(pair["a"]) + len(pair["b"]) for pair in pairs) + 6
+    for pair in pairs:
+        interval = "" if np.isnan(pair["low"]) else "%+.3f..%+.3f" % (pair["low"], pair["high"])
+        difference, p, corrected = (form % pair[field] if pair[field] == pair[field] else "-" for field, form in (
+            ("difference", "%+.3f"), ("p", "%.4f"), ("corrected", "%.4f")))
+        print("%-*s%8s %16s   p %-6s  corrected %s"
+              % (width, "%s  -  %s" % (pair["a"], pair["b"]), difference, interval, p, corrected))
+    print()
 
 
 def or_none(value):
-    """A row's value as JSON and CSV have it: None for NaN."""
+    """A row's value as JSON and CSV have it: None for NaN, within dicts and sequences, too."""
+    if isinstance(value, dict):
+        return {key: or_none(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [or_none(inner) for inner in value]
     return None if value != value else value
+
+
+def wide(rows, metrics):
+    """The columns and the rows of the measured rows as CSV: figures, then over_, low_ and high_ of each."""
+    columns = ["name", "protocol", *metrics, *(part + name for part in ("over_", "low_", "high_") for name in metrics)]
+    return columns, [map(or_none, [row["name"], row["protocol"], *(row[name] for name in metrics),
+                                   *row["over"].values(), *(end[0] for end in row["interval"].values()),
+                                   *(end[1] for end in row["interval"].values())]) for row in rows]
+
+
+def add_arguments(parser):
+    """The arguments that say what is evaluated, and how."""
+    parser.add_argument("results", nargs="*", metavar="RESULT",
+                        help="a predictions.csv, a folder tree of them (models/smooth_l1), or the authors' .mat file")
+    parser.add_argument("--pspi", nargs="+", metavar="RESULT", default=[],
+                        help="more results, whose labels and predictions are PSPI 0..16: they are quantised to 0..5")
+    parser.add_argument("--raw", action="store_true", help="score the results of --pspi as they are, 0..16")
+    parser.add_argument("--protocol", choices=PROTOCOLS, default="subject",
+                        help="average over subjects (the paper's) or videos, or pool all frames (default: %(default)s)")
+    parser.add_argument("--subjects", choices=("all", "pain"), default="all",
+                        help="all, or only those who show pain at all, 24 of UNBC's 25 (default: %(default)s)")
+    parser.add_argument("--draws", type=int, default=DRAWS,
+                        help="of subjects, for intervals and p (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=SEED, help="of the draws (default: %(default)s)")
+
+
+def read_arguments(args):
+    """The results that the arguments name, and their highest label. Raises Problem for what does not go together."""
+    if not args.results and not args.pspi:
+        raise Problem("name a result to score: a predictions.csv, a folder of them, or a .mat file; see --help")
+    if args.raw and args.results:
+        raise Problem("%s: holds 0..5, which --raw cannot score; name results in PSPI after --pspi" % args.results[0])
+    if args.raw and not args.pspi:
+        raise Problem("--raw scores results in PSPI; name them after --pspi")
+    if not 1 <= args.draws <= 10 ** 6:
+        raise Problem("--draws %d: must be 1 to 1000000" % args.draws)
+    if not 0 <= args.seed < 2 ** 32:
+        raise Problem("--seed %d: must be 0 to 4294967295" % args.seed)
+    pspi = list(map(Path, args.pspi))
+    both = set(pspi) & set(map(Path, args.results))
+    if both:
+        raise Problem("%s: named as 0..5 and after --pspi; name it once" % min(both))
+    results = read_results([*args.results, *args.pspi], pspi)
+    if not args.raw:
+        results = [quantised(result) if result.path in pspi else result for result in results]
+    if args.subjects == "pain":
+        results = [with_pain(result) for result in results]
+    return results, MAX_PSPI if args.raw else CLASSES - 1
 
 
 def main():
     parser = Parser(__doc__)
-    parser.add_argument("results", nargs="+", metavar="RESULT",
-                        help="a predictions.csv, a folder tree of them (models/smooth_l1), or the authors' .mat file")
-    parser.add_argument("--protocol", choices=PROTOCOLS, default="subject",
-                        help="average over subjects (the paper's) or videos, or pool all frames (default: %(default)s)")
+    add_arguments(parser)
+    parser.add_argument("--compare", nargs="+", metavar="METRIC", default=[],
+                        help="compare every two results, and with all zeros and all mean, in these: %s, or auroc_1, "
+                        "f1_1, bacc_1 and so on" % ", ".join(METRICS))
+    parser.add_argument("--all", action="store_true", help="print the tables of all metrics, not only the paper's two")
     parser.add_argument("--json", metavar="FILE", help="write the measured rows as JSON; - prints them, and no tables")
     parser.add_argument("--csv", metavar="FILE", help="write the measured rows as CSV")
     args = parser.parse_args()
-    results = read_results(args.results)
-    groups = group_by_truth(results)
-    rows = [evaluate(result, args.protocol) for result in results]
-    for group in groups:
-        name = "all zeros" if len(groups) == 1 else "all zeros (%s)" % ", ".join(result.name for result in group)
-        rows.append(evaluate(all_zeros(group[0], name), args.protocol))
+    results, top = read_arguments(args)
+    unknown = [metric for metric in args.compare if metric not in all_metrics(top)]
+    if unknown:
+        raise Problem("--compare %s: there is %s" % (unknown[0], ", ".join(all_metrics(top))))
+    groups = [side_by_side(results)] if args.compare else group_by_truth(results)
+    results = (groups[0] if args.compare else results) + baselines(groups)
+    how = args.protocol, top, args.draws, args.seed
+    shown = tables(top, args.all)
+    names = None if args.json or args.csv else [metric for metrics in shown.values() for metric in metrics]
+    rows = [evaluate(result, *how, names) for result in results]
+    comparisons = compare_all(results, args.compare, *how) if args.compare else {}
+    protocol = protocol_name(args.protocol, top, args.subjects, groups)
+    text = json.dumps(or_none({"protocol": protocol, "rows": rows, "comparisons": comparisons}), indent=1)
     if args.csv:
-        write_csv(args.csv, ["name", "protocol", *METRICS, *("over_" + metric for metric in METRICS)],
-                  [[*map(or_none, list(row.values())[:-1]), *row["over"].values()] for row in rows])
-    text = json.dumps([{key: or_none(value) for key, value in row.items()} for row in rows], indent=1)
+        write_csv(args.csv, *wide(rows, all_metrics(top)))
     if args.json == "-":
         print(text)
         return
     if args.json:
         with replacing(args.json) as partial:
             partial.write_text(text + "\n")
-    mean = "over all frames at once" if args.protocol == "pooled" else "means over %ss" % args.protocol
-    print_tables(rows, "Protocol %s, %s: %s" % (args.protocol, mean, sizes(groups)))
+    print(protocol + "\n")
+    for heading, metrics in shown.items():
+        print_table(heading, rows, metrics)
+    for metric, pairs in comparisons.items():
+        print_comparisons(metric, pairs)
+    print("measured: with the 95 %% interval of %d draws of subjects, seed %d. "
+          "quoted: the paper's, on UNBC-McMaster, protocol subject." % (args.draws, args.seed))
 
 
 if __name__ == "__main__":

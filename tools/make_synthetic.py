@@ -32,7 +32,6 @@ CROP = slice(0, 250), slice(80, 370)  # the rows and columns of the photograph t
 DENSITY = 2  # texture pixels a pixel of the photograph; cubic once, so that linear is good enough for every frame
 HIGHEST = {"AU4": 5, "AU6": 5, "AU7": 5, "AU9": 5, "AU10": 5, "AU43": 1}  # intensities of the action units
 GRIMACE = {"AU4": (2.6, 5), "AU6": (2.6, 5), "AU7": (1, 4), "AU9": (0, 3), "AU10": (1, 4)}  # least and highest peak
-RATINGS = {"AFF": 14, "OPR": 5, "SEN": 14, "VAS": 10}  # a video's ratings and the highest of each
 RECORD = "synthetic.json"  # in the folder of a dataset: the arguments it was made with
 
 # Skin that moves: a bell around (x, y), `reach` wide each way, its middle moving by `move`.
@@ -272,7 +271,7 @@ def write_frame(root, video, frame, image, aus):
     labels = {au: round(intensity) for au, intensity in aus.items()}
     pspi = unbc.pspi(**{au.lower(): label for au, label in labels.items()})
     write_numbers(unbc.pspi_file(root, video[0], video[1], frame), [[pspi]])
-    write_numbers(root.joinpath("Frame_Labels", "FACS", *video, frame + "_facs.txt"),
+    write_numbers(unbc.facs_file(root, video[0], video[1], frame),
                   [[int(au[2:]), label, 0, 0] for au, label in labels.items() if label])
     return pspi
 
@@ -295,7 +294,7 @@ def draw(root, subjects, videos, frames, seed):
                     image = render(face, who, aus, pose) + grain
                     worst = max(worst, write_frame(root, video, "%s%03d" % (video[1], i), image, aus))
                     progress.update()
-                for rating, highest in RATINGS.items():
+                for rating, highest in unbc.RATINGS.items():
                     write_numbers(root.joinpath("Sequence_Labels", rating, video[0], video[1] + ".txt"),
                                   [[round(highest * worst / unbc.MAX_PSPI)]])
 

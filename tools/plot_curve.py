@@ -5,18 +5,18 @@
 Subjects and videos go by name, or by number from 1 in the result's order: `--subject 3 --video 2` is the same video in
 our results and in the authors' .mat file, which has only numbers.
 """
-import re
-
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from cli import Parser, Problem, replacing, run
-from evaluate import mae, pcc, read_results
+from metrics import mae, pcc
+from results import full_name, in_order, read_results
 from unbc import CLASSES
 
 BLUE = "#0072b2"  # the labels; no pair of these colours is alike to colour-blind eyes, and the dashes repeat later
-STYLES = [("#d7191c", "-"), ("#e69f00", "--"), ("#000000", "-."), ("#009e73", ":"), ("#cc79a7", "-")]
+STYLES = [("#d7191c", "-"), ("#e69f00", "--"), ("#000000", "-."), ("#009e73", ":"), ("#cc79a7", "-"),
+          ("#56b4e9", "--"), ("#7a5195", "-.")]
 
 
 def find_video(result, subject=None, video=None):
@@ -46,23 +46,8 @@ def called(videos, field, wanted):
     return [one for one in videos if wanted in (None, one[field])]
 
 
-def in_order(video):
-    """`video` with numbers, (N,) int, for frames: those in which the names end, in order; 1..N where these are none."""
-    endings = [re.search("[0-9]*$", frame).group() for frame in video.frames]
-    numbers = np.array(endings, int) if all(endings) else np.arange(len(endings)) + 1
-    if len(np.unique(numbers)) < len(numbers):
-        numbers = np.arange(len(endings)) + 1
-    order = np.argsort(numbers)
-    return video._replace(frames=numbers[order], label=video.label[order], prediction=video.prediction[order])
-
-
-def full_name(video):
-    """SUBJECT/VIDEO, or the subject alone where its videos are not known."""
-    return "/".join(filter(None, (video.subject, video.video)))
-
-
-def draw(names, videos):
-    """Draw a Video a result, all with the same labels, under the results' `names`. Returns a matplotlib Figure."""
+def draw(names, videos, top=CLASSES - 1):
+    """Draw a Video a result, all of the same labels 0..top, under the results' `names`. Returns a matplotlib Figure."""
     figure = Figure(figsize=(6.4, 2.6), dpi=200)
     FigureCanvasAgg(figure)
     axes = figure.add_subplot(1, 1, 1)
@@ -77,7 +62,8 @@ def draw(names, videos):
     title = "subject " + ", video ".join(filter(None, (videos[0].subject, videos[0].video)))
     title += ": " + figures[0] if len(videos) == 1 else ""
     axes.set_title(title.replace("$", r"\$"), fontsize=9)
-    axes.set(xlabel="frame", ylabel="pain intensity", yticks=range(CLASSES), ylim=(-0.25, CLASSES - 0.75))
+    axes.set(xlabel="frame", ylabel="pain intensity", yticks=range(0, top + 1, 1 if top < 10 else 4),
+             ylim=(-0.25, top + 0.25))
     axes.margins(x=0.01)
     axes.grid(axis="y", color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)

@@ -19,7 +19,7 @@ from caffe.proto import caffe_pb2  # noqa: E402
 from google.protobuf.message import DecodeError  # noqa: E402
 
 from cli import Parser, Problem, run, write_csv  # noqa: E402
-from evaluate import COLUMNS  # noqa: E402
+from results import COLUMNS  # noqa: E402
 from make_folds import open_lmdb, read_list  # noqa: E402
 from train import Training, read_blobs, select_folds  # noqa: E402
 

@@ -21,6 +21,13 @@ FRAMES_PER_SUBJECT = (2134, 1120, 1608, 894, 2752, 2609, 773, 1612, 2474, 2038, 
                       3360, 2819, 3592, 2798, 2041, 2908, 1905, 1327, 1566, 518, 1183, 1695)
 VIDEOS_PER_SUBJECT = (8, 9, 7, 7, 8, 10, 2, 6, 8, 7, 5, 3, 9, 14, 9, 16, 14, 8, 13, 8, 5, 8, 3, 6, 7)
 
+HISTOGRAM = 40022, 2909, 2351, 1412, 1044, 653  # of the quantised intensities of those frames
+BLACK_FRAMES = {"095-tv095": 7}
+VIDEOS_WITHOUT_PAIN, SUBJECTS_WITHOUT_PAIN = 121, 1
+SHORTEST, LONGEST = 48, 683  # frames of a video
+SIZES = (320, 240), (352, 240)  # width and height of a frame
+RATINGS = {"AFF": 14, "OPR": 5, "SEN": 14, "VAS": 10}  # a video's ratings and the highest of each; the lowest is 0
+
 
 def pspi(au4, au6, au7, au9, au10, au43):
     """Prkachin and Solomon's pain intensity, 0..16, of action unit intensities 0..5 (AU43: 0 or 1)."""
@@ -67,6 +74,30 @@ def list_frames(root, subject, video):
 def pspi_file(root, subject, video, frame):
     """The path of a frame's PSPI label."""
     return Path(root) / "Frame_Labels" / "PSPI" / subject / video / (frame + "_facs.txt")
+
+
+def facs_file(root, subject, video, frame):
+    """The path of a frame's action units."""
+    return Path(root) / "Frame_Labels" / "FACS" / subject / video / (frame + "_facs.txt")
+
+
+def read_action_units(path):
+    """The action units in a frame's FACS file, {number: intensity 0..5}. AU43, closed eyes, is 1 wherever it stands.
+
+    Raises Problem when the file is missing, or has a row that does not begin with an action unit and its intensity.
+    """
+    try:
+        rows = [line.split() for line in Path(path).read_text().splitlines() if line.strip()]
+        units = {int(float(row[0])): float(row[1]) for row in rows}
+    except FileNotFoundError:
+        raise Problem("%s: no such label file; every frame needs one" % path)
+    except (ValueError, IndexError):
+        raise Problem("%s: not rows of action units" % path)
+    if not all(0 <= intensity <= 5 for intensity in units.values()):
+        raise Problem("%s: an intensity that is not 0..5" % path)
+    if 43 in units:
+        units[43] = 1.0
+    return units
 
 
 def read_pspi(path):
