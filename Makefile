@@ -128,7 +128,7 @@ bench: .venv/ready .bvlc/bin/caffe
 	.venv/bin/python tests/bench_folds.py
 
 clean:
-	rm -rf $(DEMO) .venv .bvlc .bvlc.partial .pytest_cache .hypothesis
+	rm -rf $(DEMO) $(REPORT) $(PYZ) .venv .bvlc .bvlc.partial .pytest_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/ready: requirements.txt engine/pyproject.toml
