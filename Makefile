@@ -5,6 +5,9 @@
 #
 #   make align folds train predict evaluate       the real thing, DATA being the dataset
 #   make train VARIANT=l1_center_l1 FOLD=3 JOBS=4
+#
+#   make identities DATA=data/casia               what a face verification net is trained on
+#   make verify DATA=data/lfw WEIGHTS=models/face_model.caffemodel        how well one tells people apart
 
 DATA ?= $(if $(filter synthetic,$(MAKECMDGOALS)),data/synthetic,data/unbc)
 VARIANT ?= smooth_l1_center_l1_sampling
@@ -60,7 +63,7 @@ SOLVER = $(WORK)/prototxt/solvers/$(VARIANT).prototxt
 ONE_FOLD = $(if $(FOLD),--fold $(FOLD))
 ON_GPU = $(if $(GPU),--gpu $(GPU))
 
-.PHONY: demo bvlc synthetic align folds train predict evaluate evaluate.pyz report audit test test-full bench clean
+.PHONY: demo bvlc synthetic align folds train predict evaluate evaluate.pyz report audit identities verify test test-full bench clean
 .NOTPARALLEL:
 
 demo:
@@ -106,6 +109,17 @@ report: $(SETUP)
 # Whether the dataset is what it should be.
 audit: $(SETUP)
 	$(PYTHON) tools/audit_dataset.py $(DATA) --jobs $(JOBS) $(if $(wildcard $(ALIGNED)/frames.csv),--aligned $(ALIGNED))
+
+# DATA: a folder of images a person.
+identities: $(SETUP)
+	$(PYTHON) tools/make_identities.py $(DATA) --out $(WORK)/data/identities --jobs $(JOBS)
+
+# DATA: the same with LFW's pairs.txt. WEIGHTS: a caffemodel of prototxt/face_verification.prototxt.
+VERIFIED = verification/$(notdir $(abspath $(DATA)))
+verify: $(SETUP) $(CAFFE_SETUP)
+	$(PYTHON) tools/align_people.py $(DATA) --out $(WORK)/data/$(VERIFIED) --jobs $(JOBS)
+	$(CAFFE_PYTHON) tools/verify_faces.py $(DATA) --net $(WORK)/prototxt/face_verification.prototxt --model $(WEIGHTS) \
+	    --aligned $(WORK)/data/$(VERIFIED) --out $(MODELS)/$(VERIFIED) $(ON_GPU)
 
 # One file to copy and give away: `python evaluate.pyz theirs.csv` scores predictions wherever there is NumPy.
 evaluate.pyz: $(SETUP)

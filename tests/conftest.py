@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 import caffe
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,6 +34,22 @@ def assert_one_line_error(process, *parts):
     assert len(lines) == 1 and "Traceback" not in process.stderr, process.stderr
     for part in parts:
         assert str(part) in lines[0], lines[0]
+
+
+@pytest.fixture(scope="session")
+def people(tmp_path_factory):
+    """A folder in LFW's layout of 4 drawn people, 4 images each: NAME/NAME_0001.png, 240 x 240, the face in the middle."""
+    import make_synthetic
+    from PIL import Image
+    root, face = tmp_path_factory.mktemp("people") / "people", make_synthetic.Face()
+    at_rest = dict.fromkeys(make_synthetic.HIGHEST, 0)
+    for k, name in enumerate(("Ann_Ah", "Bob_Be", "Cy_Ce", "Dee_De")):
+        who = make_synthetic.subject(face, np.random.RandomState([7, k]))
+        (root / name).mkdir(parents=True)
+        for i, pose in enumerate([(0, 0, 0, 1), (8, 3, 0.1, 1), (-8, -4, -0.1, 0.95), (3, 4, 0.05, 1.05)], 1):
+            frame = make_synthetic.render(face, who, at_rest, make_synthetic.Pose(*pose))[:, 40:280]
+            Image.fromarray(np.round(255 * frame).astype(np.uint8)).save(str(root / name / ("%s_%04d.png" % (name, i))))
+    return root
 
 
 def write_samples(path, images, labels):

@@ -9,9 +9,12 @@ A frame is `detected`; or `interpolated`: no face was found, its landmarks are t
 complete; one that is complete and newer than its frames is not made again.
 """
 import concurrent.futures.process
+import contextlib
+import importlib.util
 import multiprocessing
 import os
 import shutil
+import sys
 from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +26,7 @@ import skimage.transform
 from tqdm import tqdm
 
 import unbc
-from cli import Parser, Problem, end_on_interrupt, fail, read_csv, run, write_csv
+from cli import Parser, Problem, end_on_interrupt, read_csv, run, write_csv
 from images import read_image
 
 SHAPE = 112, 96
@@ -32,8 +35,9 @@ SHAPE = 112, 96
 LANDMARKS = "left_eye", "right_eye", "nose", "mouth_left", "mouth_right"
 TEMPLATE = np.array([(30.2946, 51.6963), (65.5318, 51.5014), (48.0252, 71.7366),
                      (33.5493, 92.3655), (62.7299, 92.2041)]) - 1
-COLUMNS = ("subject", "video", "frame", "pspi", "status", "reason", "box_x", "box_y", "box_width", "box_height",
-           "confidence", *(name + axis for name in LANDMARKS for axis in ("_x", "_y")))
+FACE_COLUMNS = ("status", "reason", "box_x", "box_y", "box_width", "box_height", "confidence",
+                *(name + axis for name in LANDMARKS for axis in ("_x", "_y")))
+COLUMNS = ("subject", "video", "frame", "pspi", *FACE_COLUMNS)
 
 THRESHOLDS = 0.6, 0.7, 0.7
 PYRAMID_FACTOR = 0.709
@@ -43,18 +47,22 @@ BLACK = 16  # a frame without a pixel as bright as this shows nothing
 
 
 class FaceDetector:
-    """MTCNN as the authors set it, on `threads` cores. Loads TensorFlow, so make one a process."""
+    """MTCNN as the authors set it, on `threads` cores. Loads TensorFlow, so make one a process.
 
-    def __init__(self, threads):
+    min_face: the smallest face looked for, as a share of the image's height.
+    """
+
+    def __init__(self, threads, min_face=MIN_FACE):
         # TensorFlow announces its faster but less repeatable kernels on stderr; without them it is quiet and as fast.
         os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="0")
         import mtcnn
         import tensorflow
         tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
         tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+        self.min_face = min_face
         self.old = version("mtcnn").startswith("0.")  # what Python 3.8 can have
         if self.old:
-            self.mtcnn, self.min_face = None, None
+            self.mtcnn, self.pixels = None, None
         else:
             mtcnn.stages.stage_pnet.build_scale_pyramid = image_pyramid
             self.mtcnn = mtcnn.MTCNN()
@@ -62,16 +70,21 @@ class FaceDetector:
     def __call__(self, images):
         """The face nearest each image's centre, or None.
 
-        images: list of (height, width, 3) uint8 arrays, RGB. Returns a list of (box, confidence, landmarks): box
-        (4,) x, y, width, height; landmarks (5, 2) x, y in the order of LANDMARKS; all in pixels, the first being 0.
+        images: list of (height, width, 3) uint8 arrays, RGB, of any sizes; what is found in one depends on no other.
+        Returns a list of (box, confidence, landmarks): box (4,) x, y, width, height; landmarks (5, 2) x, y in the
+        order of LANDMARKS; all in pixels, the first being 0.
         """
-        return [min(faces, key=lambda face: np.linalg.norm(centre(face[0]) - np.array(image.shape[1::-1]) / 2),
-                    default=None)
-                for image, faces in zip(images, self._detect_old(images) if self.old else self._detect(images))]
+        nearest = [None] * len(images)
+        for batch in batches([image.shape for image in images]):
+            middle = np.array(images[batch[0]].shape[1::-1]) / 2
+            some = [images[i] for i in batch]
+            for i, faces in zip(batch, self._detect_old(some) if self.old else self._detect(some)):
+                nearest[i] = min(faces, key=lambda face: np.linalg.norm(centre(face[0]) - middle), default=None)
+        return nearest
 
     def _detect(self, images):
         rows = np.asarray(self.mtcnn.detect_faces(
-            images, output_type="numpy", fit_to_image=False, min_face_size=MIN_FACE * images[0].shape[0],
+            images, output_type="numpy", fit_to_image=False, min_face_size=self.min_face * images[0].shape[0],
             scale_factor=PYRAMID_FACTOR, threshold_pnet=THRESHOLDS[0], threshold_rnet=THRESHOLDS[1],
             threshold_onet=THRESHOLDS[2])).reshape(-1, 16)
         return [[(row[1:5], row[5], row[6:].reshape(2, 5).T) for row in rows[rows[:, 0] == i]]
@@ -79,9 +92,9 @@ class FaceDetector:
 
     def _detect_old(self, images):
         from mtcnn import MTCNN
-        if self.min_face != MIN_FACE * images[0].shape[0]:
-            self.min_face = MIN_FACE * images[0].shape[0]
-            self.mtcnn = MTCNN(min_face_size=self.min_face, steps_threshold=list(THRESHOLDS),
+        if self.pixels != self.min_face * images[0].shape[0]:
+            self.pixels = self.min_face * images[0].shape[0]
+            self.mtcnn = MTCNN(min_face_size=self.pixels, steps_threshold=list(THRESHOLDS),
                                scale_factor=PYRAMID_FACTOR)
         return [[(np.array(face["box"]), face["confidence"], np.array([face["keypoints"][name] for name in LANDMARKS]))
                  for face in self.mtcnn.detect_faces(image)] for image in images]
@@ -95,6 +108,17 @@ def image_pyramid(width, height, min_face_size, scale_factor, min_size=12):
     """
     count = np.floor(np.log(min_face_size / min(width, height)) / np.log(scale_factor)) + 1
     return min_size / min_face_size * scale_factor ** np.arange(max(count, 0))
+
+
+def batches(shapes):
+    """The numbers of the images, whose shapes these are, in lists of at most BATCH of one shape.
+
+    MTCNN pads images of several sizes to the largest, and then finds other faces in them.
+    """
+    of_shape = {}
+    for i, shape in enumerate(shapes):
+        of_shape.setdefault(shape, []).append(i)
+    return [same[start:start + BATCH] for same in of_shape.values() for start in range(0, len(same), BATCH)]
 
 
 def centre(box):
@@ -136,69 +160,134 @@ def interpolate(landmarks):
 
 def align_video(detector, root, out, subject, video, labels):
     """Align a video's frames into `out`/subject/video. labels: dict, frame name -> PSPI. Returns its rows (COLUMNS)."""
-    folder = Path(out) / subject / video
-    partial = folder.with_name(".%s.partial" % video)
-    shutil.rmtree(str(partial), ignore_errors=True)
-    partial.mkdir(parents=True)
     images = [read_frame(Path(root) / "Images" / subject / video / (frame + ".png")) for frame in labels]
-    faces = [None] * len(images)
-    usable = [i for i, image in enumerate(images) if not isinstance(image, str)]
-    for start in range(0, len(usable), BATCH):
-        batch = usable[start:start + BATCH]
-        for i, face in zip(batch, detector([images[i] for i in batch])):
-            faces[i] = face
+    faces = detect(detector, images)
     found = any(face is not None for face in faces)
     landmarks = interpolate([face and face[2] for face in faces]) if found else None
 
     rows = []
-    for i, (frame, pspi) in enumerate(labels.items()):
-        row = [subject, video, frame, "%g" % pspi]
-        if isinstance(images[i], str) or not found:
-            reason = images[i] if isinstance(images[i], str) else "no face in the whole video"
-            rows.append(row + ["missing", reason] + [""] * (len(COLUMNS) - 6))
-            continue
-        box = ["%.4g" % value for value in (*faces[i][0], faces[i][1])] if faces[i] else [""] * 5
-        rows.append(row + ["detected" if faces[i] else "interpolated", ""] + box
-                    + ["%.3f" % value for value in landmarks[i].ravel()])
-        skimage.io.imsave(str(partial / (frame + ".png")), align(images[i], landmarks[i]), check_contrast=False)
-    write_csv(partial / "frames.csv", COLUMNS, rows)
+    with making(Path(out) / subject / video) as partial:
+        for i, (frame, pspi) in enumerate(labels.items()):
+            row = [subject, video, frame, "%g" % pspi]
+            if isinstance(images[i], str) or not found:
+                rows.append(row + missing(images[i] if isinstance(images[i], str) else "no face in the whole video"))
+                continue
+            rows.append(row + (detected(faces[i]) if faces[i] else interpolated(landmarks[i])))
+            save(partial / (frame + ".png"), align(images[i], landmarks[i]))
+        write_csv(partial / "frames.csv", COLUMNS, rows)
+    return rows
+
+
+def detect(detector, images):
+    """What `detector` finds in each of `images`, arrays, or str where one cannot be used: None there."""
+    usable = [i for i, image in enumerate(images) if not isinstance(image, str)]
+    faces = dict(zip(usable, detector([images[i] for i in usable])))
+    return [faces.get(i) for i in range(len(images))]
+
+
+def detected(face):
+    """The texts in FACE_COLUMNS of a face that was found."""
+    box, confidence, landmarks = face
+    return ["detected", "", *("%.4g" % value for value in (*box, confidence)),
+            *("%.3f" % value for value in landmarks.ravel())]
+
+
+def interpolated(landmarks):
+    """The texts in FACE_COLUMNS of a frame whose landmarks are its neighbours'."""
+    return ["interpolated"] + [""] * 6 + ["%.3f" % value for value in landmarks.ravel()]
+
+
+def missing(reason):
+    """The texts in FACE_COLUMNS of an image without an aligned face."""
+    return ["missing", reason] + [""] * (len(FACE_COLUMNS) - 2)
+
+
+def save(path, image):
+    """Write an aligned face."""
+    skimage.io.imsave(str(path), image, check_contrast=False)
+
+
+@contextlib.contextmanager
+def making(folder):
+    """Give an empty folder, .NAME.partial, that on success is renamed to `folder`, in the place of what is there."""
+    partial = folder.with_name(".%s.partial" % folder.name)
+    shutil.rmtree(str(partial), ignore_errors=True)
+    partial.mkdir(parents=True)
+    yield partial
     shutil.rmtree(str(folder), ignore_errors=True)
     partial.rename(folder)
-    return rows
 
 
 def finished_rows(root, out, subject, video, labels):
     """The rows of a video aligned earlier; None unless complete, of these frames and labels, and newer than them."""
-    path = Path(out) / subject / video / "frames.csv"
-    try:
-        rows = [[row[column] for column in COLUMNS] for row in read_csv(path, COLUMNS, "make align")]
-    except Problem:  # missing, or of another version
-        return None
-    if [(row[2], row[3]) for row in rows] != [(frame, "%g" % pspi) for frame, pspi in labels.items()]:
-        return None
-    if not all((path.parent / (row[2] + ".png")).exists() for row in rows if row[4] != "missing"):
-        return None
     folder = Path(root) / "Images" / subject / video
     newest = max((folder / (frame + ".png")).stat().st_mtime for frame in labels)
-    return rows if path.stat().st_mtime >= newest else None
+    return earlier_rows(Path(out) / subject / video / "frames.csv", COLUMNS, newest, [
+        (frame, (subject, video, frame, "%g" % pspi)) for frame, pspi in labels.items()])
 
 
-def start_worker(threads):
+def earlier_rows(table, columns, newest, expected):
+    """The rows of `table`, an earlier run's CSV whose `columns` end in FACE_COLUMNS; None where all must be done again.
+
+    That is unless it is as new as `newest`, a time, its rows are those `expected`, and their aligned faces are there.
+    expected: (name of the aligned PNG without .png, the fields before the status), a row each.
+    """
+    try:
+        rows = [[row[column] for column in columns] for row in read_csv(table, columns, "make align")]
+    except Problem:  # missing, or of another version
+        return None
+    before = len(columns) - len(FACE_COLUMNS)
+    if [tuple(row[:before]) for row in rows] != [fields for _, fields in expected]:
+        return None
+    if not all((table.parent / (name + ".png")).exists()
+               for (name, _), row in zip(expected, rows) if row[before] != "missing"):
+        return None
+    return rows if table.stat().st_mtime >= newest else None
+
+
+def start_worker(threads, min_face):
     """Prepare a worker process: a detector of its own, using `threads` cores."""
     global worker_detector
     end_on_interrupt()
-    worker_detector = FaceDetector(threads)
+    worker_detector = FaceDetector(threads, min_face)
 
 
-def work(task):
-    """What a worker process does: align_video of one task."""
-    return align_video(worker_detector, *task)
+def work(function, task):
+    """What a worker process does."""
+    return function(worker_detector, *task)
+
+
+def in_workers(function, tasks, jobs, min_face=MIN_FACE):
+    """Yield (i, function(a FaceDetector, *tasks[i])) in the order in which `jobs` processes get them done.
+
+    Raises Problem when this Python has no MTCNN, or when a process dies.
+    """
+    if not tasks:
+        return
+    if importlib.util.find_spec("mtcnn") is None:
+        raise Problem("%s: has no package mtcnn, with which faces are found; take another Python for this step"
+                      % sys.executable)
+    jobs = min(jobs, len(tasks))
+    with concurrent.futures.ProcessPoolExecutor(
+            jobs, mp_context=multiprocessing.get_context("spawn"), initializer=start_worker,
+            initargs=(max(1, os.cpu_count() // jobs), min_face)) as pool:
+        futures = {pool.submit(work, function, task): i for i, task in enumerate(tasks)}
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                yield futures[future], future.result()
+        except concurrent.futures.process.BrokenProcessPool:
+            raise Problem("a worker process died, perhaps for want of memory; run the command again with fewer --jobs "
+                          "to go on")
+        finally:
+            for future in futures:
+                future.cancel()
 
 
 def align_faces(root, out, jobs=1):
     """Align the dataset `root` (UNBC's layout) into the folder `out` with `jobs` processes. Returns all rows (COLUMNS).
 
-    Raises Problem for a dataset without subjects, videos, frames or labels, or with a label that is no PSPI.
+    Raises Problem for a dataset without subjects, videos, frames or labels, or with a label that is no PSPI, and
+    as in_workers() does.
     """
     videos = unbc.list_videos(root)
     tasks = []
@@ -210,19 +299,9 @@ def align_faces(root, out, jobs=1):
     todo = [i for i, rows in enumerate(results) if rows is None]
     with tqdm(total=sum(len(task[-1]) for task in tasks), unit="frame", desc="align") as progress:
         progress.update(sum(len(rows) for rows in results if rows))
-        if todo:
-            jobs = min(jobs, len(todo))
-            with concurrent.futures.ProcessPoolExecutor(
-                    jobs, mp_context=multiprocessing.get_context("spawn"), initializer=start_worker,
-                    initargs=(max(1, os.cpu_count() // jobs),)) as pool:
-                futures = {pool.submit(work, tasks[i]): i for i in todo}
-                try:
-                    for future in concurrent.futures.as_completed(futures):
-                        results[futures[future]] = future.result()
-                        progress.update(len(future.result()))
-                finally:
-                    for future in futures:
-                        future.cancel()
+        for i, rows in in_workers(align_video, [tasks[i] for i in todo], jobs):
+            results[todo[i]] = rows
+            progress.update(len(rows))
     rows = [row for of_video in results for row in of_video]
     write_csv(Path(out) / "frames.csv", COLUMNS, rows)
     return rows
@@ -253,18 +332,15 @@ def main():
     args = parser.parse_args()
     if args.jobs < 1:
         raise Problem("--jobs takes 1 or more")
-    try:
-        rows = align_faces(args.root, args.out, args.jobs)
-    except concurrent.futures.process.BrokenProcessPool:
-        fail("a worker process died, perhaps for want of memory; run the command again with fewer --jobs to go on")
+    rows = align_faces(args.root, args.out, args.jobs)
     count = Counter(row[4] for row in rows)
     print("%s: %d frames, %s" % (args.out, len(rows), ", ".join(
         "%d %s" % (count[status], status) for status in ("detected", "interpolated", "missing"))))
-    missing = [row for row in rows if row[4] == "missing"]
-    for row in missing[:20]:
+    left_out = [row for row in rows if row[4] == "missing"]
+    for row in left_out[:20]:
         print("  left out: %s/%s/%s: %s" % (row[0], row[1], row[2], row[5]))
-    if len(missing) > 20:
-        print("  left out: and %d more, see %s/frames.csv" % (len(missing) - 20, args.out))
+    if len(left_out) > 20:
+        print("  left out: and %d more, see %s/frames.csv" % (len(left_out) - 20, args.out))
     for line in compare_with_unbc(rows):
         print("  UNBC: " + line)
 

@@ -92,8 +92,20 @@ def encode(path, label):
         raise Problem("%s; remove it and run `%s`" % (problem, MADE_BY))
     if image.shape != (HEIGHT, WIDTH, 3):
         raise Problem("%s: not a colour image of %dx%d; remove it and run `%s`" % (path, HEIGHT, WIDTH, MADE_BY))
+    return datum(image, label)
+
+
+def datum(image, label):
+    """The Datum (bytes) of an aligned face: (112, 96, 3) uint8 RGB."""
     return caffe_pb2.Datum(channels=3, height=HEIGHT, width=WIDTH, data=image[:, :, ::-1].transpose(2, 0, 1).tobytes(),
                            label=int(label), encoded=False).SerializeToString()
+
+
+def datums(encode, paths, labels, pool):
+    """Yield encode(path, label) of each, made in the processes of `pool`, some at a time: memory stays bounded."""
+    for start in range(0, len(paths), COMMIT_EVERY):
+        some = slice(start, start + COMMIT_EVERY)
+        yield from pool.map(encode, paths[some], labels[some], chunksize=50)
 
 
 def key(index, name):
@@ -116,7 +128,7 @@ def write_lmdb(path, records, count, progress):
         transaction.commit()
         environment.sync(True)
     except lmdb.Error as error:
-        raise Problem("%s: %s; free some space and run the command again, finished folds are kept" % (path, error))
+        raise Problem("%s: %s; free some space and run the command again, what is finished is kept" % (path, error))
     finally:
         environment.close()
 
@@ -142,7 +154,7 @@ def read(transaction, name, path):
 
 def write_list(path, names, labels):
     """Write convert_imageset's list file: a path and a label a line."""
-    with open(str(path), "w") as file:
+    with open(str(path), "w", encoding="utf-8") as file:
         file.writelines("%s %d\n" % pair for pair in zip(names, labels))
         file.flush()
         os.fsync(file.fileno())
@@ -151,7 +163,7 @@ def write_list(path, names, labels):
 def read_list(path):
     """The names, list of str, and labels, list of int, of a list file. Raises Problem when missing or malformed."""
     try:
-        pairs = [line.rsplit(" ", 1) for line in Path(path).read_text().splitlines()]
+        pairs = [line.rsplit(" ", 1) for line in Path(path).read_text(encoding="utf-8").splitlines()]
         return [name for name, _ in pairs], [int(label) for _, label in pairs]
     except (FileNotFoundError, UnicodeDecodeError, ValueError):
         raise Problem("%s: missing or no list of paths and labels; remove %s and run `make folds`"
@@ -165,10 +177,8 @@ def make_val(aligned, subject, folder, pool, progress):
         return
     shutil.rmtree(str(folder / "val_lmdb.partial"), ignore_errors=True)
     paths = [aligned / name for name in subject.names]
-    datums = (datum for start in range(0, len(paths), COMMIT_EVERY)  # so that memory stays bounded
-              for datum in pool.map(encode, paths[start:start + COMMIT_EVERY],
-                                    subject.labels[start:start + COMMIT_EVERY], chunksize=50))
-    write_lmdb(folder / "val_lmdb.partial", zip(subject.names, datums), len(paths), progress)
+    records = zip(subject.names, datums(encode, paths, subject.labels, pool))
+    write_lmdb(folder / "val_lmdb.partial", records, len(paths), progress)
     write_list(folder / "val.txt", subject.names, subject.labels)
     (folder / "val_lmdb.partial").rename(folder / "val_lmdb")
 
@@ -183,8 +193,8 @@ def make_train(subjects, folders, left_out, seed, progress):
     with contextlib.ExitStack() as stack:
         val = {s: stack.enter_context(open_lmdb(folder / "val_lmdb"))
                for s, folder in enumerate(folders) if s != left_out}
-        datums = (read(val[s], key(i, name), folders[s] / "val_lmdb") for (s, i), name in zip(samples, names))
-        write_lmdb(folders[left_out] / "train_lmdb", zip(names, datums), len(samples), progress)
+        values = (read(val[s], key(i, name), folders[s] / "val_lmdb") for (s, i), name in zip(samples, names))
+        write_lmdb(folders[left_out] / "train_lmdb", zip(names, values), len(samples), progress)
     write_list(folders[left_out] / "train.txt", names, [subjects[s].labels[i] for s, i in samples])
 
 
@@ -220,7 +230,7 @@ def current_folder(out, name, made_from):
     """The fold's folder: `out`/name when it is finished, else .name.partial beside it; made from other things, none."""
     finished, partial = out / name, out / (".%s.partial" % name)
     for folder in finished, partial:
-        if folder.exists() and made_from != read_made_from(folder):
+        if folder.exists() and made_from != read_made_from(folder / "fold.json"):
             shutil.rmtree(str(folder))
     if finished.exists():
         return finished
@@ -229,10 +239,10 @@ def current_folder(out, name, made_from):
     return partial
 
 
-def read_made_from(folder):
-    """The contents of a fold's fold.json, None if there is none to read."""
+def read_made_from(path):
+    """The contents of a fold's fold.json, or the like; None if there is none to read."""
     try:
-        return json.loads((folder / "fold.json").read_text())
+        return json.loads(path.read_text())
     except (OSError, ValueError):
         return None
 

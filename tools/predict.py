@@ -50,9 +50,9 @@ def check_lmdb(path, names, labels):
                       % (path, len(names), path.parent))
 
 
-def load_net(net_file, weights):
+def load_net(net_file, weights, stages=()):
     """The net in phase TEST with the weights, all of its layers filled. Raises Problem if they are of another net."""
-    net = caffe.Net(str(net_file), caffe.TEST)
+    net = caffe.Net(str(net_file), caffe.TEST, stages=list(stages))
     stored = read_blobs(weights)
     for name, blobs in net.params.items():
         shapes = [tuple(blob.data.shape) for blob in blobs]

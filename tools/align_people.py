@@ -1,0 +1,188 @@
+"""Faces found by MTCNN and aligned to caffe-face's 112 x 96 template, of a folder of images a person.
+
+    data/casia/<person>/<image>.jpg ──> data/identities/aligned/<person>/<image>.png
+                                        data/identities/aligned/<person>/faces.csv
+                                        data/identities/aligned/faces.csv      all of them
+
+An image, of any type that Pillow reads, is `detected`; or `missing`, with the reason, and then has no aligned face. Of
+several faces the one nearest the image's centre is taken. A person is made in .<person>.partial and renamed when it is
+complete; one that is complete and newer than its images is not made again.
+"""
+import os
+import shutil
+from collections import Counter, namedtuple
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from align_faces import (FACE_COLUMNS, align, detect, detected, earlier_rows, in_workers, making, missing, read_frame,
+                         save)
+from cli import Parser, Problem, read_csv, run, write_csv
+
+COLUMNS = ("person", "image", "bytes", *FACE_COLUMNS)
+MIN_FACE = 40 / 250  # of the image's height: LFW's and CASIA-WebFace's are 250 pixels, the faces in them some 100
+LARGEST = 1000  # pixels: an image with a longer side is shrunk, which bounds memory and keeps fine detail from aliasing
+CHUNK = 64  # images in memory at a time
+LONGEST_NAME = 200  # bytes: a person's and an image's make an LMDB's key, of 511 at most
+
+Photograph = namedtuple("Photograph", "bytes time")  # a file's size, and when it was changed
+
+
+def list_people(root):
+    """The people of the folder `root` in order, {name: {image's name: Photograph}}. Hidden files are passed over.
+
+    Raises Problem when there is no such folder, no image in a folder of it, or a name that cannot be used.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise Problem("%s: no such folder; name one with a folder of images a person" % root)
+    people = {}
+    for person in tqdm(list_names(root, os.DirEntry.is_dir), desc="list", unit="person", leave=False):
+        entries = list_names(root / person.name, os.DirEntry.is_file)
+        people[person.name] = {entry.name: Photograph(entry.stat().st_size, entry.stat().st_mtime)
+                               for entry in entries}
+    if not any(people.values()):
+        raise Problem("%s: no images; there must be a folder a person with images in it" % root)
+    return people
+
+
+def list_names(folder, kind):
+    """The os.DirEntry of `kind` in `folder`, in order. Raises Problem for a name that lists and keys cannot hold."""
+    with os.scandir(str(folder)) as entries:
+        found = sorted((entry for entry in entries if entry.name[0] != "." and kind(entry)), key=lambda one: one.name)
+    for entry in found:
+        if not entry.name.isprintable() or len(entry.name.encode()) > LONGEST_NAME:
+            raise Problem("%s: %r is no name to work with; give it printable characters, %d bytes at most"
+                          % (folder, entry.name, LONGEST_NAME))
+    return found
+
+
+def read_photograph(path):
+    """An image as (height, width, 3) uint8 RGB, its longer side at most LARGEST pixels, and by how much it was shrunk.
+
+    In the place of an image that cannot be used, the reason, a str.
+    """
+    image = read_frame(path)
+    if isinstance(image, str):
+        return image, 1
+    factor = -(-max(image.shape[:2]) // LARGEST)
+    return (np.asarray(Image.fromarray(image).reduce(factor)) if factor > 1 else image), factor
+
+
+def enlarged(face, factor):
+    """A face found in an image shrunk by `factor`, where it is in the image itself."""
+    box, confidence, landmarks = face
+    return (np.append((box[:2] + 0.5) * factor - 0.5, box[2:] * factor), confidence,
+            (landmarks + 0.5) * factor - 0.5)
+
+
+def align_person(detector, source, out, images):
+    """Align the images, {name: Photograph}, in the folder `source` into the folder `out`. Returns how many they are."""
+    rows, stems = [], set()
+    with making(out) as partial:
+        for start in range(0, len(images), CHUNK):
+            names = list(images)[start:start + CHUNK]
+            photographs = [read_photograph(source / name) for name in names]
+            faces = detect(detector, [image for image, _ in photographs])
+            for name, (image, factor), face in zip(names, photographs, faces):
+                stem = Path(name).stem
+                if isinstance(image, str):
+                    fields = missing(image)
+                elif face is None:
+                    fields = missing("no face found")
+                elif stem in stems:
+                    fields = missing("a second image of this name")
+                else:
+                    stems.add(stem)
+                    fields = detected(enlarged(face, factor))
+                    save(partial / (stem + ".png"), align(image, face[2]))
+                rows.append([out.name, name, images[name].bytes, *fields])
+        write_csv(partial / "faces.csv", COLUMNS, rows)
+    return len(images)
+
+
+def is_finished(out, images):
+    """Whether the folder `out` holds what align_person() makes of these images."""
+    expected = [(Path(name).stem, (out.name, name, str(image.bytes))) for name, image in images.items()]
+    newest = max(image.time for image in images.values())
+    return earlier_rows(out / "faces.csv", COLUMNS, newest, expected) is not None
+
+
+def align_people(root, out, people, jobs=1):
+    """Align the `people`, as list_people() has them, of the folder `root` into the folder `out` with `jobs` processes.
+
+    Raises Problem as in_workers() does.
+    """
+    root, out = Path(root), Path(out)
+    for leftover in out.glob(".*.partial"):
+        shutil.rmtree(str(leftover))
+    people, tasks = {person: images for person, images in people.items() if images}, []
+    with tqdm(total=sum(map(len, people.values())), unit="image", desc="align") as progress:
+        for person, images in people.items():
+            if is_finished(out / person, images):
+                progress.update(len(images))
+            else:
+                tasks.append((root / person, out / person, images))
+        for _, count in in_workers(align_person, tasks, jobs, MIN_FACE):
+            progress.update(count)
+
+
+def write_faces(out, people):
+    """Write `out`/faces.csv, all of the people's."""
+    rows = (row.values() for person, images in people.items() if images for row in read_faces(out, person))
+    write_csv(Path(out) / "faces.csv", COLUMNS, rows)
+
+
+def read_faces(out, person):
+    """What became of a person's images: a list of dicts of COLUMNS. Raises Problem when the person is not there."""
+    return read_csv(Path(out) / person / "faces.csv", COLUMNS, "align_people.py")
+
+
+def list_faces(out, people):
+    """The aligned faces of each person, {person: paths below `out`}, and how many images were detected, or were not.
+
+    The second is a Counter of "detected" and of reasons.
+    """
+    faces, counts = {}, Counter()
+    for person, images in people.items():
+        rows = read_faces(out, person) if images else []
+        faces[person] = [aligned_name(person, row["image"]) for row in rows if row["status"] == "detected"]
+        counts.update(row["reason"] or row["status"] for row in rows)
+    return faces, counts
+
+
+def aligned_name(person, image):
+    """The path of an image's aligned face, below the folder of all."""
+    return "%s/%s.png" % (person, Path(image).stem)
+
+
+def print_left_out(counts, faces_csv):
+    """Print why images were left out. counts: list_faces()'s."""
+    reasons = [(reason, count) for reason, count in counts.most_common() if reason != "detected"]
+    for reason, count in reasons:
+        print("  left out: %d images: %s" % (count, reason))
+    if reasons:
+        print("  which they are is in %s" % faces_csv)
+
+
+def main():
+    parser = Parser(__doc__)
+    parser.add_argument("root", help="a folder with a folder of images a person")
+    parser.add_argument("--out", required=True, help="where the aligned faces go")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(),
+                        help="processes, of about 1 GB of memory each (default: %(default)s)")
+    args = parser.parse_args()
+    if args.jobs < 1:
+        raise Problem("--jobs takes 1 or more")
+    people = list_people(args.root)
+    align_people(args.root, args.out, people, args.jobs)
+    write_faces(args.out, people)
+    _, counts = list_faces(args.out, people)
+    print("%s: %d people, %d images, %d faces" % (args.out, len(people), sum(counts.values()), counts["detected"]))
+    print_left_out(counts, Path(args.out) / "faces.csv")
+
+
+if __name__ == "__main__":
+    run(main)

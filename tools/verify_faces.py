@@ -1,0 +1,303 @@
+"""How well a face verification net tells people apart: LFW's protocol on any folder laid out as LFW.
+
+    <root>/<name>/<name>_0001.jpg, <root>/pairs.txt ──> models/verification/<root>/roc.csv, roc.png
+
+Faces are aligned as align_people.py does. Every pair is scored: of an image without a found face the middle is taken.
+A pair's score is the cosine of the two images' features, each the net's `fc5` of the face and of its mirror image. With
+--pca they are projected first, on axes of the images in the other sets' pairs alone.
+
+pairs.txt begins with a line `sets pairs` (LFW: 10 300); then follow, set by set, as many lines `name i j`, two images
+of one person, and as many `name i name j`, of two. With `pairs` alone (LFW's view 1) there is one set. No other then
+says which threshold to take: accuracy is that of the best one on these very pairs, an upper bound.
+
+Run by the Python of the caffe that is to do it. verification.py defines every figure.
+"""
+import json
+import os
+from collections import namedtuple
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from predict import load_net, use_gpu  # first: it makes caffe quiet
+import caffe
+from caffe.proto import caffe_pb2
+from align_faces import TEMPLATE, align, read_frame
+from align_people import align_people, aligned_name, list_people, read_faces
+from cli import Parser, Problem, replacing, run, write_csv
+from evaluate import or_none
+from figures import new_figure
+from make_folds import HEIGHT, WIDTH
+from make_slim import parse
+from metrics import auroc
+from verification import (accuracy, best_threshold, cosine, cross_validate, eer, fit_pca, roc, standard_error,
+                          tar_at_far)
+
+NET = "prototxt/face_verification.prototxt"
+BATCH = 64  # images the net sees at a time
+FARS = 0.1, 0.01, 0.001
+# LFW's images are 2.2 times as wide and high as the box in their middle in which Viola and Jones' detector found a
+# face (Huang et al. 2007); the aligned face shows 1.2 times that box.
+CROP = 1.2 / 2.2
+
+# Two images, (name, number) each, whether they show one person, the pair's set from 0, and its line in the file.
+Pair = namedtuple("Pair", "first second same set line")
+
+
+def read_pairs(path):
+    """The pairs of a pairs.txt, a list of Pair, and the number of sets. Raises Problem naming the line at fault."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8").rstrip().split("\n")
+    except FileNotFoundError:
+        raise Problem("%s: no such file; it lists the pairs to compare, as LFW's does" % path)
+    except UnicodeDecodeError:
+        raise Problem("%s: not a text file of pairs" % path)
+    numbers = [int(word) if word.isdecimal() else 0 for word in lines[0].split()]
+    if len(numbers) not in (1, 2) or not all(numbers):
+        raise Problem("%s: line 1: %r is not the numbers of sets and of matched pairs in each, as `10 300`"
+                      % (path, lines[0][:40]))
+    sets, count = numbers if len(numbers) == 2 else (1, *numbers)
+    if len(lines) - 1 != 2 * sets * count:
+        raise Problem("%s: line 1: %d sets of %d matched and %d mismatched pairs are %d lines, and %d follow"
+                      % (path, sets, count, count, 2 * sets * count, len(lines) - 1))
+    pairs = [read_pair(text, i // count % 2 == 0, i // count // 2, i + 2, path) for i, text in enumerate(lines[1:])]
+    return pairs, sets
+
+
+def read_pair(text, same, of_set, line, path):
+    """The Pair in one line of pairs.txt. Raises Problem when it is none, or of the other kind than `same`."""
+    words = [word.strip() for word in text.split("\t")] if "\t" in text else text.split()
+    expected = "NAME I J, a matched pair" if same else "NAME I NAME J, a mismatched pair"
+    if len(words) != (3 if same else 4):
+        raise Problem("%s: line %d: %r is not %s" % (path, line, text[:80], expected))
+    first, second = (words[0], words[1]), (words[0] if same else words[2], words[-1])
+    if not (first[1].isdecimal() and second[1].isdecimal()):
+        raise Problem("%s: line %d: %r is not %s" % (path, line, text[:80], expected))
+    if first == second or (first[0] == second[0]) != same:
+        raise Problem("%s: line %d: %r is %s" % (path, line, text[:80], "an image and itself" if same
+                                                 else "a pair of one person among the mismatched"))
+    return Pair((first[0], int(first[1])), (second[0], int(second[1])), same, of_set, line)
+
+
+def find_images(root, people, pairs, path):
+    """The images in the pairs: {(name, number): the image's file name}, in the pairs' order.
+
+    people: as list_people() has them. Raises Problem, naming the line of `path`, for one that is not there.
+    """
+    stems = {name: {Path(image).stem: image for image in reversed(list(images))} for name, images in people.items()}
+    found = {}
+    for pair in pairs:
+        for name, number in pair.first, pair.second:
+            if name not in stems:
+                raise Problem("%s: line %d: there is no folder %s in %s" % (path, pair.line, name, root))
+            stem = "%s_%04d" % (name, number)
+            if stem not in stems[name]:
+                raise Problem("%s: line %d: there is no image %s in %s" % (path, pair.line, stem, Path(root) / name))
+            found[name, number] = stems[name][stem]
+    return found
+
+
+def centre_crop(image):
+    """The middle of an image (height, width, 3), where in LFW the face is, as an aligned face (112, 96, 3)."""
+    height, width = image.shape[:2]
+    scale = CROP * min(height, width) / HEIGHT
+    middle = np.array([width - 1, height - 1]) / 2
+    return align(image, middle + scale * (TEMPLATE - np.array([WIDTH - 1, HEIGHT - 1]) / 2))
+
+
+def locate_faces(root, aligned, images):
+    """How to get each image's aligned face: {key: (path, whether it has to be cropped from there)}."""
+    status = {(name, row["image"]): row["status"] for name in {name for name, _ in images}
+              for row in read_faces(aligned, name)}
+    return {(name, number): (Path(aligned) / aligned_name(name, image), False) if status[name, image] == "detected"
+            else (Path(root) / name / image, True) for (name, number), image in images.items()}
+
+
+def read_face(path, crop):
+    """An aligned face as the net takes it: (3, 112, 96) uint8, BGR. Raises Problem when the file cannot be used."""
+    image = read_frame(path)
+    if isinstance(image, str):
+        raise Problem("%s: %s; %s" % (path, image, "every pair is scored, so replace it or take its pairs out" if crop
+                                      else "remove it and run the command again"))
+    image = centre_crop(image) if crop else image
+    return image[:, :, ::-1].transpose(2, 0, 1)
+
+
+def open_net(net_file, weights, seed):
+    """The deploy net, with the weights or, without any, with random ones of `seed`.
+
+    Raises Problem for a net without `pixels` and `fc5`, or weights of another one.
+    """
+    try:
+        parse(Path(net_file).read_text(), caffe_pb2.NetParameter(), net_file)
+    except (FileNotFoundError, UnicodeDecodeError):
+        raise Problem("%s: no such net; %s is one" % (net_file, NET))
+    try:
+        caffe.set_random_seed(seed)
+        net = (load_net(net_file, weights, ["deploy"]) if weights
+               else caffe.Net(str(net_file), caffe.TEST, stages=["deploy"]))
+    except RuntimeError as error:
+        raise Problem("%s: %s" % (net_file, error))
+    if not {"pixels", "fc5"} <= set(net.blobs) or tuple(net.blobs["pixels"].data.shape[1:]) != (3, HEIGHT, WIDTH):
+        raise Problem("%s: does not make `fc5` of `pixels`, 3x%dx%d, in stage deploy; name a face verification net"
+                      % (net_file, HEIGHT, WIDTH))
+    return net
+
+
+def extract(net, faces, where):
+    """The features of each face and its mirror image, side by side: (N, 2 D) float64, all finite and no row zero.
+
+    faces: locate_faces()'s values. Raises Problem, naming `where` the weights are from, when they are none.
+    """
+    net.blobs["pixels"].reshape(BATCH, 3, HEIGHT, WIDTH)
+    net.reshape()
+    features = []
+    for start in tqdm(range(0, len(faces), BATCH), unit="batch", desc="features"):
+        pixels = np.stack([read_face(*face) for face in faces[start:start + BATCH]])
+        halves = []
+        for some in pixels, pixels[..., ::-1]:
+            net.blobs["pixels"].data[:len(some)] = some
+            net.forward()
+            halves.append(net.blobs["fc5"].data[:len(some)].reshape(len(some), -1).astype(float))
+        features.append(np.hstack(halves))
+    features = np.concatenate(features)
+    bad = np.flatnonzero(~(np.isfinite(features).all(axis=1) & features.any(axis=1)))
+    if len(bad):
+        raise Problem("%s: the features of %d images, first of %s, are 0 or no numbers; take another model"
+                      % (where, len(bad), faces[bad[0]][0]))
+    return features
+
+
+def score_pairs(features, left, right, of_set, sets, pca=None):
+    """The scores of all pairs, (sets, N): row i those with axes fitted without the pairs of set i.
+
+    features: (M, D); left, right: (N,) rows of it, the two images of each pair; of_set: (N,) the pairs' sets.
+    """
+    if pca is None:
+        return np.repeat(cosine(features[left], features[right])[None], sets, axis=0)
+    scores = []
+    for i in range(sets):
+        others = of_set != i
+        mean, axes = fit_pca(features[np.unique([left[others], right[others]])], pca)
+        projected = (features - mean) @ axes
+        scores.append(cosine(projected[left], projected[right]))
+    return np.array(scores)
+
+
+def check_pca(pca, sets, left, right, of_set, dimensions):
+    """Raise Problem unless every set leaves enough images for so many axes."""
+    if sets == 1:
+        raise Problem("--pca %d: is fitted to the images of other sets, and these pairs are one set" % pca)
+    most = min(dimensions, *(len(np.unique([left[of_set != i], right[of_set != i]])) - 1 for i in range(sets)))
+    if not 1 <= pca <= most:
+        raise Problem("--pca %d: takes 1 to %d here" % (pca, most))
+
+
+def measure(same, scores, of_set):
+    """All figures, a dict ready for JSON, and the scores they are of, (N,): each pair's where its set was left out."""
+    sets = len(scores)
+    held_out = scores[of_set, np.arange(len(same))]
+    figures = {"pairs": len(same), "sets": sets}
+    if sets == 1:
+        threshold = best_threshold(same, held_out)
+        figures.update(accuracy=accuracy(same, held_out, threshold), standard_error=None, thresholds=[threshold])
+    else:
+        accuracies, thresholds = cross_validate(same, scores, of_set)
+        figures.update(accuracy=float(accuracies.mean()), standard_error=standard_error(accuracies),
+                       accuracies=accuracies.tolist(), thresholds=thresholds.tolist())
+    figures.update(auc=auroc(same.astype(int), held_out), eer=eer(same, held_out),
+                   tar_at_far={"%g" % far: tar_at_far(same, held_out, far) for far in FARS})
+    return figures, held_out
+
+
+def draw_roc(far, tar, mismatched, title):
+    """The ROC over the logarithm of FAR, from one accepted pair of `mismatched` on. Returns a matplotlib Figure."""
+    figure, (axes,) = new_figure(4, 3.2)
+    axes.plot(np.maximum(far, 1 / mismatched), tar, drawstyle="steps-post", color="#0072b2", linewidth=1.4)
+    axes.set(xscale="log", xlim=(1 / mismatched, 1), ylim=(0, 1.01), xlabel="false accept rate",
+             ylabel="true accept rate")
+    axes.set_title(title, fontsize=9)
+    return figure
+
+
+def print_figures(figures):
+    """The figures for people."""
+    how = ", at the best threshold for these very pairs: an upper bound"
+    if figures["sets"] > 1:
+        how = " +- %.2f %%, mean of %d sets and its standard error" % (
+            100 * figures["standard_error"], figures["sets"])
+    print("  accuracy  %.2f %%%s" % (100 * figures["accuracy"], how))
+    print("  AUC       %.4f" % figures["auc"])
+    print("  EER       %.2f %%" % (100 * figures["eer"]))
+    for far, tar in figures["tar_at_far"].items():
+        print("  TAR       %s at FAR %s" % ("%.2f %%" % (100 * tar) if tar == tar else
+                                            "undefined, there are too few mismatched pairs,", far))
+
+
+def verify_faces(root, pairs_file, net_file, weights, aligned, seed=0, pca=None, jobs=1):
+    """Score the pairs of `pairs_file`, images in the folder `root`. Returns measure()'s two, and `same` (N,) bool.
+
+    weights: a caffemodel, or None for random ones of `seed`; aligned: the folder of aligned faces, made where it lacks
+    some; pca: how many axes, or None. Raises Problem for whatever of these does not fit.
+    """
+    pairs, sets = read_pairs(pairs_file)
+    people = list_people(root)
+    images = find_images(root, people, pairs, pairs_file)
+    net = open_net(net_file, weights, seed)
+    first, second, same, of_set, _ = zip(*pairs)
+    row = {key: i for i, key in enumerate(images)}
+    left, right, same, of_set = map(np.array, ([row[key] for key in first], [row[key] for key in second], same, of_set))
+    if pca is not None:
+        check_pca(pca, sets, left, right, of_set, 2 * net.blobs["fc5"].data[0].size)
+    align_people(root, aligned, {name: people[name] for name in dict.fromkeys(name for name, _ in images)}, jobs)
+    faces = list(locate_faces(root, aligned, images).values())
+    features = extract(net, faces, weights or net_file)
+    figures, scores = measure(same, score_pairs(features, left, right, of_set, sets, pca), of_set)
+    return dict(figures, images=len(images), cropped=sum(crop for _, crop in faces)), scores, same
+
+
+def main():
+    parser = Parser(__doc__)
+    parser.add_argument("root", help="a folder in LFW's layout")
+    parser.add_argument("--model", metavar="FILE.caffemodel", help="the weights")
+    parser.add_argument("--untrained", type=int, metavar="SEED", help="instead: random weights, to compare with")
+    parser.add_argument("--net", default=NET, help="the net (default: %(default)s)")
+    parser.add_argument("--pairs", metavar="FILE", help="the pairs (default: ROOT/pairs.txt)")
+    parser.add_argument("--pca", type=int, metavar="N", help="project the features on N principal axes first")
+    parser.add_argument("--aligned", metavar="DIR",
+                        help="where aligned faces are, or are put (default: data/verification/<name of ROOT>)")
+    parser.add_argument("--out", metavar="DIR",
+                        help="where the ROC goes (default: models/verification/<name of ROOT>)")
+    parser.add_argument("--json", metavar="FILE", help="write the figures as JSON, too")
+    parser.add_argument("--gpu", type=int, help="the GPU to run the net on (default: the CPU)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes to align in (default: %(default)s)")
+    args = parser.parse_args()
+    if (args.model is None) == (args.untrained is None):
+        raise Problem("name either --model FILE.caffemodel or --untrained SEED")
+    if args.jobs < 1 or not 0 <= (args.untrained or 0) < 2 ** 31:
+        raise Problem("--jobs takes 1 or more, --untrained 0 to 2147483647")
+    if args.gpu is not None:
+        use_gpu(args.gpu)
+    place = Path("verification") / Path(args.root).resolve().name
+    out = Path(args.out or "models" / place)
+    figures, scores, same = verify_faces(
+        args.root, args.pairs or Path(args.root) / "pairs.txt", args.net, args.model,
+        args.aligned or "data" / place, args.untrained or 0, args.pca, args.jobs)
+    thresholds, far, tar = roc(same, scores)
+    write_csv(out / "roc.csv", ("threshold", "far", "tar"), np.stack([thresholds, far, tar], axis=1).tolist())
+    with replacing(out / "roc.png") as partial:
+        draw_roc(far, tar, (~same).sum(), "AUC %.4f, EER %.2f %%" % (figures["auc"], 100 * figures["eer"])).savefig(
+            str(partial), bbox_inches="tight", dpi=200)
+    if args.json:
+        with replacing(args.json) as partial:
+            partial.write_text(json.dumps(or_none(figures), indent=1, sort_keys=True) + "\n")
+    print("%s: %s, %d pairs of %d images%s" % (
+        args.root, args.model or "random weights of seed %d" % args.untrained, figures["pairs"], figures["images"],
+        "; %d without a found face, cropped in the middle" % figures["cropped"] if figures["cropped"] else ""))
+    print_figures(figures)
+    print("  ROC in %s and roc.png" % (out / "roc.csv"))
+
+
+if __name__ == "__main__":
+    run(main)
