@@ -31,7 +31,7 @@ def roc(same, score):
 
     There is one for each score that occurs. A rate of no pairs is NaN.
     """
-    order = np.argsort(-score, kind="stable")
+    order = np.argsort(score, kind="stable")[::-1]
     same, score = np.asarray(same, bool)[order], np.asarray(score, float)[order]
     last = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)  # of each group of equal scores
     accepted = np.stack([np.cumsum(~same)[last], np.cumsum(same)[last]])
@@ -64,7 +64,7 @@ def tar_at_far(same, score, most):
 
 def accuracy(same, score, threshold):
     """The share of pairs that are accepted and matched, or rejected and mismatched, 0..1."""
-    return float(np.mean((score >= threshold) == same))
+    return float(np.mean(np.equal(np.asarray(score) >= threshold, same)))
 
 
 def best_threshold(same, score):
