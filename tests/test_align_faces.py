@@ -443,17 +443,19 @@ def test_a_video_that_lost_an_aligned_frame_is_made_again(dataset):
     assert finished_rows(dataset, labels_of(FIRST)) is None
 
 
-def test_an_interrupted_video_is_never_taken_for_finished(finished, tmp_path, detector):
-    def interrupted(images):
-        if len(images) < BATCH:  # the second batch
+def test_an_interrupted_video_is_never_taken_for_finished(finished, tmp_path, detector, monkeypatch):
+    def interrupted(path, image):
+        if path.stem == frame_name(LONG, 5):
             raise KeyboardInterrupt
-        return detector(images)
+        path.touch()
 
     task = finished[0], tmp_path / "aligned", *LONG, labels_of(LONG)
+    monkeypatch.setattr(align_faces, "save", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        align_faces.align_video(interrupted, *task)
-    assert not (tmp_path / "aligned").joinpath(*LONG).exists()
+        align_faces.align_video(detector, *task)
+    assert list((tmp_path / "aligned" / LONG[0]).iterdir()) == []
     assert align_faces.finished_rows(*task) is None
+    monkeypatch.undo()
     rows = align_faces.align_video(detector, *task)
     assert align_faces.finished_rows(*task) == rows
     assert [path.name for path in (tmp_path / "aligned" / LONG[0]).iterdir()] == [LONG[1]]

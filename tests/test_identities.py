@@ -34,7 +34,7 @@ def picture(people, name, i):
 def collection(people, tmp_path_factory):
     """A folder of people with files of every kind, and what shall become of each: {person: {image: reason}}."""
     root = tmp_path_factory.mktemp("collection") / "faces"
-    for name in "ann", "bob", "cy cé", "dee", "eve", ".hidden":
+    for name in "ann", "bob", "cé", "dee", "eve", ".hidden":
         (root / name).mkdir(parents=True)
     ann = [picture(people, "Ann_Ah", i) for i in range(1, 5)]
     ann[0].save(str(root / "ann" / "001.JPG"), quality=95)
@@ -52,13 +52,13 @@ def collection(people, tmp_path_factory):
     (root / "bob" / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0" * 99)
     (root / "bob" / ".DS_Store").write_bytes(b"Bud1")
     for i in 1, 2:
-        picture(people, "Cy_Ce", i).save(str(root / "cy cé" / ("%d.png" % i)))
+        picture(people, "Cy_Ce", i).save(str(root / "cé" / ("%d.png" % i)))
     picture(people, "Dee_De", 1).save(str(root / "dee" / "1.png"))
     (root / "pairs.txt").write_text("1\n")
     return root, {
         "ann": {"001.JPG": "", "002.jpeg": "", "003.png": "", "004.PNG": "", "004.bmp": "a second image of this name"},
         "bob": {"Thumbs.db": UNREADABLE, "a.png": "", "b.png": "", "c.jpg": "", "d.png": UNREADABLE, "e.png": NO_FACE},
-        "cy cé": {"1.png": "", "2.png": ""}, "dee": {"1.png": ""}}
+        "cé": {"1.png": "", "2.png": ""}, "dee": {"1.png": ""}}
 
 
 @pytest.fixture(scope="module")
@@ -122,12 +122,17 @@ def test_landmarks_and_pixels_are_those_of_each_image(collection, finished, dete
 
 
 def test_colours_survive_every_file_type(collection, finished, people):
-    """Palettes, black's ink and the like: an aligned face is as bright as the image it comes from, in each channel."""
-    for person, source, names in ("ann", "Ann_Ah", ("001", "002", "004")), ("bob", "Bob_Be", ("b", "c")):
-        expected = np.asarray(picture(people, source, 1))[60:200, 60:180].mean(axis=(0, 1))
-        for name in names:
-            found = skimage.io.imread(str(finished[0] / "aligned" / person / (name + ".png"))).mean(axis=(0, 1))
-            assert found == pytest.approx(expected, abs=20), name
+    """Palettes, CMYK and the like are nearly the pictures they were made of; grey is its grey."""
+    for row in read_csv(finished[0] / "aligned" / "faces.csv", COLUMNS, "make identities"):
+        source = {"001.JPG": ("Ann_Ah", 1), "003.png": ("Ann_Ah", 3), "004.PNG": ("Ann_Ah", 4), "a.png": ("Bob_Be", 1),
+                  "b.png": ("Bob_Be", 2), "c.jpg": ("Bob_Be", 3)}.get(row["image"])
+        if source:
+            points = np.array([float(row[column]) for column in COLUMNS[-10:]]).reshape(5, 2)
+            original = picture(people, *source)
+            if row["image"] in ("003.png", "a.png"):
+                original = original.convert("L").convert("RGB")
+            found = skimage.io.imread(str(finished[0] / "aligned" / aligned_name(row["person"], row["image"])))
+            assert np.abs(found.astype(int) - align(np.asarray(original), points)).mean() < 4, source
 
 
 def test_a_face_depends_on_no_other_image(people, detector):
@@ -219,10 +224,10 @@ def test_an_interrupted_person_is_never_taken_for_finished(collection, tmp_path)
 
 def test_the_lmdb_holds_every_face_and_its_persons_number(finished):
     out, _ = finished
-    assert (out / "people.txt").read_text(encoding="utf-8").split("\n") == ["ann", "bob", "cy cé", ""]
+    assert (out / "people.txt").read_text(encoding="utf-8").split("\n") == ["ann", "bob", "cé", ""]
     lines = [line.rsplit(" ", 1) for line in (out / "train.txt").read_text(encoding="utf-8").splitlines()]
     assert sorted(lines) == sorted(["%s/%s.png" % (person, stem), str(label)] for label, (person, stems) in enumerate(
-        [("ann", ("001", "002", "003", "004")), ("bob", "abc"), ("cy cé", "12")]) for stem in stems)
+        [("ann", ("001", "002", "003", "004")), ("bob", "abc"), ("cé", "12")]) for stem in stems)
     assert [label for _, label in lines] != sorted(label for _, label in lines)  # shuffled
     stored = contents(out / "train_lmdb")
     assert [key.decode() for key, _ in stored] == ["%08d_%s" % (i, name) for i, (name, _) in enumerate(lines)]
@@ -235,14 +240,10 @@ def test_the_lmdb_holds_every_face_and_its_persons_number(finished):
 
 
 @needs_bvlc
-def test_the_lmdb_is_that_of_convert_imageset(copied):
-    root, out = copied
-    (root / "cy cé").rename(root / "cy")  # convert_imageset takes names apart at spaces
-    os.rename(str(out / "aligned" / "cy cé"), str(out / "aligned" / "cy"))
-    make_identities.make_identities(root, out)
-    subprocess.check_call([str(BVLC / "convert_imageset"), str(out / "aligned") + "/", str(out / "train.txt"),
-                           str(out / "genuine")], stderr=subprocess.DEVNULL)
-    assert contents(out / "genuine") == contents(out / "train_lmdb")
+def test_the_lmdb_is_that_of_convert_imageset(finished, tmp_path):
+    subprocess.check_call([str(BVLC / "convert_imageset"), str(finished[0] / "aligned") + "/",
+                           str(finished[0] / "train.txt"), str(tmp_path / "genuine")], stderr=subprocess.DEVNULL)
+    assert contents(tmp_path / "genuine") == contents(finished[0] / "train_lmdb")
 
 
 @pytest.fixture(scope="module")
@@ -323,17 +324,18 @@ def test_nothing_half_made_is_left(aligned, tmp_path):
 # ---- what a user can get wrong ----
 
 def test_wrong_folders_are_one_line(aligned, tmp_path):
+    out = tmp_path / "out"
     (tmp_path / "empty").mkdir()
-    (tmp_path / "lone").mkdir()
     shutil.copytree(str(aligned / "a"), str(tmp_path / "lone" / "a"))
-    for tool in "make_identities.py", "align_people.py":
-        for root, words in (("nowhere", "no such folder"), ("empty", "no images"), ("lone/a", "no images")):
-            assert_one_line_error(run_tool(tool, tmp_path / root, "--out", tmp_path / "out"), tmp_path / root, words)
-    assert_one_line_error(run_tool("make_identities.py", tmp_path / "lone", "--aligned", "--out", tmp_path / "out"),
-                          "1 of 1 people have 2 faces or more", "two")
-    assert_one_line_error(run_tool("make_identities.py", aligned, "--aligned", "--least", 9, "--out", tmp_path / "out"),
-                          "0 of 3 people have 9")
-    assert not (tmp_path / "out").exists()
+    for root, words in ("nowhere", "no such folder"), ("empty", "no images"), ("lone/a", "no images"):
+        with pytest.raises(Problem, match="%s: %s" % (tmp_path / root, words)):
+            list_people(tmp_path / root)
+    with pytest.raises(Problem, match="1 of 1 people have 2 faces or more"):
+        make(tmp_path / "lone", out)
+    assert_one_line_error(run_tool("make_identities.py", aligned, "--aligned", "--least", 9, "--out", out),
+                          "0 of 3 people have 9 faces or more")
+    assert_one_line_error(run_tool("align_people.py", tmp_path / "empty", "--out", out), tmp_path / "empty", "no images")
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("name", ["two\nlines", "x" * 201, b"\xff\xfe".decode("utf-8", "surrogateescape")])
@@ -348,7 +350,7 @@ def test_names_that_a_list_cannot_hold_are_refused(aligned, tmp_path, name):
         list_people(root)
 
 
-@pytest.mark.parametrize("arguments", [("--jobs", 0), ("--least", 0), ("--seed", -1), ("--seed", "x")])
+@pytest.mark.parametrize("arguments", [("--least", 0), ("--seed", "x")])
 def test_wrong_arguments_are_one_line(aligned, tmp_path, arguments):
     assert_one_line_error(run_tool("make_identities.py", aligned, "--out", tmp_path, *arguments), arguments[0])
 

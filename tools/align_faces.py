@@ -213,9 +213,12 @@ def making(folder):
     partial = folder.with_name(".%s.partial" % folder.name)
     shutil.rmtree(str(partial), ignore_errors=True)
     partial.mkdir(parents=True)
-    yield partial
-    shutil.rmtree(str(folder), ignore_errors=True)
-    partial.rename(folder)
+    try:
+        yield partial
+        shutil.rmtree(str(folder), ignore_errors=True)
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(str(partial), ignore_errors=True)
 
 
 def finished_rows(root, out, subject, video, labels):

@@ -38,11 +38,10 @@ def list_people(root):
     root = Path(root)
     if not root.is_dir():
         raise Problem("%s: no such folder; name one with a folder of images a person" % root)
-    people = {}
-    for person in tqdm(list_names(root, os.DirEntry.is_dir), desc="list", unit="person", leave=False):
-        entries = list_names(root / person.name, os.DirEntry.is_file)
-        people[person.name] = {entry.name: Photograph(entry.stat().st_size, entry.stat().st_mtime)
-                               for entry in entries}
+    people, folders = {}, list_names(root, os.DirEntry.is_dir)
+    for person in tqdm(folders, desc="list", unit="person", leave=False, disable=not folders):
+        people[person.name] = {image.name: Photograph(image.stat().st_size, image.stat().st_mtime)
+                               for image in list_names(root / person.name, os.DirEntry.is_file)}
     if not any(people.values()):
         raise Problem("%s: no images; there must be a folder a person with images in it" % root)
     return people
