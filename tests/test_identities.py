@@ -334,7 +334,7 @@ def test_wrong_folders_are_one_line(aligned, tmp_path):
         make(tmp_path / "lone", out)
     assert_one_line_error(run_tool("make_identities.py", aligned, "--aligned", "--least", 9, "--out", out),
                           "0 of 3 people have 9 faces or more")
-    assert_one_line_error(run_tool("align_people.py", tmp_path / "empty", "--out", out), tmp_path / "empty", "no images")
+    assert_one_line_error(run_tool("align_people.py", tmp_path / "empty", "--out", out), "empty: no images")
     assert not out.exists()
 
 
