@@ -62,7 +62,7 @@ def make_lmdb(folder, people, out, least, seed, jobs):
     try:
         with tqdm(total=len(names), unit="face", desc="train_lmdb") as progress, \
                 concurrent.futures.ProcessPoolExecutor(jobs, initializer=end_on_interrupt) as pool:
-            paths = [folder / name for name in names]
+            paths = ["%s/%s" % (folder, name) for name in names]
             write_lmdb(partial, zip(names, datums(encode, paths, labels, pool)), len(names), progress)
         write_list(out / "train.txt", names, labels)
         with replacing(out / "people.txt") as text:
