@@ -5,6 +5,8 @@
 #
 #   make align folds train predict evaluate       the real thing, DATA being the dataset
 #   make train VARIANT=l1_center_l1 FOLD=3 JOBS=4
+#   make identities pretrain DATA=faces           a trunk of your own, DATA being a folder a person
+#   make transfer                                 what fine-tuning from a trunk gains, on synthetic data
 
 DATA ?= $(if $(filter synthetic,$(MAKECMDGOALS)),data/synthetic,data/unbc)
 VARIANT ?= smooth_l1_center_l1_sampling
@@ -12,8 +14,11 @@ VARIANT ?= smooth_l1_center_l1_sampling
 FOLD ?=
 # Processes in align and folds, trainings at a time in train.
 JOBS ?= 2
-# The caffemodel to fine-tune from, or empty to train from scratch.
-WEIGHTS ?= $(WORK)/models/face_model.caffemodel
+# The caffemodel to fine-tune from, or empty to train from scratch: caffe-face's, or else what `make pretrain` made.
+WEIGHTS ?= $(firstword $(wildcard $(MODELS)/face_model.caffemodel $(MODELS)/face_verification.caffemodel) \
+    $(MODELS)/face_model.caffemodel)
+# More arguments for pretrain.py, such as --at-a-time 64 for less memory.
+PRETRAIN ?=
 # The folder with data/, models/ and prototxt/ in it.
 WORK ?= .
 # Which Caffe: engine (engine/, on PyTorch), bvlc (the genuine one in .bvlc, made by `make bvlc`), or system (`caffe` and
@@ -27,11 +32,16 @@ GPU ?=
 # 1: train in bfloat16, where the engine can.
 BF16 ?=
 
-# The demo: its folder, and its size.
+# The demo: its folder, and its size. The people are those of the trunk, the subjects those with pain.
 DEMO ?= demo
+PEOPLE ?= 150
+IMAGES ?= 16
 SUBJECTS ?= 4
 FRAMES ?= 60
+PRETRAIN_ITERATIONS ?= 600
 ITERATIONS ?= 400
+# The experiment of `make transfer`: trainings of each kind.
+SEEDS ?= 3
 
 PYTHON3 ?= python3
 PYTHON = .venv/bin/python

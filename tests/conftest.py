@@ -5,7 +5,9 @@ import tempfile
 from pathlib import Path
 
 import caffe
+import numpy as np
 import pytest
+import skimage.io
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
@@ -46,6 +48,23 @@ def write_samples(path, images, labels):
             datum = caffe_pb2.Datum(channels=channels, height=height, width=width, data=image.tobytes(), label=label)
             transaction.put(b"%08d" % i, datum.SerializeToString())
     environment.close()
+
+
+def make_folds_of_noise(root, python=sys.executable):
+    """Make three folds in `root`/folds: 48 frames of noise a subject, of every class; brighter where it hurts more."""
+    random, rows = np.random.RandomState(0), ["subject,video,frame,pspi,status"]
+    for subject in "001-aa001", "002-bb002", "003-cc003":
+        folder = root / "aligned" / subject / subject[4:]
+        folder.mkdir(parents=True)
+        for f in range(48):
+            pspi = [0, 1, 2, 3, 4, 6][f // 4 % 6]
+            image = random.randint(0, 120, (112, 96, 3)) + 20 * pspi
+            skimage.io.imsave(str(folder / ("f%02d.png" % f)), image.astype(np.uint8), check_contrast=False)
+            rows.append("%s,%s,f%02d,%d,detected" % (subject, subject[4:], f, pspi))
+    (root / "aligned" / "frames.csv").write_text("\n".join(rows) + "\n")
+    process = run_tool("make_folds.py", "--aligned", root / "aligned", "--out", root / "folds", python=python)
+    assert process.returncode == 0, process.stderr
+    return root / "folds"
 
 
 class LayerInNet:

@@ -11,9 +11,8 @@ import time
 
 import numpy as np
 import pytest
-import skimage.io
 
-from conftest import BVLC, ENGINE, ROOT, assert_one_line_error, needs_bvlc, run_tool
+from conftest import BVLC, ENGINE, ROOT, assert_one_line_error, make_folds_of_noise, needs_bvlc, run_tool
 
 VARIANTS = sorted(path.stem for path in (ROOT / "prototxt" / "solvers").glob("*.prototxt"))
 SOLVER = "base_lr: 0.01 max_iter: 6 display: 1 average_loss: 1 snapshot: 2"
@@ -29,21 +28,7 @@ def provider(request):
 
 @pytest.fixture(scope="module")
 def folds(tmp_path_factory):
-    """Three folds of noise, 48 frames a subject, of every class; brighter where it hurts more."""
-    root = tmp_path_factory.mktemp("training")
-    random, rows = np.random.RandomState(0), ["subject,video,frame,pspi,status"]
-    for subject in "001-aa001", "002-bb002", "003-cc003":
-        folder = root / "aligned" / subject / subject[4:]
-        folder.mkdir(parents=True)
-        for f in range(48):
-            pspi = [0, 1, 2, 3, 4, 6][f // 4 % 6]
-            image = random.randint(0, 120, (112, 96, 3)) + 20 * pspi
-            skimage.io.imsave(str(folder / ("f%02d.png" % f)), image.astype(np.uint8), check_contrast=False)
-            rows.append("%s,%s,f%02d,%d,detected" % (subject, subject[4:], f, pspi))
-    (root / "aligned" / "frames.csv").write_text("\n".join(rows) + "\n")
-    process = run_tool("make_folds.py", "--aligned", root / "aligned", "--out", root / "folds", python=PYTHON)
-    assert process.returncode == 0, process.stderr
-    return root / "folds"
+    return make_folds_of_noise(tmp_path_factory.mktemp("training"), PYTHON)
 
 
 @pytest.fixture(scope="module")

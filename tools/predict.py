@@ -21,7 +21,7 @@ from google.protobuf.message import DecodeError  # noqa: E402
 from cli import Parser, Problem, run, write_csv  # noqa: E402
 from results import COLUMNS  # noqa: E402
 from make_folds import open_lmdb, read_list  # noqa: E402
-from train import Training, read_blobs, select_folds  # noqa: E402
+from train import fold_training, read_blobs, select_folds  # noqa: E402
 
 
 @contextlib.contextmanager
@@ -69,8 +69,8 @@ def predict(training, iteration):
     Returns the predictions, (N,) float64 in 0..5, and val.txt's names and labels, N of each.
     training: train.Training. Raises Problem when the data or the snapshot is damaged or of something else.
     """
-    names, labels = read_list(training.fold / "val.txt")
-    check_lmdb(training.fold / "val_lmdb", names, labels)
+    names, labels = read_list(training.data / "val.txt")
+    check_lmdb(training.data / "val_lmdb", names, labels)
     training.link()
     with working_directory(training.folder):
         net = load_net(training.net, training.snapshot(iteration, "caffemodel"))
@@ -115,7 +115,7 @@ def main():
     args = parser.parse_args()
     if args.gpu is not None:
         use_gpu(args.gpu)
-    trainings = [Training(args.solver, fold, args.models) for fold in select_folds(args.folds, args.fold)]
+    trainings = [fold_training(args.solver, fold, args.models) for fold in select_folds(args.folds, args.fold)]
     for training in tqdm(trainings, unit="fold", desc="predict"):
         iteration = predict_fold(training)
         if iteration < training.max_iter:
