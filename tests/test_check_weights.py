@@ -4,16 +4,14 @@ import subprocess
 
 import caffe
 import check_weights
-import make_slim
 import numpy as np
 import pytest
 from caffe.proto import caffe_pb2
 from cli import Problem
 from google.protobuf import text_format
 
-from conftest import BVLC, GENUINE, ROOT, assert_one_line_error, needs_bvlc, run_tool
+from conftest import BVLC, FACE, GENUINE, PAIN, ROOT, assert_one_line_error, needs_bvlc, run_tool, write_slim_nets
 
-PAIN, FACE = (ROOT / "prototxt" / (name + ".prototxt") for name in ("pain_regression", "face_verification"))
 V1 = caffe_pb2.V1LayerParameter
 
 
@@ -64,7 +62,7 @@ def face_model(divide=1):
             shapes = [(channels[layer.bottom[0]],)]
         else:
             if layer.top:
-                channels[layer.top[0]] = channels.get(layer.bottom[0]) if layer.bottom else None
+                channels.setdefault(layer.top[0], channels.get(layer.bottom[0]) if layer.bottom else 3)
             continue
         stored[layer.name] = [random.rand(*shape).astype(np.float32) for shape in shapes]
     for name, shapes in dict(fc5=[(512, size // divide), (512,)], fc6=[(100, 512), (100,)],
@@ -76,9 +74,7 @@ def face_model(divide=1):
 @pytest.fixture(scope="module")
 def slim(tmp_path_factory):
     """The prototxts with trunks 1/16 as wide."""
-    folder = tmp_path_factory.mktemp("slim")
-    make_slim.make_slim(folder, 16, 6)
-    return folder
+    return write_slim_nets(tmp_path_factory.mktemp("slim"))
 
 
 # ---- caffe-face's model ----
@@ -181,7 +177,7 @@ def test_the_rules_are_caffes(case_files, genuine):
         path = case_files / ("%d.caffemodel" % i)
         if genuine:
             process = subprocess.run([str(BVLC / "python"), "-c", COPY, str(case_files / "net.prototxt"), str(path)],
-                                     stderr=subprocess.PIPE, env=dict(os.environ, GLOG_minloglevel="2"))
+                                     stderr=subprocess.PIPE, env=dict(os.environ, PYTHONPATH="", GLOG_minloglevel="2"))
             refused = process.returncode != 0
             assert not refused or b"Check failed" in process.stderr, process.stderr
         else:

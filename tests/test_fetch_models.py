@@ -199,7 +199,7 @@ def test_whatever_went_before_the_file_is_whole(answers):
     ([status(404)], "404 Not Found; look for the file at its source", 1, []),
     ([status(403)], "403 Forbidden", 1, []),
     ([status(503)], "503 Service Unavailable; run the same command again", 5, []),
-    ([answer(stop=0, stall=True)], "sent nothing for 0.3 seconds", 5, [".m.caffemodel.version"]),
+    ([answer(stop=0, stall=True)], "sent nothing for 0.3 seconds", 5, []),
     ([answer(said=300000)], "server has 300000 bytes, not 200000", 1, []),
     ([answer(CONTENT[:-1])], "server has 199999 bytes, not 200000", 1, []),
     ([answer(CONTENT[:-1], said=False, ranges=False)], "broke after 199999 of 200000", 5, PART),
@@ -226,7 +226,7 @@ def test_of_a_file_nobody_knows_anything_about(server, tmp_path):
         server.answers = [answer(content)]
         with pytest.raises(Problem, match=words):
             fetch_models.fetch(card(server, None), tmp_path)
-    server.answers = [answer(said=300000)]  # breaks off at 200000 each time
+    server.answers = [answer(said=300000, ranges=False)]  # breaks off at 200000 each time
     with pytest.raises(Problem, match="broke after 200000 of 300000"):
         fetch_models.fetch(card(server, None), tmp_path)
     server.answers = [answer(said=10 ** 17)]
@@ -428,7 +428,7 @@ def test_the_command_fetches_all(server, tmp_path):
 
 
 @pytest.mark.parametrize("cards, words", [
-    ([{"name": "m"}], "m has no file, what"), ([3], "not a manifest"), ({}, "not a manifest"), (None, "no such manifest"),
+    ([{"name": "m"}], "m has no file, what"), ([3], "not a manifest"), ("m", "not a manifest"), (None, "no such manifest"),
     ([dict(name="m", file="../m", what="w", source="s", url="u", licence="l", loads_into=["n"])], "without a folder"),
     ([dict(name="m", file="m", what="w", source="s", url="file:///etc/hostname", licence="l", loads_into=["n"])],
      "not an http"),

@@ -300,8 +300,9 @@ def convert(net, name="net"):
                         for blob in blobs] for blobs in (net.inputs, net.outputs)), initializer=constants)
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=IR_VERSION,
                                    producer_name="tools/export_onnx.py")
-    onnx.checker.check_model(model, full_check=True)
-    return onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+    model = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+    onnx.checker.check_model(model)
+    return model
 
 
 def compare(net, model):

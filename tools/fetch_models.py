@@ -132,8 +132,8 @@ def download(url, path, size=None, sha256=None):
     """
     if urlsplit(url).scheme not in ("http", "https"):
         raise Problem("%s: not an http or https address" % url)
-    name, tries = path.name.strip("."), 0
-    with open(str(path), "ab") as file, tqdm(unit="B", unit_scale=True, desc=name) as bar:
+    tries = 0
+    with open(str(path), "ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -142,14 +142,14 @@ def download(url, path, size=None, sha256=None):
         try:
             while not whole:
                 try:
-                    transfer(url, file, version_file(path), size, bar)
+                    transfer(url, file, path, size)
                     whole = True
                 except Interrupted as interrupted:
                     tries = 1 if file.tell() > most else tries + 1
                     most = max(most, file.tell())
                     if tries >= TRIES:
                         raise Problem("%s: %s; run the same command again to go on" % (url, interrupted))
-                    tqdm.write("%s: %s; trying again" % (name, interrupted))
+                    print("%s: %s; trying again" % (url, interrupted))
                     time.sleep(PAUSE * 2 ** (tries - 1))
         finally:
             if not whole and not file.tell():
@@ -160,14 +160,14 @@ def download(url, path, size=None, sha256=None):
         raise Problem("%s: what came %s; it is another file, or was damaged, and is removed" % (url, wrong))
 
 
-def transfer(url, file, version, size, bar):
-    """One try at what is missing of the open `file`. Raises Interrupted if it comes to nothing, or not to the end.
+def transfer(url, file, path, size):
+    """One try at what is missing of the open `file` at `path`. Raises Interrupted if that does not come to the end.
 
-    version: the path of a text file with the name (ETag, or date) that the server gave the version of which there is a
-    part. A server that has another one by now, names none, or cannot send parts, sends the whole, and the file is begun
-    anew.
+    A server that has another version of the file by now than the one of which there is a part, or names none, or cannot
+    send parts, sends the whole, and the file is begun anew.
     """
-    offset, headers, known = file.tell(), {"User-Agent": "fetch_models"}, None
+    version, offset, known = version_file(path), file.tell(), None
+    headers = {"User-Agent": "fetch_models"}
     if offset and version.exists():
         known = version.read_text()
         headers.update({"Range": "bytes=%d-" % offset, "If-Range": known})
@@ -207,14 +207,13 @@ def transfer(url, file, version, size, bar):
             begin_anew(file, version)
             raise Problem("%s: the server has %d bytes, not %d: another version of the file" % (url, total, size))
         check_space(version.parent, (total or 0) - offset)
-        bar.reset(total)
-        bar.update(offset)
-        for chunk in iter(lambda: receive(response), b""):
-            file.write(chunk)
-            file.flush()
-            bar.update(len(chunk))
-            if total is not None and file.tell() > total:
-                break  # only where the server did not say how much there is
+        with tqdm(total=total, initial=offset, unit="B", unit_scale=True, desc=path.stem.lstrip(".")) as bar:
+            for chunk in iter(lambda: receive(response), b""):
+                file.write(chunk)
+                file.flush()
+                bar.update(len(chunk))
+                if total is not None and file.tell() > total:
+                    break  # only where the server did not say how much there is
     if total is not None and file.tell() < total:
         raise Interrupted("the connection broke after %d of %d bytes" % (file.tell(), total))
 
@@ -244,7 +243,7 @@ def begin_anew(file, version):
 
 
 def version_file(path):
-    """Where the version of the part at `path` is noted."""
+    """Where it is noted of which version, by the name (ETag, or date) that the server gave it, there is a part."""
     return path.with_suffix(".version")
 
 
