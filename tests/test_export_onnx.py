@@ -74,7 +74,7 @@ def pair(name, values):
 SIDE = st.tuples(st.integers(1, 4), st.integers(1, 4))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from(["MAX", "AVE"]), SIDE, SIDE, st.tuples(st.integers(0, 3), st.integers(0, 3)),
        st.tuples(st.integers(1, 9), st.integers(1, 9)), st.sampled_from(["CEIL", "FLOOR"]))
 def test_pooling(method, kernel, stride, pad, size, mode):
@@ -93,7 +93,7 @@ def test_pooling(method, kernel, stride, pad, size, mode):
         assert_same(net)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(SIDE, SIDE, st.tuples(st.integers(0, 3), st.integers(0, 3)), st.integers(1, 3), st.sampled_from([1, 2, 4]),
        st.booleans(), st.tuples(st.integers(1, 9), st.integers(1, 9)))
 def test_convolution(kernel, stride, pad, dilation, group, bias, size):
@@ -207,9 +207,9 @@ def slim(tmp_path_factory):
 def write_model(net_file, path):
     """Write a caffemodel with random weights for the net. Returns the net, in TEST, deploy."""
     net = fill(caffe.Net(str(net_file), caffe.TEST, stages=["deploy"]))
-    if "intensity" in outputs(net, pixels(2)):  # not at the sigmoid's ends
-        for blob in net.params["ip2_reg"]:
-            blob.data[...] *= 2 / np.abs(net.blobs["ip2_reg"].data).max()
+    if "intensity" in outputs(net, pixels(2)):  # not at the sigmoid's ends, nor a small difference of large numbers
+        weight, _ = net.params["ip2_reg"]
+        weight.data[...] *= 4 / np.abs(weight.data * net.blobs["drop_ip1"].data).sum(1).max()
     net.save(str(path))
     return net
 
@@ -299,12 +299,9 @@ def test_what_is_no_number_is_not_written(slim, tmp_path):
 def test_nonsense(slim, tmp_path):
     model, net = tmp_path / "a.caffemodel", slim / PAIN.name
     assert_one_line_error(run_tool("export_onnx.py", model, "--net", net), model, "no such caffemodel")
-    model.write_bytes(b"nonsense")
-    assert_one_line_error(run_tool("export_onnx.py", model, "--net", net), model, "not a caffemodel")
     write_model(slim / FACE.name, model)
-    assert_one_line_error(run_tool("export_onnx.py", model, "--net", net), model, "of another net", "ip1_res5")
-    assert_one_line_error(run_tool("export_onnx.py", model, model, "--net", net, "--out", "b"), "--out is for one")
     assert_one_line_error(run_tool("export_onnx.py", model, "--net", net, "--out", model), model, "overwritten")
-    assert_one_line_error(run_tool("export_onnx.py", model, "--net", tmp_path / "net"), "net", "no such net")
-    assert_one_line_error(run_tool("export_onnx.py"), "MODEL.caffemodel", "--help")
+    assert_one_line_error(run_tool("export_onnx.py", model, model, "--out", "b"), "--out is for one")
+    with pytest.raises(Problem, match="a.caffemodel: of another net than .*ip1_res5"):
+        export_onnx.export(model, net, tmp_path / "a.onnx")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.caffemodel"]
