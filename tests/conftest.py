@@ -12,7 +12,8 @@ SHARED = ROOT.parent / "shared" / "data"
 BVLC = ROOT / ".bvlc" / "bin"  # genuine Caffe
 ENGINE = ROOT / ".venv" / "bin"  # ours
 PAIN, FACE = (ROOT / "prototxt" / (name + ".prototxt") for name in ("pain_regression", "face_verification"))
-GENUINE = BVLC.parent in Path(caffe.__file__).parents  # whether this is a run under genuine Caffe's Python
+# Whether this is a run under genuine Caffe's Python.
+GENUINE = BVLC.parent.resolve() in Path(caffe.__file__).resolve().parents
 
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the authors' files are not here (../shared/data)")
 needs_bvlc = pytest.mark.skipif(not (BVLC / "caffe").exists(), reason="no genuine Caffe here: `make bvlc` did not run")

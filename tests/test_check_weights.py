@@ -25,7 +25,7 @@ def add_blob(layer, values, legacy):
 
 
 def write_caffemodel(path, stored, form="today's"):
-    """Write a caffemodel of layer name -> list of arrays. form: today's, legacy (blobs of four axes), V1, V0 or HDF5."""
+    """Write a caffemodel of layer name -> list of arrays. form: today's, legacy (blobs of 4 axes), V1, V0 or HDF5."""
     if form == "HDF5":
         import h5py
         with h5py.File(str(path), "w") as file:

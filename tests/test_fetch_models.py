@@ -1,4 +1,4 @@
-"""Fetching weights from a real server on this machine that does what servers do: breaks off, stalls, lies, redirects."""
+"""Fetching weights from a real server that does what servers do: it breaks off, stalls, lies and redirects."""
 import fcntl
 import hashlib
 import http.server
@@ -57,8 +57,11 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 def answer(content=CONTENT, etag='"1"', ranges=True, stop=None, stall=False, said=None, **headers):
-    """An answer with the content, or the part that is asked for where `ranges`, of which only the first `stop` bytes are
-    sent; the connection then hangs where `stall`, else it ends. said: what Content-Length says, False for nothing."""
+    """An answer with the content, or the part that is asked for where `ranges`.
+
+    Only the first `stop` bytes are sent; the connection then hangs where `stall`, else it ends. said: what Content-Length
+    says, False for nothing.
+    """
     def reply(handler):
         start, wanted = 0, re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
         if ranges and wanted and handler.headers.get("If-Range", etag) == etag:
@@ -132,7 +135,7 @@ def test_a_file_is_fetched(server, tmp_path, known, how):
     server.answers = [answer(**how)]
     line = fetch_models.fetch(card(server, known), tmp_path)
     assert fetched(tmp_path) == WHOLE and "tools/check_weights.py" in line and "net.prototxt" in line
-    assert ("as published" in line) == (known is not None) and (hashlib.sha256(CONTENT).hexdigest() in line) != bool(known)
+    assert ("as published" if known else hashlib.sha256(CONTENT).hexdigest()) in line
     assert fetch_models.fetch(card(server, known), tmp_path) and len(server.seen) == 1  # not again
 
 
@@ -209,7 +212,7 @@ def test_whatever_went_before_the_file_is_whole(answers):
     ([answer(Content_Encoding="gzip")], "sent as gzip", 1, []),
     ([status(302, Location="/model")], "302 .*infinite loop", None, []),
     ([status(302, Location="file:///etc/hostname")], "302 .*not allowed", 1, []),
-    ([status(302, Location="ftp://127.0.0.1/model")], "redirects to ftp://127.0.0.1/model, which is not followed", 1, []),
+    ([status(302, Location="ftp://127.0.0.1/")], "redirects to ftp://127.0.0.1/, which is not followed", 1, []),
     ([status(302, Location="http://127.0.0.1:1/")], "Connection refused", 5, []),
 ])
 def test_what_cannot_be_had_is_one_problem(server, tmp_path, answers, words, requests, left):
@@ -301,7 +304,7 @@ def test_two_at_once(server, tmp_path):
 
 def test_a_wrong_file_is_left_unless_forced(server, tmp_path):
     server.answers, path = [answer()], tmp_path / "m.caffemodel"
-    for content, words in (OTHER, "has 150000 bytes, not 200000"), (b"<html>", "web page"), (OTHER + OTHER[:50000], "SHA"):
+    for content, words in (OTHER, "has 150000 bytes"), (b"<html>", "web page"), (OTHER + OTHER[:50000], "SHA"):
         path.write_bytes(content)
         with pytest.raises(Problem, match="m.caffemodel: .*%s.*--force" % words):
             fetch_models.fetch(card(server), tmp_path)
@@ -317,8 +320,8 @@ def test_a_wrong_file_is_left_unless_forced(server, tmp_path):
 
 # ---- archives ----
 
-def zipped(files, **flags):
-    """A zip of (name, content or ZipInfo's mode) pairs."""
+def zipped(files):
+    """A zip of (name, content, mode) triples; of a link the content is where it leads."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content, mode in files:
@@ -328,10 +331,10 @@ def zipped(files, **flags):
     return stream.getvalue()
 
 
-def tarred(compression, files):
-    """A tar of (name, content, type) triples; of a link the content is where it leads."""
+def tarred(form, files):
+    """A tar, compressed in this form, of (name, content, type) triples; of a link the content is where it leads."""
     stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w:" + compression) as archive:
+    with tarfile.open(fileobj=stream, mode="w:" + form) as archive:
         for name, content, kind in files:
             info = tarfile.TarInfo(name)
             info.type = kind
@@ -347,7 +350,7 @@ FILES = [("../../evil", b"evil", 0o100644), ("/tmp/evil", b"evil", 0o100644), ("
 KINDS = {0o120777: tarfile.SYMTYPE, 0o040755: tarfile.DIRTYPE}
 TAR = [(name, content, KINDS.get(mode, tarfile.REGTYPE)) for name, content, mode in FILES]
 TAR.append(("hard", b"deep/m.bin", tarfile.LNKTYPE))
-ARCHIVES = {"zip": zipped(FILES), **{"tar" + compression: tarred(compression, TAR) for compression in ("", "gz", "bz2", "xz")}}
+ARCHIVES = dict({"tar" + form: tarred(form, TAR) for form in ("", "gz", "bz2", "xz")}, zip=zipped(FILES))
 
 
 def from_archive(server, archive, member="deep/m.bin", content=CONTENT):
@@ -428,20 +431,26 @@ def test_the_command_fetches_all(server, tmp_path):
     assert_one_line_error(run_fetch(tmp_path, "mm", cards=cards), "mm", "there are gone, m")
 
 
+CARD = dict(name="m", file="m", what="w", source="s", url="u", licence="l", loads_into=["n"])
+
+
 @pytest.mark.parametrize("cards, words", [
-    ([{"name": "m"}], "m has no file, what"), ([3], "not a manifest"), ("m", "not a manifest"), (None, "no such manifest"),
-    ([dict(name="m", file="../m", what="w", source="s", url="u", licence="l", loads_into=["n"])], "without a folder"),
-    ([dict(name="m", file="m", what="w", source="s", url="file:///etc/hostname", licence="l", loads_into=["n"])],
-     "not an http"),
-    ([dict(name="m", file="m", what="w", source="s", url="u", licence="l", loads_into=["n"], archive={})], "not an http"),
+    ([{"name": "m"}], "m has no file, what"), ([3], "not a manifest"), ("m", "not a manifest"),
+    ([dict(CARD, file="../m")], "without a folder"), ([dict(CARD, file=".m")], "without a folder"),
+    ([dict(CARD, archive={"size": 3})], "m has no archive member"),
 ])
 def test_nonsense_in_the_manifest(tmp_path, cards, words):
-    if cards is None:
-        process = run_fetch(tmp_path, "--manifest", tmp_path / "manifest.json")
-    else:
-        process = run_fetch(tmp_path, cards=cards)
-    assert_one_line_error(process, words)
-    assert not [path for path in (tmp_path / "models").glob("*") if path.stat().st_size]
+    (tmp_path / "manifest.json").write_text(json.dumps({"files": cards}))
+    with pytest.raises(Problem, match="manifest.json: .*" + words):
+        fetch_models.read_manifest(tmp_path / "manifest.json")
+
+
+def test_nonsense(tmp_path):
+    assert_one_line_error(run_fetch(tmp_path, "--manifest", tmp_path / "no.json"), "no.json", "no such manifest")
+    (tmp_path / "no.json").write_text("<html>")
+    assert_one_line_error(run_fetch(tmp_path, "--manifest", tmp_path / "no.json"), "no.json", "not a manifest")
+    assert_one_line_error(run_fetch(tmp_path, cards=[dict(CARD, url="file:///etc/hostname")]), "not an http")
+    assert not list((tmp_path / "models").iterdir())
 
 
 def test_our_manifest(tmp_path):

@@ -4,8 +4,8 @@
     random     the file does not have it: its weights stay as the net's fillers make them
     refused    the file has it with other blobs: Caffe stops
 
-Reads caffemodels of all formats: today's, the older V1 and V0, and HDF5. The exit status is 0 if something is filled and
-nothing refused, else 1. tools/train.py and tools/predict.py go by the same rules.
+Reads caffemodels of all formats: today's, the older V1 and V0, and HDF5. The exit status is 0 if something is filled
+and nothing refused, else 1. tools/train.py and tools/predict.py go by the same rules.
 """
 import os
 import sys
@@ -30,8 +30,8 @@ Layer = namedtuple("Layer", "name shapes stored status")
 
 
 class StoredBlob(namedtuple("StoredBlob", "shape size legacy")):
-    """A caffemodel's blob. shape: a tuple; size: how many values there are; legacy: whether the shape is of the old form,
-    which has four axes always (num, channels, height, width), the first of them 1 if there are fewer."""
+    """A caffemodel's blob. shape: a tuple; size: how many values there are; legacy: whether the shape is of the old
+    form, which has four axes always (num, channels, height, width), the first of them 1 if there are fewer."""
 
     def fits(self, shape):
         """Whether Caffe copies it into a blob of this shape, a tuple (BVLC blob.cpp, ShapeEquals and FromProto)."""
@@ -119,7 +119,7 @@ def load_net(net_file, weights, stages=()):
 
 
 def check_weights(path, net_file, stages=("deploy",)):
-    """Say in one line what of the net the caffemodel fills. Raises Problem if that is nothing, or if Caffe would stop."""
+    """Say in a line what of the net the caffemodel fills. Raises Problem if that is nothing, or if Caffe would stop."""
     stored = read_blobs(path)
     layers = match(build_net(net_file, stages), stored)
     for layer in layers:

@@ -35,14 +35,14 @@ BATCHES = 1, 3  # images at a time, to compare with
 TOLERANCE = 1e-5  # as a share of the output's scale: 5 for the intensity, for others their largest value
 
 OUTPUTS = {
-    "intensity": "N x 1, float32: the pain a face shows, 0 (none) to 5, as the labels 0..5 of the UNBC-McMaster archive are: "
-                 "PSPI with 4 and 5 as 4, and 6 to 16 as 5",
+    "intensity": "N x 1, float32: the pain a face shows, 0 (none) to 5, on the scale of PSPI with 4 and 5 as 4, and 6 to "
+                 "16 as 5",
     "fc5": "N x 512, float32: the features by which caffe-face's net tells people apart; compare them by their cosine",
 }
 INPUT = ("pixels: N x 3 x 112 x 96, float32: blue, green, red, 0..255, of a face aligned to the template. "
          "The normalisation, (pixels - 127.5) / 128, is in the net")
-WARNING = ("A research instrument, not a medical device. It learns what observers code as pain in the faces of people with "
-           "shoulder pain, and cannot know what anyone feels.")
+WARNING = ("A research instrument, not a medical device. It learns what observers code as pain in the faces of people "
+           "with shoulder pain, and cannot know what anyone feels.")
 
 
 # ---- the layers, one function a type ----
@@ -120,8 +120,8 @@ def convolution(layer):
     ends = [before + max(0, step * (side - 1) + 1 - size - 2 * before)
             for before, step, side, size in zip(pad, dilation, kernel, layer.shapes[0][2:])]
     weights = [layer.constant(blob) for blob in layer.blobs]
-    return [layer.add("Conv", bottom, *weights, kernel_shape=kernel, strides=stride, pads=pad + ends, dilations=dilation,
-                      group=p.group) for bottom in layer.bottoms]
+    return [layer.add("Conv", bottom, *weights, kernel_shape=kernel, strides=stride, pads=pad + ends,
+                      dilations=dilation, group=p.group) for bottom in layer.bottoms]
 
 
 @converts("Pooling")
@@ -201,7 +201,7 @@ def eltwise(layer):
 
 
 def aligned(layer, values, axis):
-    """A constant with an axis for each of the bottom's, for values (an array) that belong to its axes from `axis` on."""
+    """A constant with an axis for each of the bottom's, of an array that belongs to its axes from `axis` on."""
     if values.ndim:
         layer.axis(axis, first=1)
     return layer.constant(values.reshape(*values.shape, *[1] * (len(layer.shapes[0]) - axis - values.ndim)))
@@ -264,7 +264,7 @@ def read_layers(net):
 
 
 def convert(net, name="net"):
-    """The caffe.Net as an onnx.ModelProto, checked by onnx. Raises Problem, naming the layer, for what has no ONNX here."""
+    """The caffe.Net as an onnx.ModelProto. Raises Problem, naming the layer, for what has no ONNX here."""
     both = set(net.inputs) & set(net.outputs)
     if both:
         raise Problem("%s: goes out of the net as it came in; take it out of the prototxt" % ", ".join(sorted(both)))
@@ -368,7 +368,7 @@ def describe(net, weights, net_file):
 def export(weights, net_file, out, stages=("deploy",)):
     """Write the net with the caffemodel's weights to the ONNX file `out`. Returns compare()'s differences.
 
-    Raises Problem when the weights are of another net, when a layer has no ONNX, or when ONNX Runtime differs from caffe.
+    Raises Problem when the weights are of another net, a layer has no ONNX, or ONNX Runtime differs from caffe.
     """
     net = load_net(net_file, weights, stages)
     model = convert(net, Path(net_file).stem)
@@ -387,7 +387,7 @@ def export(weights, net_file, out, stages=("deploy",)):
 
 def main():
     parser = Parser(__doc__)
-    parser.add_argument("models", nargs="+", metavar="MODEL.caffemodel", help="the weights, of one net or of several folds")
+    parser.add_argument("models", nargs="+", metavar="MODEL.caffemodel", help="the weights, of one fold or of several")
     parser.add_argument("--net", default="prototxt/pain_regression.prototxt", help="their net (default: %(default)s)")
     parser.add_argument("--stage", nargs="*", default=["deploy"], help="the net's stages (default: deploy)")
     parser.add_argument("--out", help="the ONNX file (default: beside the caffemodel, of its name)")
