@@ -9,6 +9,7 @@ and nothing refused, else 1. tools/train.py and tools/predict.py go by the same 
 """
 import os
 import sys
+import warnings
 from collections import namedtuple
 from pathlib import Path
 
@@ -45,7 +46,11 @@ def read_blobs(path):
         content = Path(path).read_bytes()
         if content.startswith(HDF5_SIGNATURE):
             return read_hdf5_blobs(path)
-        net = caffe_pb2.NetParameter.FromString(content)
+        with warnings.catch_warnings(record=True) as said:  # all that old protobufs do about some of the damage
+            warnings.simplefilter("always")
+            net = caffe_pb2.NetParameter.FromString(content)
+        if said:
+            raise DecodeError(said[0].message)
     except FileNotFoundError:
         raise Problem("%s: no such caffemodel; models/README.md says where the face model comes from" % path)
     except DecodeError:
