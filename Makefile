@@ -60,8 +60,8 @@ SOLVER = $(WORK)/prototxt/solvers/$(VARIANT).prototxt
 ONE_FOLD = $(if $(FOLD),--fold $(FOLD))
 ON_GPU = $(if $(GPU),--gpu $(GPU))
 
-.PHONY: demo bvlc synthetic fetch align folds train predict onnx evaluate evaluate.pyz report audit test test-full bench \
-    clean
+.PHONY: demo bvlc synthetic fetch align folds train predict onnx evaluate evaluate.pyz report audit test test-full \
+    bench clean
 .NOTPARALLEL:
 
 demo:

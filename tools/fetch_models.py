@@ -127,8 +127,8 @@ class Redirects(urllib.request.HTTPRedirectHandler):
 def download(url, path, size=None, sha256=None):
     """Fetch the http(s) address to the file `path`, going on with the part that is there, and check it.
 
-    size (bytes), sha256 (hexadecimal): None where unknown. Raises Problem when it cannot be had, and a part stays; or when
-    it is not what it should be, and is removed.
+    size (bytes), sha256 (hexadecimal): None where unknown. Raises Problem when it cannot be had, and a part stays; or
+    when it is not what it should be, and is removed.
     """
     if urlsplit(url).scheme not in ("http", "https"):
         raise Problem("%s: not an http or https address" % url)
@@ -260,8 +260,8 @@ def discard(path):
 def unpack(archive, member, out, size=None):
     """Write the file `member` of a zip or tar archive to the path `out`. size: its size in bytes, None if unknown.
 
-    No name in the archive is used as a path. Raises Problem when there is no such member, or it is a link, a folder or a
-    device, or is too large.
+    No name in the archive is used as a path. Raises Problem when there is no such member, or it is a link, a folder or
+    a device, or is too large.
     """
     try:
         if zipfile.is_zipfile(str(archive)):
