@@ -3,7 +3,6 @@ import hashlib
 import json
 import re
 import tempfile
-from pathlib import Path
 
 import align_faces
 import caffe
