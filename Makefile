@@ -70,7 +70,8 @@ SOLVER = $(WORK)/prototxt/solvers/$(VARIANT).prototxt
 ONE_FOLD = $(if $(FOLD),--fold $(FOLD))
 ON_GPU = $(if $(GPU),--gpu $(GPU))
 
-.PHONY: demo bvlc synthetic align folds train predict evaluate evaluate.pyz report audit test test-full bench clean
+.PHONY: demo bvlc synthetic fetch align folds train predict onnx evaluate evaluate.pyz report audit test test-full \
+    bench clean
 .NOTPARALLEL:
 
 demo:
@@ -90,6 +91,10 @@ $(DEMO)/prototxt: tools/make_slim.py $(wildcard prototxt/*.prototxt prototxt/*/*
 	    --solver 'base_lr: 0.03 lr_policy: "poly" power: 1 max_iter: $(ITERATIONS)'
 	touch $@
 
+# The published weights of models/manifest.json.
+fetch: $(SETUP)
+	$(PYTHON) tools/fetch_models.py --to $(MODELS)
+
 align: $(SETUP)
 	$(PYTHON) tools/align_faces.py $(DATA) --out $(ALIGNED) --jobs $(JOBS)
 
@@ -102,6 +107,11 @@ train: $(CAFFE_SETUP)
 
 predict: $(CAFFE_SETUP)
 	$(CAFFE_PYTHON) tools/predict.py $(SOLVER) --folds $(FOLDS) --models $(MODELS) $(ONE_FOLD) $(ON_GPU)
+
+# The folds' nets for programs without Caffe, a .onnx beside each .caffemodel.
+onnx: $(SETUP)
+	$(PYTHON) tools/export_onnx.py --net $(WORK)/prototxt/pain_regression.prototxt \
+	    $(MODELS)/$(VARIANT)/$(if $(FOLD),$(shell printf %02d $(FOLD)),*)-*/pain_iter_*.caffemodel
 
 # Every variant that has predictions.
 evaluate: $(SETUP)

@@ -13,7 +13,9 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
 BVLC = ROOT / ".bvlc" / "bin"  # genuine Caffe
 ENGINE = ROOT / ".venv" / "bin"  # ours
-GENUINE = BVLC.parent in Path(caffe.__file__).parents  # whether this is a run under genuine Caffe's Python
+PAIN, FACE = (ROOT / "prototxt" / (name + ".prototxt") for name in ("pain_regression", "face_verification"))
+# Whether this is a run under genuine Caffe's Python.
+GENUINE = BVLC.parent.resolve() in Path(caffe.__file__).resolve().parents
 
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the authors' files are not here (../shared/data)")
 needs_bvlc = pytest.mark.skipif(not (BVLC / "caffe").exists(), reason="no genuine Caffe here: `make bvlc` did not run")
@@ -35,6 +37,17 @@ def assert_one_line_error(process, *parts):
     assert len(lines) == 1 and "Traceback" not in process.stderr, process.stderr
     for part in parts:
         assert str(part) in lines[0], lines[0]
+
+
+def write_slim_nets(folder):
+    """Write the two nets with trunks 1/16 as wide to the folder, under their own names, and return it."""
+    from caffe.proto import caffe_pb2
+    from google.protobuf import text_format
+    from make_slim import slim_net
+    for path in PAIN, FACE:
+        net = slim_net(text_format.Merge(path.read_text(), caffe_pb2.NetParameter()), 16, 6)
+        (folder / path.name).write_text(text_format.MessageToString(net))
+    return folder
 
 
 def write_samples(path, images, labels):

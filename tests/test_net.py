@@ -205,27 +205,6 @@ def test_phases(fold, monkeypatch):
     assert caffe.Net(path, caffe.TEST, stages=["deploy"]).inputs == ["pixels"]
 
 
-def test_a_face_model_fills_the_trunk_and_nothing_else(tmp_path):
-    # caffe-face's file also has fc5, fc6 and a center_loss with a blob of its own.
-    random, source = np.random.RandomState(0), caffe_pb2.NetParameter()
-    net = caffe.Net(str(NET), caffe.TEST, stages=["deploy"])
-    shapes = {name: [blob.data.shape for blob in net.params[name]] for name, kind, *_ in trunk() if name in net.params}
-    shapes.update(fc5=[(512, 10240), (512,)], fc6=[(100, 512), (100,)], center_loss=[(100, 512)])
-    stored = {name: [random.rand(*shape).astype(np.float32) for shape in blobs] for name, blobs in shapes.items()}
-    for name, blobs in stored.items():
-        layer = source.layer.add(name=name)
-        for blob in blobs:
-            layer.blobs.add(data=blob.ravel().tolist()).shape.dim.extend(blob.shape)
-    (tmp_path / "face.caffemodel").write_bytes(source.SerializeToString())
-    before = {name: [blob.data.copy() for blob in blobs] for name, blobs in net.params.items()}
-    net.copy_from(str(tmp_path / "face.caffemodel"))
-    for name, blobs in net.params.items():
-        if name not in stored:
-            assert name in ("ip1_res5", "relu_ip1", "ip2_reg")
-        for blob, expected in zip(blobs, stored.get(name, before[name])):
-            assert (blob.data == expected).all()
-
-
 @pytest.mark.parametrize("net", [NET, FACE_NET])
 def test_slim_nets_divide_the_trunk_only(tmp_path, net):
     make_slim.make_slim(tmp_path / "slim", 8, 32, "base_lr: 0.5")

@@ -151,7 +151,8 @@ def test_fine_tuning_starts_from_the_weights(folds, work):
     start = work / "models" / "smooth_l1" / "01-001-aa001" / "pain_iter_6.caffemodel"
     solver = work / "prototxt" / "solvers" / "mse.prototxt"
     solver.write_text(solver.read_text().replace("base_lr: 0.01", "base_lr: 0"))
-    assert train(work, folds, "mse", 2, "--weights", start).returncode == 0
+    process = train(work, folds, "mse", 2, "--weights", start)
+    assert process.returncode == 0 and process.stdout == "pain_iter_6.caffemodel fills 57 of 57 layers\n"
     before, after = blobs(start), blobs(work / "models" / "mse" / "02-002-bb002" / "pain_iter_6.caffemodel")
     assert all((before[name] == after[name]).all() for name in before if not name.startswith("pain_center"))
 
@@ -183,7 +184,7 @@ def test_weights_of_another_net(folds, work):
     model = work / "models" / "smooth_l1" / "01-001-aa001" / "pain_iter_6.caffemodel"
     wide = work / "wide"
     make_slim(wide, 8)
-    assert_one_line_error(train(wide, folds, "mse", 1, "--weights", model), "conv1a", "shape mismatch")
+    assert_one_line_error(train(wide, folds, "mse", 1, "--weights", model), model, "layer conv1a", "caffe would refuse")
     foreign = work / "foreign.caffemodel"
     code = ("import sys; from caffe.proto import caffe_pb2 as c; net = c.NetParameter()\n"
             "net.layer.add(name='other').blobs.add(data=[1]).shape.dim.append(1)\n"

@@ -13,15 +13,12 @@ import lmdb
 import numpy as np
 from tqdm import tqdm
 
-os.environ.setdefault("GLOG_minloglevel", "2")  # before caffe is loaded: its account of every layer is of no use here
-import caffe  # noqa: E402
-from caffe.proto import caffe_pb2  # noqa: E402
-from google.protobuf.message import DecodeError  # noqa: E402
-
-from cli import Parser, Problem, run, write_csv  # noqa: E402
-from results import COLUMNS  # noqa: E402
-from make_folds import open_lmdb, read_list  # noqa: E402
-from train import fold_training, read_blobs, select_folds  # noqa: E402
+from check_weights import caffe, caffe_pb2, load_net  # which loads caffe without its account of every layer
+from cli import Parser, Problem, run, write_csv
+from google.protobuf.message import DecodeError
+from results import COLUMNS
+from make_folds import open_lmdb, read_list
+from train import fold_training, select_folds
 
 
 @contextlib.contextmanager
@@ -48,19 +45,6 @@ def check_lmdb(path, names, labels):
     if stored != labels:
         raise Problem("%s: not the %d frames of val.txt; remove %s and run `make folds`"
                       % (path, len(names), path.parent))
-
-
-def load_net(net_file, weights):
-    """The net in phase TEST with the weights, all of its layers filled. Raises Problem if they are of another net."""
-    net = caffe.Net(str(net_file), caffe.TEST)
-    stored = read_blobs(weights)
-    for name, blobs in net.params.items():
-        shapes = [tuple(blob.data.shape) for blob in blobs]
-        if [np.prod(shape) for shape in shapes] != [np.prod(shape) for shape in stored.get(name, [])]:
-            raise Problem("%s: of another net than %s: layer %s has blobs %s there, %s here"
-                          % (weights, net_file, name, stored.get(name, "missing"), shapes))
-    net.copy_from(str(weights))
-    return net
 
 
 def predict(training, iteration):

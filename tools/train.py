@@ -19,10 +19,10 @@ import signal
 import subprocess
 from pathlib import Path
 
-from caffe.proto import caffe_pb2
 from google.protobuf.message import DecodeError
 from tqdm import tqdm
 
+from check_weights import caffe_pb2, check_weights
 from cli import Parser, Problem, run
 from make_slim import parse
 
@@ -167,31 +167,6 @@ def last_words(lines):
     return lines[-1] if lines else "it said nothing"
 
 
-def read_blobs(path):
-    """The shapes of a caffemodel's blobs: a dict, layer name -> list of tuples. Raises Problem when it is none."""
-    try:
-        net = caffe_pb2.NetParameter.FromString(Path(path).read_bytes())
-    except FileNotFoundError:
-        raise Problem("%s: no such caffemodel; models/README.md says where the face model comes from" % path)
-    except DecodeError:
-        raise Problem("%s: not a caffemodel, or a damaged one" % path)
-    return {layer.name: [tuple(blob.shape.dim) or (blob.num, blob.channels, blob.height, blob.width)
-                         for blob in layer.blobs]
-            for layer in (*net.layer, *net.layers) if layer.blobs}
-
-
-def check_weights(path, net):
-    """Raise Problem unless the caffemodel `path` has blobs for at least one layer of the net file `net`.
-
-    A layer of the same name but another shape is caffe's to refuse.
-    """
-    names = set(read_blobs(path))
-    wanted = {layer.name for layer in parse(Path(net).read_text(), caffe_pb2.NetParameter(), net).layer}
-    if not names & wanted:
-        raise Problem("%s: fills no layer of %s; it is of another net (its layers: %s)"
-                      % (path, net, ", ".join(sorted(names)[:5]) or "none"))
-
-
 def fold_training(solver, fold, models, weights=None):
     """The Training of a fold (its folder), in `models`/<variant>/<fold>. Raises Problem as Training does."""
     folder = Path(models) / Path(solver).stem / Path(fold).name
@@ -203,9 +178,9 @@ def train(trainings, caffe="caffe", gpu=None, jobs=1, title="train"):
     for training in trainings:
         training.link()
     done = [training.last_snapshot() for training in trainings]
-    for weights, net in {(training.weights, training.folder / training.net) for training in trainings
-                         if training.weights}:
-        check_weights(weights, net)
+    for weights, first in {training.weights: training for training, iteration in zip(trainings, done)
+                           if training.weights and not iteration}.items():
+        print(check_weights(weights, first.folder / first.net), flush=True)
     todo = [training for training, iteration in zip(trainings, done) if iteration < training.max_iter]
     threads = max(1, os.cpu_count() // jobs)
     children = Children()
