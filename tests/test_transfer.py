@@ -113,7 +113,8 @@ def test_it_goes_on_where_it_was(work, done):
     for path in lost.glob("pain_iter_2.*"):
         path.unlink()
     process = run(work, out, "--starts-only")
-    assert process.returncode == 0 and process.stdout == text, process.stderr  # the same seed, the same figures
+    assert process.returncode == 0, process.stderr
+    assert process.stdout == text[text.index("**"):]  # the same seed, the same figures
     again = {path for path in out.rglob("*.caffemodel") if path.stat().st_mtime_ns != stamps[path]}
     assert again == {lost / "pain_iter_2.caffemodel"}
 
