@@ -40,7 +40,9 @@ SUBJECTS ?= 4
 FRAMES ?= 60
 PRETRAIN_ITERATIONS ?= 600
 ITERATIONS ?= 400
-# The experiment of `make transfer`: trainings of each kind.
+# The experiment of `make transfer`: its folder, subjects, and trainings of each kind.
+TRANSFER ?= transfer
+TRANSFER_SUBJECTS ?= 6
 SEEDS ?= 3
 
 PYTHON3 ?= python3
@@ -70,15 +72,34 @@ SOLVER = $(WORK)/prototxt/solvers/$(VARIANT).prototxt
 ONE_FOLD = $(if $(FOLD),--fold $(FOLD))
 ON_GPU = $(if $(GPU),--gpu $(GPU))
 
-.PHONY: demo bvlc synthetic fetch align folds train predict onnx evaluate evaluate.pyz report audit test test-full \
-    bench clean
+.PHONY: demo trained_trunk transfer bvlc synthetic fetch identities pretrain verify align folds train predict onnx \
+    evaluate evaluate.pyz report audit test test-full bench clean
 .NOTPARALLEL:
 
-demo:
-	$(MAKE) synthetic DATA=$(DEMO)/data/synthetic
-	$(MAKE) $(DEMO)/prototxt
-	$(MAKE) align folds train predict evaluate WORK=$(DEMO) DATA=$(DEMO)/data/synthetic WEIGHTS=
+demo: trained_trunk
+	$(MAKE) align folds train predict WORK=$(DEMO) DATA=$(DEMO)/data/synthetic \
+	    WEIGHTS=$(DEMO)/models/face_verification.caffemodel
+	$(MAKE) train predict WORK=$(DEMO) MODELS=$(DEMO)/from_scratch WEIGHTS=
+	$(PYTHON) tools/evaluate.py $(DEMO)/models/$(VARIANT) $(DEMO)/from_scratch/$(VARIANT) --compare wmae pcc
 	$(PYTHON) tools/plot_curve.py $(DEMO)/models/$(VARIANT) --out $(DEMO)/curve.png
+
+# Of the demo's synthetic people: a slim trunk that tells them apart, and how well it does with others.
+trained_trunk: $(SETUP)
+	$(MAKE) synthetic DATA=$(DEMO)/data/synthetic
+	$(PYTHON) tools/make_people.py $(DEMO)/data/people --people $(PEOPLE) --images $(IMAGES) --jobs $(JOBS)
+	$(PYTHON) tools/make_people.py $(DEMO)/data/strangers --people 60 --images 6 --seed 2 --jobs $(JOBS)
+	$(MAKE) $(DEMO)/prototxt
+	$(MAKE) identities pretrain WORK=$(DEMO) DATA=$(DEMO)/data/people WEIGHTS= PRETRAIN='--batch 64 --settings \
+	    "base_lr: 0.05 lr_policy: \"poly\" power: 1 max_iter: $(PRETRAIN_ITERATIONS)"'
+	$(MAKE) verify WORK=$(DEMO) DATA=$(DEMO)/data/strangers WEIGHTS=$(DEMO)/models/face_verification.caffemodel
+
+# Does fine-tuning from a trunk help, and what do the losses and the sampling do? On synthetic data, from nothing.
+transfer:
+	$(MAKE) trained_trunk DEMO=$(TRANSFER) SUBJECTS=$(TRANSFER_SUBJECTS)
+	$(MAKE) align folds WORK=$(TRANSFER) DATA=$(TRANSFER)/data/synthetic
+	$(CAFFE_PYTHON) tools/transfer.py --folds $(TRANSFER)/data/folds --prototxt $(TRANSFER)/prototxt \
+	    --weights $(TRANSFER)/models/face_verification.caffemodel --out $(TRANSFER) --seeds $(SEEDS) --jobs $(JOBS) \
+	    --caffe "$(CAFFE_COMMAND)" $(ON_GPU)
 
 bvlc:
 	tools/install_bvlc.sh .bvlc
@@ -100,6 +121,10 @@ align: $(SETUP)
 
 folds: $(CAFFE_SETUP)
 	$(CAFFE_PYTHON) tools/make_folds.py --aligned $(ALIGNED) --out $(FOLDS) --jobs $(JOBS)
+
+pretrain: $(CAFFE_SETUP)
+	$(CAFFE_PYTHON) tools/pretrain.py $(WORK)/prototxt/face_verification_solver.prototxt --models $(MODELS) \
+	    --identities $(WORK)/data/identities --caffe "$(CAFFE_COMMAND)$(if $(BF16), -bf16)" $(ON_GPU) $(PRETRAIN)
 
 train: $(CAFFE_SETUP)
 	$(CAFFE_PYTHON) tools/train.py $(SOLVER) --folds $(FOLDS) --models $(MODELS) $(ONE_FOLD) --jobs $(JOBS) \
@@ -148,7 +173,7 @@ bench: .venv/ready .bvlc/bin/caffe
 	.venv/bin/python tests/bench_folds.py
 
 clean:
-	rm -rf $(DEMO) $(REPORT) $(PYZ) .venv .bvlc .bvlc.partial .pytest_cache .hypothesis
+	rm -rf $(DEMO) $(TRANSFER) $(REPORT) $(PYZ) .venv .bvlc .bvlc.partial .pytest_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/ready: requirements.txt engine/pyproject.toml
