@@ -5,9 +5,9 @@
 #
 #   make align folds train predict evaluate       the real thing, DATA being the dataset
 #   make train VARIANT=l1_center_l1 FOLD=3 JOBS=4
-#
-#   make identities DATA=data/casia               what a face verification net is trained on
-#   make verify DATA=data/lfw WEIGHTS=models/face_model.caffemodel        how well one tells people apart
+#   make identities pretrain DATA=faces           a trunk of your own, DATA being a folder a person
+#   make verify DATA=data/lfw                     how well a trunk tells people apart
+#   make transfer                                 what fine-tuning from a trunk gains, on synthetic data
 
 DATA ?= $(if $(filter synthetic,$(MAKECMDGOALS)),data/synthetic,data/unbc)
 VARIANT ?= smooth_l1_center_l1_sampling
@@ -15,8 +15,11 @@ VARIANT ?= smooth_l1_center_l1_sampling
 FOLD ?=
 # Processes in align and folds, trainings at a time in train.
 JOBS ?= 2
-# The caffemodel to fine-tune from, or empty to train from scratch.
-WEIGHTS ?= $(WORK)/models/face_model.caffemodel
+# The caffemodel to fine-tune from, or empty to train from scratch: caffe-face's, or else what `make pretrain` made.
+WEIGHTS ?= $(firstword $(wildcard $(MODELS)/face_model.caffemodel $(MODELS)/face_verification.caffemodel) \
+    $(MODELS)/face_model.caffemodel)
+# More arguments for pretrain.py, such as --at-a-time 64 for less memory.
+PRETRAIN ?=
 # The folder with data/, models/ and prototxt/ in it.
 WORK ?= .
 # Which Caffe: engine (engine/, on PyTorch), bvlc (the genuine one in .bvlc, made by `make bvlc`), or system (`caffe` and
@@ -30,11 +33,18 @@ GPU ?=
 # 1: train in bfloat16, where the engine can.
 BF16 ?=
 
-# The demo: its folder, and its size.
+# The demo: its folder, and its size. The people are those of the trunk, the subjects those with pain.
 DEMO ?= demo
+PEOPLE ?= 150
+IMAGES ?= 16
 SUBJECTS ?= 4
 FRAMES ?= 60
+PRETRAIN_ITERATIONS ?= 600
 ITERATIONS ?= 400
+# The experiment of `make transfer`: its folder, subjects, and trainings of each kind.
+TRANSFER ?= transfer
+TRANSFER_SUBJECTS ?= 6
+SEEDS ?= 3
 
 PYTHON3 ?= python3
 PYTHON = .venv/bin/python
@@ -63,14 +73,34 @@ SOLVER = $(WORK)/prototxt/solvers/$(VARIANT).prototxt
 ONE_FOLD = $(if $(FOLD),--fold $(FOLD))
 ON_GPU = $(if $(GPU),--gpu $(GPU))
 
-.PHONY: demo bvlc synthetic align folds train predict evaluate evaluate.pyz report audit identities verify test test-full bench clean
+.PHONY: demo trained_trunk transfer bvlc synthetic fetch identities pretrain verify align folds train predict onnx \
+    evaluate evaluate.pyz report audit test test-full bench clean
 .NOTPARALLEL:
 
-demo:
-	$(MAKE) synthetic DATA=$(DEMO)/data/synthetic
-	$(MAKE) $(DEMO)/prototxt
-	$(MAKE) align folds train predict evaluate WORK=$(DEMO) DATA=$(DEMO)/data/synthetic WEIGHTS=
+demo: trained_trunk
+	$(MAKE) align folds train predict WORK=$(DEMO) DATA=$(DEMO)/data/synthetic \
+	    WEIGHTS=$(DEMO)/models/face_verification.caffemodel
+	$(MAKE) train predict WORK=$(DEMO) MODELS=$(DEMO)/from_scratch WEIGHTS=
+	$(PYTHON) tools/evaluate.py $(DEMO)/models/$(VARIANT) $(DEMO)/from_scratch/$(VARIANT) --compare wmae pcc
 	$(PYTHON) tools/plot_curve.py $(DEMO)/models/$(VARIANT) --out $(DEMO)/curve.png
+
+# Of the demo's synthetic people: a slim trunk that tells them apart, and how well it does with others.
+trained_trunk: $(SETUP)
+	$(MAKE) synthetic DATA=$(DEMO)/data/synthetic
+	$(PYTHON) tools/make_people.py $(DEMO)/data/people --people $(PEOPLE) --images $(IMAGES) --jobs $(JOBS)
+	$(PYTHON) tools/make_people.py $(DEMO)/data/strangers --people 60 --images 6 --seed 2 --jobs $(JOBS)
+	$(MAKE) $(DEMO)/prototxt
+	$(MAKE) identities pretrain WORK=$(DEMO) DATA=$(DEMO)/data/people WEIGHTS= PRETRAIN='--batch 64 --settings \
+	    "base_lr: 0.05 lr_policy: \"poly\" power: 1 max_iter: $(PRETRAIN_ITERATIONS)"'
+	$(MAKE) verify WORK=$(DEMO) DATA=$(DEMO)/data/strangers WEIGHTS=$(DEMO)/models/face_verification.caffemodel
+
+# Does fine-tuning from a trunk help, and what do the losses and the sampling do? On synthetic data, from nothing.
+transfer:
+	$(MAKE) trained_trunk DEMO=$(TRANSFER) SUBJECTS=$(TRANSFER_SUBJECTS)
+	$(MAKE) align folds WORK=$(TRANSFER) DATA=$(TRANSFER)/data/synthetic
+	$(CAFFE_PYTHON) tools/transfer.py --folds $(TRANSFER)/data/folds --prototxt $(TRANSFER)/prototxt \
+	    --weights $(TRANSFER)/models/face_verification.caffemodel --out $(TRANSFER) --seeds $(SEEDS) --jobs $(JOBS) \
+	    --caffe "$(CAFFE_COMMAND)" $(ON_GPU)
 
 bvlc:
 	tools/install_bvlc.sh .bvlc
@@ -83,11 +113,19 @@ $(DEMO)/prototxt: tools/make_slim.py $(wildcard prototxt/*.prototxt prototxt/*/*
 	    --solver 'base_lr: 0.03 lr_policy: "poly" power: 1 max_iter: $(ITERATIONS)'
 	touch $@
 
+# The published weights of models/manifest.json.
+fetch: $(SETUP)
+	$(PYTHON) tools/fetch_models.py --to $(MODELS)
+
 align: $(SETUP)
 	$(PYTHON) tools/align_faces.py $(DATA) --out $(ALIGNED) --jobs $(JOBS)
 
 folds: $(CAFFE_SETUP)
 	$(CAFFE_PYTHON) tools/make_folds.py --aligned $(ALIGNED) --out $(FOLDS) --jobs $(JOBS)
+
+pretrain: $(CAFFE_SETUP)
+	$(CAFFE_PYTHON) tools/pretrain.py $(WORK)/prototxt/face_verification_solver.prototxt --models $(MODELS) \
+	    --identities $(WORK)/data/identities --caffe "$(CAFFE_COMMAND)$(if $(BF16), -bf16)" $(ON_GPU) $(PRETRAIN)
 
 train: $(CAFFE_SETUP)
 	$(CAFFE_PYTHON) tools/train.py $(SOLVER) --folds $(FOLDS) --models $(MODELS) $(ONE_FOLD) --jobs $(JOBS) \
@@ -95,6 +133,11 @@ train: $(CAFFE_SETUP)
 
 predict: $(CAFFE_SETUP)
 	$(CAFFE_PYTHON) tools/predict.py $(SOLVER) --folds $(FOLDS) --models $(MODELS) $(ONE_FOLD) $(ON_GPU)
+
+# The folds' nets for programs without Caffe, a .onnx beside each .caffemodel.
+onnx: $(SETUP)
+	$(PYTHON) tools/export_onnx.py --net $(WORK)/prototxt/pain_regression.prototxt \
+	    $(MODELS)/$(VARIANT)/$(if $(FOLD),$(shell printf %02d $(FOLD)),*)-*/pain_iter_*.caffemodel
 
 # Every variant that has predictions.
 evaluate: $(SETUP)
@@ -142,7 +185,7 @@ bench: .venv/ready .bvlc/bin/caffe
 	.venv/bin/python tests/bench_folds.py
 
 clean:
-	rm -rf $(DEMO) $(REPORT) $(PYZ) .venv .bvlc .bvlc.partial .pytest_cache .hypothesis
+	rm -rf $(DEMO) $(TRANSFER) $(REPORT) $(PYZ) .venv .bvlc .bvlc.partial .pytest_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/ready: requirements.txt engine/pyproject.toml

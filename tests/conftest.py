@@ -7,12 +7,15 @@ from pathlib import Path
 import caffe
 import numpy as np
 import pytest
+import skimage.io
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
 BVLC = ROOT / ".bvlc" / "bin"  # genuine Caffe
 ENGINE = ROOT / ".venv" / "bin"  # ours
-GENUINE = BVLC.parent in Path(caffe.__file__).parents  # whether this is a run under genuine Caffe's Python
+PAIN, FACE = (ROOT / "prototxt" / (name + ".prototxt") for name in ("pain_regression", "face_verification"))
+# Whether this is a run under genuine Caffe's Python.
+GENUINE = BVLC.parent.resolve() in Path(caffe.__file__).resolve().parents
 
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the authors' files are not here (../shared/data)")
 needs_bvlc = pytest.mark.skipif(not (BVLC / "caffe").exists(), reason="no genuine Caffe here: `make bvlc` did not run")
@@ -52,6 +55,17 @@ def people(tmp_path_factory):
     return root
 
 
+def write_slim_nets(folder):
+    """Write the two nets with trunks 1/16 as wide to the folder, under their own names, and return it."""
+    from caffe.proto import caffe_pb2
+    from google.protobuf import text_format
+    from make_slim import slim_net
+    for path in PAIN, FACE:
+        net = slim_net(text_format.Merge(path.read_text(), caffe_pb2.NetParameter()), 16, 6)
+        (folder / path.name).write_text(text_format.MessageToString(net))
+    return folder
+
+
 def write_samples(path, images, labels):
     """Write an LMDB of Datums. images: (N, channels, height, width) uint8."""
     import lmdb
@@ -63,6 +77,23 @@ def write_samples(path, images, labels):
             datum = caffe_pb2.Datum(channels=channels, height=height, width=width, data=image.tobytes(), label=label)
             transaction.put(b"%08d" % i, datum.SerializeToString())
     environment.close()
+
+
+def make_folds_of_noise(root, python=sys.executable):
+    """Make three folds in `root`/folds: 48 frames of noise a subject, of every class; brighter where it hurts more."""
+    random, rows = np.random.RandomState(0), ["subject,video,frame,pspi,status"]
+    for subject in "001-aa001", "002-bb002", "003-cc003":
+        folder = root / "aligned" / subject / subject[4:]
+        folder.mkdir(parents=True)
+        for f in range(48):
+            pspi = [0, 1, 2, 3, 4, 6][f // 4 % 6]
+            image = random.randint(0, 120, (112, 96, 3)) + 20 * pspi
+            skimage.io.imsave(str(folder / ("f%02d.png" % f)), image.astype(np.uint8), check_contrast=False)
+            rows.append("%s,%s,f%02d,%d,detected" % (subject, subject[4:], f, pspi))
+    (root / "aligned" / "frames.csv").write_text("\n".join(rows) + "\n")
+    process = run_tool("make_folds.py", "--aligned", root / "aligned", "--out", root / "folds", python=python)
+    assert process.returncode == 0, process.stderr
+    return root / "folds"
 
 
 class LayerInNet:

@@ -1,9 +1,9 @@
 """Trains the project's full nets a little under whichever `caffe` Python finds: python net_parity.py NET OUT.npz
 
-NET: pain, or face (caffe-face's own training: fc5, fc6, softmax loss and center loss on the same trunk). Everything
-random is taken out: dropout, mirroring, fillers; and PReLUs begin as straight lines, for on which side of a kink a value
-near 0 lies is up to rounding. Writes a sample of every blob's values and gradients after one pass,
-and of every weight's change after ITERATIONS. Runs under genuine Caffe's Python and under the engine's.
+NET: pain, or face (for few identities). Everything random is taken out: dropout, mirroring, fillers; and PReLUs begin
+as straight lines, for on which side of a kink a value near 0 lies is up to rounding. Writes a sample of every blob's
+values and gradients after one pass, and of every weight's change after ITERATIONS. Runs under genuine Caffe's Python
+and under the engine's.
 """
 import os
 import re
@@ -19,24 +19,15 @@ import numpy as np  # noqa: E402
 from conftest import ROOT, write_samples  # noqa: E402
 
 ITERATIONS, BATCH, SAMPLES, IDENTITIES = 10, 4, 40, 10
-NET = ROOT / "prototxt" / "pain_regression.prototxt"
+NETS = {"pain": "pain_regression.prototxt", "face": "face_verification.prototxt"}
 SOLVER = 'net: "%s" base_lr: %g lr_policy: "fixed" momentum: 0.9 weight_decay: 0.0005 random_seed: 1 %s'
-FACE_HEAD = """
-layer { name: "fc5" type: "InnerProduct" bottom: "res5_6" top: "fc5" inner_product_param { num_output: 512 } }
-layer { name: "fc6" type: "InnerProduct" bottom: "fc5" top: "fc6" inner_product_param { num_output: %d } }
-layer { name: "softmax_loss" type: "SoftmaxWithLoss" bottom: "fc6" bottom: "label" top: "softmax_loss" }
-layer { name: "center_loss" type: "Python" bottom: "fc5" bottom: "label" top: "center_loss" loss_weight: 0.008
-        param { lr_mult: 1 decay_mult: 2 } python_param { module: "layers.center_loss" layer: "CenterLossLayer"
-        param_str: "{'classes': %d, 'norm': 'l2'}" } }
-""" % (IDENTITIES, IDENTITIES)
 
 
 def net_text(name):
     """The prototxt of the net, with nothing random in it."""
-    text = NET.read_text()
+    text = (ROOT / "prototxt" / NETS[name]).read_text().replace("10572", str(IDENTITIES))
     text = re.sub(r"dropout_ratio: [\d.]+", "dropout_ratio: 1e-9", text).replace("mirror: true", "mirror: false")
-    text = re.sub(r"batch_size: \d+", "batch_size: %d" % BATCH, text)
-    return text if name == "pain" else text[:text.index('layer { name: "ip1_res5"')] + FACE_HEAD
+    return re.sub(r"batch_size: \d+", "batch_size: %d" % BATCH, text)
 
 
 def sample(array):

@@ -1,4 +1,4 @@
-"""The net and its solvers, as caffe reads them, against caffe-face's architecture and the paper's settings."""
+"""The nets and their solvers, as caffe reads them, against caffe-face's architecture and the paper's settings."""
 import shutil
 
 import caffe
@@ -12,6 +12,7 @@ from conftest import ROOT, write_samples
 from cli import Problem
 
 NET = ROOT / "prototxt" / "pain_regression.prototxt"
+FACE_NET = ROOT / "prototxt" / "face_verification.prototxt"
 STAGES = {
     "mse": ["mse"],
     "smooth_l1": ["smooth_l1"],
@@ -23,12 +24,21 @@ STAGES = {
 }
 
 
-@pytest.fixture(scope="module")
-def layers():
-    """The net file's layers by name."""
-    net = text_format.Merge(NET.read_text(), caffe_pb2.NetParameter())
+def layers_of(path):
+    """A net file's layers by name."""
+    net = text_format.Merge(path.read_text(), caffe_pb2.NetParameter())
     assert len({layer.name for layer in net.layer}) == len(net.layer)
     return {layer.name: layer for layer in net.layer}
+
+
+@pytest.fixture(scope="module")
+def layers():
+    return layers_of(NET)
+
+
+@pytest.fixture(scope="module")
+def face_layers():
+    return layers_of(FACE_NET)
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +69,9 @@ def trunk():
             bottom = "pool%d" % stage
 
 
-def test_the_trunk_is_caffe_faces(layers):
-    expected = list(trunk())
+@pytest.mark.parametrize("net", [NET, FACE_NET])
+def test_the_trunk_is_caffe_faces(net):
+    layers, expected = layers_of(net), list(trunk())
     assert sum(kind == "Convolution" for _, kind, *_ in expected) == 27
     names = list(layers)
     start = names.index("conv1a")
@@ -113,6 +124,28 @@ def test_learning_rates(layers):
         assert [(p.lr_mult, p.decay_mult) for p in layers[name].param] == [(1, 2)]
         assert list(layers[name].loss_weight) == [np.float32(0.01)]
     assert [(p.lr_mult, p.decay_mult) for p in layers["balanced_data"].param] == [(0, 0)]
+
+
+def test_face_verification_is_trained_as_caffe_face_trains_it(face_layers):
+    for name, kind, _, _, unit in trunk():
+        if kind == "Convolution":
+            assert [(p.lr_mult, p.decay_mult) for p in face_layers[name].param] == [(1, 1), (0 if unit else 2, 0)]
+    fc5, fc6 = face_layers["fc5"], face_layers["fc6"]
+    assert (list(fc5.bottom), fc5.inner_product_param.num_output) == (["res5_6"], 512)
+    assert (list(fc6.bottom), fc6.inner_product_param.num_output) == (["fc5"], 10572)  # CASIA-WebFace's people
+    center = face_layers["center_loss"]
+    assert list(center.bottom) == ["fc5", "label"] and list(center.loss_weight) == [np.float32(0.008)]
+    assert face_layers["train_data"].data_param.batch_size == 256 and face_layers["train_data"].transform_param.mirror
+
+    text = FACE_NET.with_name("face_verification_solver.prototxt").read_text()
+    solver = text_format.Merge(text, caffe_pb2.SolverParameter())
+    assert (solver.base_lr, solver.lr_policy, solver.gamma) == (np.float32(0.1), "multistep", np.float32(0.1))
+    assert (list(solver.stepvalue), solver.max_iter) == ([16000, 24000, 28000], 28000)
+    assert (solver.momentum, solver.weight_decay) == (np.float32(0.9), np.float32(5e-4))
+
+
+def test_both_nets_see_the_same_pixels(layers, face_layers):
+    assert layers["normalize"] == face_layers["normalize"] and layers["pixels"] == face_layers["pixels"]
 
 
 @pytest.fixture
@@ -172,31 +205,12 @@ def test_phases(fold, monkeypatch):
     assert caffe.Net(path, caffe.TEST, stages=["deploy"]).inputs == ["pixels"]
 
 
-def test_a_face_model_fills_the_trunk_and_nothing_else(tmp_path):
-    # caffe-face's file also has fc5, fc6 and a center_loss with a blob of its own.
-    random, source = np.random.RandomState(0), caffe_pb2.NetParameter()
-    net = caffe.Net(str(NET), caffe.TEST, stages=["deploy"])
-    shapes = {name: [blob.data.shape for blob in net.params[name]] for name, kind, *_ in trunk() if name in net.params}
-    shapes.update(fc5=[(512, 10240), (512,)], fc6=[(100, 512), (100,)], center_loss=[(100, 512)])
-    stored = {name: [random.rand(*shape).astype(np.float32) for shape in blobs] for name, blobs in shapes.items()}
-    for name, blobs in stored.items():
-        layer = source.layer.add(name=name)
-        for blob in blobs:
-            layer.blobs.add(data=blob.ravel().tolist()).shape.dim.extend(blob.shape)
-    (tmp_path / "face.caffemodel").write_bytes(source.SerializeToString())
-    before = {name: [blob.data.copy() for blob in blobs] for name, blobs in net.params.items()}
-    net.copy_from(str(tmp_path / "face.caffemodel"))
-    for name, blobs in net.params.items():
-        if name not in stored:
-            assert name in ("ip1_res5", "relu_ip1", "ip2_reg")
-        for blob, expected in zip(blobs, stored.get(name, before[name])):
-            assert (blob.data == expected).all()
-
-
-def test_slim_nets_divide_the_trunk_only(tmp_path, layers):
+@pytest.mark.parametrize("net", [NET, FACE_NET])
+def test_slim_nets_divide_the_trunk_only(tmp_path, net):
     make_slim.make_slim(tmp_path / "slim", 8, 32, "base_lr: 0.5")
-    slim = text_format.Merge((tmp_path / "slim" / "pain_regression.prototxt").read_text(), caffe_pb2.NetParameter())
-    for layer in slim.layer:
+    slim, layers = layers_of(tmp_path / "slim" / net.name), layers_of(net)
+    assert list(slim) == list(layers)
+    for layer in slim.values():
         original = caffe_pb2.LayerParameter()
         original.CopyFrom(layers[layer.name])
         if layer.type == "Convolution":
@@ -210,6 +224,15 @@ def test_slim_nets_divide_the_trunk_only(tmp_path, layers):
         wanted = text_format.Merge(path.read_text() + "base_lr: 0.5", caffe_pb2.SolverParameter())
         made = (tmp_path / "slim" / "solvers" / path.name).read_text()
         assert text_format.Merge(made, caffe_pb2.SolverParameter()) == wanted
+    solver = FACE_NET.with_name("face_verification_solver.prototxt")  # tools/pretrain.py has its own settings
+    assert (text_format.Merge((tmp_path / "slim" / solver.name).read_text(), caffe_pb2.SolverParameter())
+            == text_format.Merge(solver.read_text(), caffe_pb2.SolverParameter()))
+
+
+def test_settings_replace_lists():
+    solver = caffe_pb2.SolverParameter(stepvalue=[10, 20], max_iter=30, base_lr=1)
+    make_slim.with_changes(solver, "stepvalue: 5 max_iter: 7", "--settings")
+    assert solver == caffe_pb2.SolverParameter(stepvalue=[5], max_iter=7, base_lr=1)
 
 
 @pytest.mark.parametrize("divide, changes, message", [(3, "", "layer conv1a has 32"), (2, "lr: 1", "--solver")])

@@ -11,9 +11,8 @@ import time
 
 import numpy as np
 import pytest
-import skimage.io
 
-from conftest import BVLC, ENGINE, ROOT, assert_one_line_error, needs_bvlc, run_tool
+from conftest import BVLC, ENGINE, ROOT, assert_one_line_error, make_folds_of_noise, needs_bvlc, run_tool
 
 VARIANTS = sorted(path.stem for path in (ROOT / "prototxt" / "solvers").glob("*.prototxt"))
 SOLVER = "base_lr: 0.01 max_iter: 6 display: 1 average_loss: 1 snapshot: 2"
@@ -29,21 +28,7 @@ def provider(request):
 
 @pytest.fixture(scope="module")
 def folds(tmp_path_factory):
-    """Three folds of noise, 48 frames a subject, of every class; brighter where it hurts more."""
-    root = tmp_path_factory.mktemp("training")
-    random, rows = np.random.RandomState(0), ["subject,video,frame,pspi,status"]
-    for subject in "001-aa001", "002-bb002", "003-cc003":
-        folder = root / "aligned" / subject / subject[4:]
-        folder.mkdir(parents=True)
-        for f in range(48):
-            pspi = [0, 1, 2, 3, 4, 6][f // 4 % 6]
-            image = random.randint(0, 120, (112, 96, 3)) + 20 * pspi
-            skimage.io.imsave(str(folder / ("f%02d.png" % f)), image.astype(np.uint8), check_contrast=False)
-            rows.append("%s,%s,f%02d,%d,detected" % (subject, subject[4:], f, pspi))
-    (root / "aligned" / "frames.csv").write_text("\n".join(rows) + "\n")
-    process = run_tool("make_folds.py", "--aligned", root / "aligned", "--out", root / "folds", python=PYTHON)
-    assert process.returncode == 0, process.stderr
-    return root / "folds"
+    return make_folds_of_noise(tmp_path_factory.mktemp("training"), PYTHON)
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +151,8 @@ def test_fine_tuning_starts_from_the_weights(folds, work):
     start = work / "models" / "smooth_l1" / "01-001-aa001" / "pain_iter_6.caffemodel"
     solver = work / "prototxt" / "solvers" / "mse.prototxt"
     solver.write_text(solver.read_text().replace("base_lr: 0.01", "base_lr: 0"))
-    assert train(work, folds, "mse", 2, "--weights", start).returncode == 0
+    process = train(work, folds, "mse", 2, "--weights", start)
+    assert process.returncode == 0 and process.stdout == "pain_iter_6.caffemodel fills 57 of 57 layers\n"
     before, after = blobs(start), blobs(work / "models" / "mse" / "02-002-bb002" / "pain_iter_6.caffemodel")
     assert all((before[name] == after[name]).all() for name in before if not name.startswith("pain_center"))
 
@@ -198,7 +184,7 @@ def test_weights_of_another_net(folds, work):
     model = work / "models" / "smooth_l1" / "01-001-aa001" / "pain_iter_6.caffemodel"
     wide = work / "wide"
     make_slim(wide, 8)
-    assert_one_line_error(train(wide, folds, "mse", 1, "--weights", model), "conv1a", "shape mismatch")
+    assert_one_line_error(train(wide, folds, "mse", 1, "--weights", model), model, "layer conv1a", "caffe would refuse")
     foreign = work / "foreign.caffemodel"
     code = ("import sys; from caffe.proto import caffe_pb2 as c; net = c.NetParameter()\n"
             "net.layer.add(name='other').blobs.add(data=[1]).shape.dim.append(1)\n"

@@ -9,8 +9,8 @@ from conftest import BVLC, GENUINE, ROOT, needs_bvlc
 pytestmark = [needs_bvlc, pytest.mark.skipif(GENUINE, reason="this is that run")]
 
 
-@pytest.mark.parametrize("name", ["test_layers", "test_net", "test_make_folds", "test_metrics", "test_results",
-                                  "test_evaluate", "test_plot_curve"])
+@pytest.mark.parametrize("name", ["test_layers", "test_net", "test_check_weights", "test_make_folds", "test_metrics",
+                                  "test_results", "test_evaluate", "test_plot_curve"])
 def test_under_bvlc(name):
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join([str(ROOT / "tools"), str(ROOT)]), GLOG_minloglevel="2")
     process = subprocess.run([str(BVLC / "python"), "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider",

@@ -26,11 +26,10 @@ import verify_faces
 from align_faces import TEMPLATE, FaceDetector
 from align_people import MIN_FACE
 from cli import Problem
-from conftest import BVLC, ROOT, assert_one_line_error, needs_bvlc, run_tool
+from conftest import BVLC, FACE, PAIN, assert_one_line_error, needs_bvlc, run_tool
 from make_slim import slim_net
 from verify_faces import Pair, centre_crop, read_pairs, score_pairs
 
-NET = ROOT / "prototxt" / "face_verification.prototxt"
 PAIRS = """3\t2
 Ann_Ah\t1\t2
 Ann_Ah\t3\t4
@@ -149,7 +148,7 @@ def deploy(net_file, seed=3):
 def slim(tmp_path_factory):
     """A sixteenth of the net, and its random weights: two paths."""
     folder = tmp_path_factory.mktemp("slim")
-    net = slim_net(text_format.Merge(NET.read_text(), caffe_pb2.NetParameter()), 16, 1)
+    net = slim_net(text_format.Merge(FACE.read_text(), caffe_pb2.NetParameter()), 16, 1)
     for layer in net.layer:  # features of some 10, not a millionth of that
         if layer.convolution_param.weight_filler.type == "gaussian":
             layer.convolution_param.weight_filler.std = 0.1
@@ -331,7 +330,7 @@ def test_wrong_nets_are_one_line(lfw, slim, verified, tmp_path):
     assert_one_line_error(run(net), net, "not a NetParameter prototxt")
     net.write_text('layer { name: "a" type: "NoSuchLayer" top: "pixels" }')
     assert_one_line_error(run(net), net, "NoSuchLayer")
-    assert_one_line_error(run(ROOT / "prototxt" / "pain_regression.prototxt"), "fc5", "pixels")
+    assert_one_line_error(run(PAIN), "fc5", "pixels")
 
 
 def test_wrong_arguments_are_one_line(lfw, slim):

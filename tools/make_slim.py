@@ -2,8 +2,8 @@
 
     python tools/make_slim.py demo/prototxt --divide 8 --batch 16 --solver "base_lr: 0.01 max_iter: 400"
 
-For trying things out in minutes. The head, the losses and the names stay; so does the layout, so that a solver's
-relative `net:` finds the slim net.
+For trying things out in minutes. The heads, the losses and the names stay; so does the layout, so that a solver's
+relative `net:` finds the slim net. --batch and --solver are for the variants; pretrain.py has its own.
 """
 import ast
 from pathlib import Path
@@ -22,6 +22,15 @@ def parse(text, message, where):
         return text_format.Merge(text, message)
     except text_format.ParseError as error:
         raise Problem("%s: not a %s prototxt: %s" % (where, type(message).__name__, error))
+
+
+def with_changes(solver, changes, where):
+    """Set the fields of `changes` (prototxt) in the SolverParameter, in place and returned; lists are replaced."""
+    message = parse(changes, caffe_pb2.SolverParameter(), where)
+    for field, _ in message.ListFields():
+        solver.ClearField(field.name)
+    solver.MergeFrom(message)
+    return solver
 
 
 def slim_net(net, divide, batch):
@@ -43,14 +52,15 @@ def slim_net(net, divide, batch):
 
 
 def make_slim(out, divide, batch, solver_changes=""):
-    """Write the slim nets to `out` and the solvers, `solver_changes` (prototxt) merged in, to `out`/solvers."""
+    """Write the slim nets to `out` and the variants' solvers, `solver_changes` (prototxt) merged in, to `out`/solvers."""
     out = Path(out)
     for path in sorted(PROTOTXT.glob("**/*.prototxt")):
-        if path.parent == PROTOTXT:
-            message = slim_net(parse(path.read_text(), caffe_pb2.NetParameter(), path), divide, batch)
-        else:
+        if path.parent != PROTOTXT:
+            message = with_changes(parse(path.read_text(), caffe_pb2.SolverParameter(), path), solver_changes, "--solver")
+        elif path.stem.endswith("_solver"):
             message = parse(path.read_text(), caffe_pb2.SolverParameter(), path)
-            parse(solver_changes, message, "--solver")
+        else:
+            message = slim_net(parse(path.read_text(), caffe_pb2.NetParameter(), path), divide, batch)
         with replacing(out / path.relative_to(PROTOTXT)) as partial:
             partial.write_text("# Made by tools/make_slim.py --divide %d from %s.\n%s"
                                % (divide, path.name, text_format.MessageToString(message)))

@@ -32,6 +32,7 @@ CROP = slice(0, 250), slice(80, 370)  # the rows and columns of the photograph t
 DENSITY = 2  # texture pixels a pixel of the photograph; cubic once, so that linear is good enough for every frame
 HIGHEST = {"AU4": 5, "AU6": 5, "AU7": 5, "AU9": 5, "AU10": 5, "AU43": 1}  # intensities of the action units
 GRIMACE = {"AU4": (2.6, 5), "AU6": (2.6, 5), "AU7": (1, 4), "AU9": (0, 3), "AU10": (1, 4)}  # least and highest peak
+SEEDS = 0, 2 ** 32 - 1  # least and highest
 RECORD = "synthetic.json"  # in the folder of a dataset: the arguments it was made with
 
 # Skin that moves: a bell around (x, y), `reach` wide each way, its middle moving by `move`.
@@ -207,12 +208,16 @@ def subject(face, rng):
     blur = rng.uniform(0.3, 1.6)
     texture = [ndimage.gaussian_filter((channel ** gamma * (1 - face.hair) + tint * strands * face.hair) * brows, blur)
                for channel, gamma, tint in zip(face.texture, skin, dye)]
+    light = lighting(rng)
+    return Subject([channel.astype(np.float32) for channel in texture], build, stretch=1 + rng.uniform(-0.06, 0.06),
+                   mirrored=rng.rand() < 0.5, lips=rng.uniform(0.8, 1), light=light, grain=rng.uniform(0.5, 3) / 255)
+
+
+def lighting(rng):
+    """How much light falls on each pixel of a frame, (240, 320) float32, brightest towards some side."""
     y, x = np.mgrid[-1:1:HEIGHT * 1j, -1:1:WIDTH * 1j]
     angle, fall = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.35)
-    light = rng.uniform(0.75, 1.05) * np.exp(fall * (np.cos(angle) * x + np.sin(angle) * y))
-    return Subject([channel.astype(np.float32) for channel in texture], build, stretch=1 + rng.uniform(-0.06, 0.06),
-                   mirrored=rng.rand() < 0.5, lips=rng.uniform(0.8, 1), light=light.astype(np.float32),
-                   grain=rng.uniform(0.5, 3) / 255)
+    return (rng.uniform(0.75, 1.05) * np.exp(fall * (np.cos(angle) * x + np.sin(angle) * y))).astype(np.float32)
 
 
 def wander(rng, frames, reach):
@@ -309,7 +314,7 @@ def arguments_of(folder):
         return {}
 
 
-def make(out, **arguments):
+def make(out, draw=draw, **arguments):
     """Make the dataset of draw's `arguments` in the folder `out`. Returns False if it is there already.
 
     It grows in `out`.partial, renamed when it is whole; what an interrupted run left there is begun anew.
@@ -344,11 +349,20 @@ def main():
     parser.add_argument("--seed", type=int, default=1, help="0 to 4294967295: other seeds are other people "
                         "(default %(default)s)")
     arguments = vars(parser.parse_args())
-    for name, least, most in ("subjects", 1, 999), ("videos", 1, 99), ("frames", 1, 999), ("seed", 0, 2 ** 32 - 1):
+    check_ranges(arguments, subjects=(1, 999), videos=(1, 99), frames=(1, 999), seed=SEEDS)
+    report(arguments["out"], make(**arguments))
+
+
+def check_ranges(arguments, **ranges):
+    """Raise Problem when one of a tool's arguments is outside its range, (least, most)."""
+    for name, (least, most) in ranges.items():
         if not least <= arguments[name] <= most:
             raise cli.Problem("--%s %d: must be %d to %d" % (name, arguments[name], least, most))
-    made = make(**arguments)
-    print("%s: %s" % (arguments["out"], "made" if made else "made already, nothing to do"))
+
+
+def report(out, made):
+    """Say what make() has done."""
+    print("%s: %s" % (out, "made" if made else "made already, nothing to do"))
 
 
 if __name__ == "__main__":

@@ -13,15 +13,12 @@ import lmdb
 import numpy as np
 from tqdm import tqdm
 
-os.environ.setdefault("GLOG_minloglevel", "2")  # before caffe is loaded: its account of every layer is of no use here
-import caffe  # noqa: E402
-from caffe.proto import caffe_pb2  # noqa: E402
-from google.protobuf.message import DecodeError  # noqa: E402
-
-from cli import Parser, Problem, run, write_csv  # noqa: E402
-from results import COLUMNS  # noqa: E402
-from make_folds import open_lmdb, read_list  # noqa: E402
-from train import Training, read_blobs, select_folds  # noqa: E402
+from check_weights import caffe, caffe_pb2, load_net  # which loads caffe without its account of every layer
+from cli import Parser, Problem, run, write_csv
+from google.protobuf.message import DecodeError
+from results import COLUMNS
+from make_folds import open_lmdb, read_list
+from train import fold_training, select_folds
 
 
 @contextlib.contextmanager
@@ -50,27 +47,14 @@ def check_lmdb(path, names, labels):
                       % (path, len(names), path.parent))
 
 
-def load_net(net_file, weights, stages=()):
-    """The net in phase TEST with the weights, all of its layers filled. Raises Problem if they are of another net."""
-    net = caffe.Net(str(net_file), caffe.TEST, stages=list(stages))
-    stored = read_blobs(weights)
-    for name, blobs in net.params.items():
-        shapes = [tuple(blob.data.shape) for blob in blobs]
-        if [np.prod(shape) for shape in shapes] != [np.prod(shape) for shape in stored.get(name, [])]:
-            raise Problem("%s: of another net than %s: layer %s has blobs %s there, %s here"
-                          % (weights, net_file, name, stored.get(name, "missing"), shapes))
-    net.copy_from(str(weights))
-    return net
-
-
 def predict(training, iteration):
     """Predict the fold's frames by its snapshot of this iteration.
 
     Returns the predictions, (N,) float64 in 0..5, and val.txt's names and labels, N of each.
     training: train.Training. Raises Problem when the data or the snapshot is damaged or of something else.
     """
-    names, labels = read_list(training.fold / "val.txt")
-    check_lmdb(training.fold / "val_lmdb", names, labels)
+    names, labels = read_list(training.data / "val.txt")
+    check_lmdb(training.data / "val_lmdb", names, labels)
     training.link()
     with working_directory(training.folder):
         net = load_net(training.net, training.snapshot(iteration, "caffemodel"))
@@ -115,7 +99,7 @@ def main():
     args = parser.parse_args()
     if args.gpu is not None:
         use_gpu(args.gpu)
-    trainings = [Training(args.solver, fold, args.models) for fold in select_folds(args.folds, args.fold)]
+    trainings = [fold_training(args.solver, fold, args.models) for fold in select_folds(args.folds, args.fold)]
     for training in tqdm(trainings, unit="fold", desc="predict"):
         iteration = predict_fold(training)
         if iteration < training.max_iter:

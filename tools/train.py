@@ -19,10 +19,10 @@ import signal
 import subprocess
 from pathlib import Path
 
-from caffe.proto import caffe_pb2
 from google.protobuf.message import DecodeError
 from tqdm import tqdm
 
+from check_weights import caffe_pb2, check_weights
 from cli import Parser, Problem, run
 from make_slim import parse
 
@@ -31,15 +31,15 @@ ITERATION = re.compile(r"Iteration (\d+)[ ,].*?loss = (\S+)")
 
 
 class Training:
-    """One fold's training: its folder, its solver, its last snapshot.
+    """A run of `caffe train`: its solver, the folder it runs in, its data, what it starts from, its last snapshot.
 
-    Raises Problem when the fold has no data or the solver is no solver.
+    solver: path of the prototxt; data: the folder with the LMDBs of these names, made by the command `made_by`;
+    weights: a caffemodel, or None to start from scratch. Raises Problem when there is no such data or solver.
     """
 
-    def __init__(self, solver, fold, models):
-        self.solver, self.fold = Path(solver), Path(fold)
-        self.folder = Path(models) / self.solver.stem / self.fold.name
-        self.log = self.folder / "train.log"
+    def __init__(self, solver, folder, data, lmdbs, made_by, weights=None):
+        self.solver, self.folder, self.data, self.lmdbs = Path(solver), Path(folder), Path(data), lmdbs
+        self.weights, self.log = weights, self.folder / "train.log"
         try:
             text = self.solver.read_text()
         except (FileNotFoundError, UnicodeDecodeError):
@@ -47,9 +47,9 @@ class Training:
         parameters = parse(text, caffe_pb2.SolverParameter(), solver)
         self.max_iter, self.prefix = parameters.max_iter, parameters.snapshot_prefix
         self.net = parameters.net  # relative to self.folder
-        for name in "train_lmdb", "val_lmdb":
-            if not (self.fold / name / "data.mdb").exists():
-                raise Problem("%s: no such LMDB; make the folds with `make folds`" % (self.fold / name))
+        for name in lmdbs:
+            if not (self.data / name / "data.mdb").exists():
+                raise Problem("%s: no such LMDB; make it with `%s`" % (self.data / name, made_by))
 
     def snapshots(self):
         """The iterations of which there is a snapshot, oldest first."""
@@ -69,24 +69,24 @@ class Training:
         return "%s_iter_%d.%s" % (self.prefix, iteration, suffix)
 
     def link(self):
-        """Make the folder and its links to the fold's data."""
+        """Make the folder and its links to the data."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        for name in "train_lmdb", "val_lmdb":
+        for name in self.lmdbs:
             link = self.folder / name
-            target = os.path.relpath(str(self.fold.resolve() / name), str(self.folder.resolve()))
+            target = os.path.relpath(str(self.data.resolve() / name), str(self.folder.resolve()))
             if link.is_symlink() and os.readlink(str(link)) != target:
                 link.unlink()
             if not link.is_symlink():
                 link.symlink_to(target)
 
-    def run(self, caffe, weights, gpu, threads, children, progress):
+    def run(self, caffe, gpu, threads, children, progress):
         """Run `caffe train` to the end, with `threads` cores. Raises Problem with caffe's own words if it fails."""
         done = self.last_snapshot()
         command = [*shlex.split(caffe), "train", "-solver", os.path.relpath(str(self.solver), str(self.folder))]
         if done:
             command += ["-snapshot", self.snapshot(done, "solverstate")]
-        elif weights:
-            command += ["-weights", os.path.relpath(weights, str(self.folder))]
+        elif self.weights:
+            command += ["-weights", os.path.relpath(str(self.weights), str(self.folder))]
         if gpu is not None:
             command += ["-gpu", str(gpu)]
         environment = dict(os.environ)
@@ -167,49 +167,27 @@ def last_words(lines):
     return lines[-1] if lines else "it said nothing"
 
 
-def read_blobs(path):
-    """The shapes of a caffemodel's blobs: a dict, layer name -> list of tuples. Raises Problem when it is none."""
-    try:
-        net = caffe_pb2.NetParameter.FromString(Path(path).read_bytes())
-    except FileNotFoundError:
-        raise Problem("%s: no such caffemodel; models/README.md says where the face model comes from" % path)
-    except DecodeError:
-        raise Problem("%s: not a caffemodel, or a damaged one" % path)
-    return {layer.name: [tuple(blob.shape.dim) or (blob.num, blob.channels, blob.height, blob.width)
-                         for blob in layer.blobs]
-            for layer in (*net.layer, *net.layers) if layer.blobs}
+def fold_training(solver, fold, models, weights=None):
+    """The Training of a fold (its folder), in `models`/<variant>/<fold>. Raises Problem as Training does."""
+    folder = Path(models) / Path(solver).stem / Path(fold).name
+    return Training(solver, folder, fold, ("train_lmdb", "val_lmdb"), "make folds", weights)
 
 
-def check_weights(path, net):
-    """Raise Problem unless the caffemodel `path` has blobs for at least one layer of the net file `net`.
-
-    A layer of the same name but another shape is caffe's to refuse.
-    """
-    names = set(read_blobs(path))
-    wanted = {layer.name for layer in parse(Path(net).read_text(), caffe_pb2.NetParameter(), net).layer}
-    if not names & wanted:
-        raise Problem("%s: fills no layer of %s; it is of another net (its layers: %s)"
-                      % (path, net, ", ".join(sorted(names)[:5]) or "none"))
-
-
-def train(solver, folds, models, weights=None, caffe="caffe", gpu=None, jobs=1):
-    """Train the folds (folders) as the solver says, `jobs` at a time, from the caffemodel `weights` and on the GPU `gpu`.
-
-    Raises Problem when one fails; the others' snapshots stay.
-    """
-    trainings = [Training(solver, fold, models) for fold in folds]
+def train(trainings, caffe="caffe", gpu=None, jobs=1, title="train"):
+    """See the trainings through, `jobs` at a time, on the GPU `gpu`. Raises Problem when one fails; snapshots stay."""
     for training in trainings:
         training.link()
     done = [training.last_snapshot() for training in trainings]
-    if weights:
-        check_weights(weights, trainings[0].folder / trainings[0].net)
+    for weights, first in {training.weights: training for training, iteration in zip(trainings, done)
+                           if training.weights and not iteration}.items():
+        print(check_weights(weights, first.folder / first.net), flush=True)
     todo = [training for training, iteration in zip(trainings, done) if iteration < training.max_iter]
     threads = max(1, os.cpu_count() // jobs)
     children = Children()
     with tqdm(total=sum(training.max_iter for training in trainings), initial=sum(done), unit="iter",
-              desc="%s, %d folds" % (Path(solver).stem, len(trainings))) as progress:
+              desc=title) as progress:
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-            futures = [pool.submit(training.run, caffe, weights, gpu, threads, children, progress) for training in todo]
+            futures = [pool.submit(training.run, caffe, gpu, threads, children, progress) for training in todo]
             try:
                 for future in concurrent.futures.as_completed(futures):
                     future.result()
@@ -233,7 +211,9 @@ def main():
     args = parser.parse_args()
     if args.jobs < 1:
         raise Problem("--jobs takes 1 or more")
-    train(args.solver, select_folds(args.folds, args.fold), args.models, args.weights, args.caffe, args.gpu, args.jobs)
+    trainings = [fold_training(args.solver, fold, args.models, args.weights)
+                 for fold in select_folds(args.folds, args.fold)]
+    train(trainings, args.caffe, args.gpu, args.jobs, "%s, %d folds" % (Path(args.solver).stem, len(trainings)))
 
 
 def select_folds(folds, number=None):

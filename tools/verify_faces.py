@@ -20,17 +20,15 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from predict import load_net, use_gpu  # first: it makes caffe quiet
-import caffe
-from caffe.proto import caffe_pb2
+from check_weights import build_net, caffe, load_net  # which loads caffe without its account of every layer
 from align_faces import TEMPLATE, align, read_frame
 from align_people import align_people, aligned_name, list_people, read_faces
 from cli import Parser, Problem, replacing, run, write_csv
 from evaluate import or_none
 from figures import new_figure
 from make_folds import HEIGHT, WIDTH
-from make_slim import parse
 from metrics import auroc
+from predict import use_gpu
 from verification import (accuracy, best_threshold, cosine, cross_validate, eer, fit_pca, roc, standard_error,
                           tar_at_far)
 
@@ -130,16 +128,8 @@ def open_net(net_file, weights, seed):
 
     Raises Problem for a net without `pixels` and `fc5`, or weights of another one.
     """
-    try:
-        parse(Path(net_file).read_text(), caffe_pb2.NetParameter(), net_file)
-    except (FileNotFoundError, UnicodeDecodeError):
-        raise Problem("%s: no such net; %s is one" % (net_file, NET))
-    try:
-        caffe.set_random_seed(seed)
-        net = (load_net(net_file, weights, ["deploy"]) if weights
-               else caffe.Net(str(net_file), caffe.TEST, stages=["deploy"]))
-    except RuntimeError as error:
-        raise Problem("%s: %s" % (net_file, error))
+    caffe.set_random_seed(seed)
+    net = load_net(net_file, weights, ["deploy"]) if weights else build_net(net_file, ["deploy"])
     if not {"pixels", "fc5"} <= set(net.blobs) or tuple(net.blobs["pixels"].data.shape[1:]) != (3, HEIGHT, WIDTH):
         raise Problem("%s: does not make `fc5` of `pixels`, 3x%dx%d, in stage deploy; name a face verification net"
                       % (net_file, HEIGHT, WIDTH))

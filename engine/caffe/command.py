@@ -165,8 +165,17 @@ def make_net(flags, phase, weights=None):
 def set_precision(flags, nets):
     if flags.tf32:
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
+    half = flags.bf16
+    if half and not flags.gpu and not cpu_has_bf16():  # PyTorch would, many times slower
+        log.warning("This CPU does not compute in bfloat16: -bf16 is left out, and all is float32")
+        half = False
     for net in nets:
-        net.context.autocast = torch.bfloat16 if flags.bf16 else None
+        net.context.autocast = torch.bfloat16 if half else None
+
+
+def cpu_has_bf16():
+    """Whether PyTorch has quick bfloat16 convolutions on this CPU: AVX-512 on x86, BF16 on ARM."""
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 # The commands.

@@ -22,7 +22,7 @@ class Net:
 
     @engines_turn
     def __init__(self, param, seed=None):
-        memory.hold()
+        memory.set_up()
         self.context = Context(param.state.phase, seed)
         self.name = param.name
         self.debug_info = param.debug_info  # log magnitudes as the net is run

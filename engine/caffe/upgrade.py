@@ -152,14 +152,12 @@ def _assign(message, name, value):
 def _upgrade_v1(param, where):
     if param.layer:
         raise CaffeError("%s: gives both `layer` and the old `layers`; write them all as `layer`" % where)
-    param.layer.extend(_layer(old, where) for old in param.layers)
+    param.layer.extend(_layer(old) for old in param.layers)
     del param.layers[:]
 
 
-def _layer(old, where):
-    if old.type not in _V1_TYPES:
-        raise CaffeError("%s: layer %s has no type" % (where, old.name))
-    new = caffe_pb2.LayerParameter(name=old.name, type=_V1_TYPES[old.type])
+def _layer(old):
+    new = caffe_pb2.LayerParameter(name=old.name, type=_V1_TYPES.get(old.type, ""))  # weights need none
     for field, value in old.ListFields():
         if field.name.endswith("_param") or field.name in ("bottom", "top", "include", "exclude", "blobs",
                                                            "loss_weight"):

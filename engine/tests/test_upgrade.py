@@ -56,9 +56,18 @@ def test_binary_as_text(tmp_path):
             assert build.read_weights(binary) == build.read_net(path)
 
 
+def test_weights_need_no_type(tmp_path):
+    # V1 has no number for the types that came after it, such as PReLU; Caffes that gave them one wrote caffemodels.
+    path = tmp_path / "old.caffemodel"
+    old = caffe_pb2.NetParameter()
+    old.layers.add(name="slope").blobs.add(num=1, channels=1, height=1, width=1, data=[2])
+    path.write_bytes(old.SerializeToString())
+    layer, = build.read_weights(path).layer
+    assert (layer.name, layer.type, list(layer.blobs[0].data)) == ("slope", "", [2])
+
+
 @pytest.mark.parametrize("text, said", [
     ('layer { name: "a" type: "ReLU" } layers { name: "b" type: RELU }', "both `layer` and the old `layers`"),
-    ('layers { name: "b" }', "layer b has no type"),
     ('layers { layer { name: "b" type: "fancy" } }', "layer b: unknown layer type 'fancy' of the V0 format; known are"),
     ('layers { layer { name: "b" } }', "layer b: unknown layer type ''"),
     ('layers { layer { name: "p" type: "padding" } bottom: "x" top: "y" } '

@@ -1,0 +1,180 @@
+"""Does fine-tuning from a face verification trunk help? Every fold with several seeds, from scratch, frozen, fine-tuned.
+
+    <out>/scratch/seed-1/models/<variant>/NN-subject/      the trunk begins at random
+    <out>/frozen/seed-1/...                                it is the one of --weights, and stays
+    <out>/finetuned/seed-1/...                             it is that one, and learns on; and every other variant, too
+                    prototxt/                              the net and the solvers with that seed
+    <out>/starts.md, variants.md, differences.md, and the same as .csv and .tex    what came out
+
+One training is nothing but train.py's. What is finished is not done again, so that the command goes on after Ctrl-C.
+Intervals are a percentile bootstrap over subjects and seeds: both are drawn with replacement, 10,000 times, and the
+figure of a draw is the mean over its pairs of a seed and a subject; differences are taken pair by pair.
+"""
+import ast
+from collections import namedtuple
+from pathlib import Path
+
+import numpy as np
+from caffe.proto import caffe_pb2
+from google.protobuf import text_format
+from tqdm import tqdm
+
+from cli import Parser, Problem, replacing, run
+from make_slim import parse
+from metrics import title
+from predict import predict_fold, use_gpu
+from protocols import scored
+from results import NAMES, all_zeros, read_result
+from tables import Estimate, Table, column, markdown, write
+from train import fold_training, select_folds, train
+from uncertainty import DRAWS, SEED, draw, interval
+from unbc import CLASSES
+
+METHOD = "smooth_l1_center_l1_sampling"  # the variant that starts are compared with
+METRICS = "mae", "mse", "pcc", "wmae", "wmse"
+
+Arm = namedtuple("Arm", "start variant")  # start: a key of STARTS
+STARTS = {"scratch": "from scratch", "frozen": "trunk frozen", "finetuned": "fine-tuned"}
+
+
+def seeded(message, seed):
+    """Set the random seeds of a net or a solver, in place: the solver's, the batches', the centers'."""
+    if isinstance(message, caffe_pb2.SolverParameter):
+        message.random_seed = seed
+        return
+    for layer in message.layer:
+        if layer.HasField("python_param") and "seed" in layer.python_param.param_str:
+            params = ast.literal_eval(layer.python_param.param_str)
+            layer.python_param.param_str = repr(dict(params, seed=seed))
+
+
+def freeze(net, trunk):
+    """Let the net's layers that `trunk` has as well keep their weights, in place. Both: caffe_pb2.NetParameter.
+
+    Caffe then takes no gradient through them at all.
+    """
+    blobs = {layer.name: {"Convolution": 2, "PReLU": 1}.get(layer.type, 0) for layer in trunk.layer}
+    for layer in net.layer:
+        if blobs.get(layer.name):
+            del layer.param[:]
+            for _ in range(blobs[layer.name]):
+                layer.param.add(lr_mult=0, decay_mult=0)
+
+
+def write_prototxt(source, out, seed, frozen):
+    """Copy the folder of prototxts `source` to `out` with this seed, the pain net's trunk frozen or not."""
+    trunk = parse((source / "face_verification.prototxt").read_text(), caffe_pb2.NetParameter(), source)
+    for path in (source / "pain_regression.prototxt", *sorted((source / "solvers").glob("*.prototxt"))):
+        kind = caffe_pb2.SolverParameter if path.parent.name == "solvers" else caffe_pb2.NetParameter
+        message = parse(path.read_text(), kind(), path)
+        seeded(message, seed)
+        if frozen and kind is caffe_pb2.NetParameter:
+            freeze(message, trunk)
+        target = out / path.relative_to(source)
+        text = text_format.MessageToString(message)
+        if not target.exists() or target.read_text() != text:
+            with replacing(target) as partial:
+                partial.write_text(text)
+
+
+def trainings_of(arm, seed, folds, prototxt, weights, out):
+    """The Trainings of an arm with a seed, one a fold; their prototxts are written."""
+    folder = out / arm.start / ("seed-%d" % seed)
+    write_prototxt(prototxt, folder / "prototxt", seed, arm.start == "frozen")
+    solver = folder / "prototxt" / "solvers" / (arm.variant + ".prototxt")
+    return [fold_training(solver, fold, folder / "models", None if arm.start == "scratch" else weights)
+            for fold in folds]
+
+
+def subject_figures(result):
+    """METRICS of each of a result's subjects, (S, M) float64, NaN where undefined."""
+    return scored(result, "subject", CLASSES - 1, METRICS).values
+
+
+def estimates(values, draws=DRAWS):
+    """The mean of `values` (seeds R, subjects S, M) over seeds and subjects, NaN left out, with interval: M Estimates."""
+    seeds, subjects = draw(values.shape[0], draws, SEED + 1).weights, draw(values.shape[1], draws, SEED).weights
+    defined = ~np.isnan(values)
+
+    def mean(of_seeds, of_subjects):
+        total, count = (np.einsum("br,rsm,bs->bm", of_seeds, part, of_subjects, optimize=True)
+                        for part in (np.where(defined, values, 0), defined.astype(float)))
+        return np.where(count > 0, total, np.nan) / np.where(count > 0, count, 1)
+
+    figure, = mean(np.ones((1, values.shape[0])), np.ones((1, values.shape[1])))
+    return [Estimate(*map(float, cell)) for cell in zip(figure, *interval(mean(seeds, subjects), values.shape[1]))]
+
+
+def name_of(arm, variants):
+    """What to call an arm in a table: its start, or among `variants` its variant."""
+    return NAMES.get(arm.variant, arm.variant) if variants else STARTS[arm.start]
+
+
+def make_tables(values, zeros, iterations):
+    """The tables of starts, of variants, and of their differences. values: {Arm: (R, S, M)}; zeros: (S, M), all zeros'."""
+    starts = [arm for arm in values if arm.variant == METHOD]
+    variants = [arm for arm in values if arm.start == "finetuned"]
+    note = "Means over %d subjects and %d seeds, %d iterations; 95 %% intervals over both." % (
+        *reversed(next(iter(values.values())).shape[:2]), iterations)
+    figures = [column(name, title(name), interval=True) for name in METRICS]
+    trivial = ["all zeros", *estimates(zeros[None])]
+
+    def table(name, heading, arms):
+        rows = [[name_of(arm, name == "variants"), *estimates(values[arm])] for arm in arms]
+        return Table(name, heading, [column(name, "")] + figures, rows + [trivial], note)
+
+    rows = [["%s - %s" % (name_of(a, few is variants), name_of(b, few is variants)), *estimates(values[a] - values[b])]
+            for few, pairs in ((starts, [(a, b) for i, b in enumerate(starts) for a in starts[i + 1:]]),
+                               (variants, [(a, b) for a in variants for b in variants if a != b and b.variant == METHOD]))
+            for a, b in pairs]
+    return [table("starts", "Where the trunk starts: %s" % NAMES[METHOD], starts),
+            table("variants", "What the losses and the sampling do, fine-tuned", variants),
+            Table("differences", "Differences, the first less the second", [column("pair", "")] + figures, rows, note)]
+
+
+def transfer(folds, prototxt, weights, out, seeds=3, variants=True, caffe="caffe", gpu=None, jobs=1):
+    """Train and predict every arm, fold and seed that is not there yet. Returns make_tables()' tables.
+
+    folds: list of folders; prototxt: the folder of the nets and solvers; weights: the trunk's caffemodel.
+    Raises Problem as training and prediction do.
+    """
+    out, prototxt = Path(out), Path(prototxt)
+    if not (prototxt / "solvers").is_dir():
+        raise Problem("%s: no solvers in it; name a folder like prototxt/" % prototxt)
+    others = sorted(path.stem for path in (prototxt / "solvers").glob("*.prototxt") if path.stem != METHOD)
+    arms = [Arm(start, METHOD) for start in STARTS] + [Arm("finetuned", variant) for variant in others if variants]
+    runs = {(arm, seed): trainings_of(arm, seed, folds, prototxt, weights, out)
+            for seed in range(1, seeds + 1) for arm in arms}
+    every = [training for trainings in runs.values() for training in trainings]
+    train(every, caffe, gpu, jobs, "%d trainings" % len(every))
+    for training in tqdm(every, unit="fold", desc="predict"):
+        predict_fold(training)
+    results = {key: read_result(trainings[0].folder.parent) for key, trainings in runs.items()}
+    values = {arm: np.stack([subject_figures(results[arm, seed]) for seed in range(1, seeds + 1)]) for arm in arms}
+    return make_tables(values, subject_figures(all_zeros(next(iter(results.values())))), every[0].max_iter)
+
+
+def main():
+    parser = Parser(__doc__)
+    parser.add_argument("--weights", required=True, help="the trunk: a caffemodel, as `make pretrain` makes")
+    parser.add_argument("--folds", default="data/folds", help="where `make folds` put them (default: %(default)s)")
+    parser.add_argument("--prototxt", default="prototxt", help="the nets and solvers (default: %(default)s)")
+    parser.add_argument("--out", default="models/transfer", help="where results go (default: %(default)s)")
+    parser.add_argument("--seeds", type=int, default=3, help="trainings of each kind (default: %(default)s)")
+    parser.add_argument("--starts-only", action="store_true", help="leave out the other variants")
+    parser.add_argument("--caffe", default="caffe", help="the caffe command (default: %(default)s)")
+    parser.add_argument("--gpu", type=int, help="the GPU to train and predict on (default: the CPU)")
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time (default: %(default)s)")
+    args = parser.parse_args()
+    if args.seeds < 1 or args.jobs < 1:
+        raise Problem("--seeds and --jobs take 1 or more")
+    if args.gpu is not None:
+        use_gpu(args.gpu)
+    for table in transfer(select_folds(args.folds), args.prototxt, args.weights, args.out, args.seeds,
+                          not args.starts_only, args.caffe, args.gpu, args.jobs):
+        write(table, Path(args.out))
+        print(markdown(table))
+
+
+if __name__ == "__main__":
+    run(main)
