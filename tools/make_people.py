@@ -3,8 +3,8 @@
     <out>/p0001/p0001_0001.jpg     a person; half of the images at rest, half with action units at any intensity
     <out>/pairs.txt                LFW's protocol: ten folds of as many pairs of one person as of two, no person in two
 
-Pose, light, blur and grain are drawn anew for every image, so that only the face tells people apart. People of other
-seeds are other people, and none is a subject of make_synthetic.py's.
+Pose, light, colours, blur and grain are drawn anew for every image, as if each were another camera's, so that only the
+face tells people apart. People of other seeds are other people, and none is a subject of make_synthetic.py's.
 """
 import concurrent.futures
 import functools
@@ -32,7 +32,7 @@ def draw_person(root, k, images, seed):
     for i in range(1, images + 1):
         rng = np.random.RandomState([PEOPLE, seed, k, i])
         image = render(worker_face, who._replace(light=lighting(rng)), expression(rng, moved=i % 2 == 0), pose(rng))
-        image = ndimage.gaussian_filter(image, (*2 * [rng.uniform(0, 1.2)], 0))
+        image = ndimage.gaussian_filter(develop(rng, image), (*2 * [rng.uniform(0, 1.2)], 0))
         image += rng.uniform(0.5, 3) / 255 * rng.standard_normal(image.shape[:2])[..., None]
         pixels = np.round(255 * image.clip(0, 1)).astype(np.uint8)
         Image.fromarray(pixels).save(str(root / name / ("%s_%04d.jpg" % (name, i))), quality=95)
@@ -45,6 +45,13 @@ def expression(rng, moved):
     if moved:
         aus.update((au, rng.uniform(0, HIGHEST[au])) for au in rng.choice(sorted(HIGHEST), 4, replace=False))
     return aus
+
+
+def develop(rng, image):
+    """The image (240, 320, 3; light 0..1) with the tint, the saturation (down to grey) and the gamma of some camera."""
+    grey = image.mean(axis=2, keepdims=True)
+    tinted = (grey + rng.uniform(0, 1.2) * (image - grey)) * np.exp(rng.uniform(-0.15, 0.15, 3))
+    return tinted.clip(0, 1) ** np.exp(rng.uniform(-0.3, 0.3))
 
 
 def pose(rng):
