@@ -33,9 +33,10 @@ GPU ?=
 # 1: train in bfloat16, where the engine can.
 BF16 ?=
 
-# The demo: its folder, and its size. The people are those of the trunk, the subjects those with pain.
+# The demo: its folder, and its size. The trunk is trained on the people, tested on the strangers; the subjects have pain.
 DEMO ?= demo
 PEOPLE ?= 150
+STRANGERS ?= 60
 IMAGES ?= 16
 SUBJECTS ?= 4
 FRAMES ?= 60
@@ -88,7 +89,7 @@ demo: trained_trunk
 trained_trunk: $(SETUP)
 	$(MAKE) synthetic DATA=$(DEMO)/data/synthetic
 	$(PYTHON) tools/make_people.py $(DEMO)/data/people --people $(PEOPLE) --images $(IMAGES) --jobs $(JOBS)
-	$(PYTHON) tools/make_people.py $(DEMO)/data/strangers --people 60 --images 6 --seed 2 --jobs $(JOBS)
+	$(PYTHON) tools/make_people.py $(DEMO)/data/strangers --people $(STRANGERS) --images 6 --seed 2 --jobs $(JOBS)
 	$(MAKE) $(DEMO)/prototxt
 	$(MAKE) identities pretrain WORK=$(DEMO) DATA=$(DEMO)/data/people WEIGHTS= PRETRAIN='--batch 64 --settings \
 	    "base_lr: 0.05 lr_policy: \"poly\" power: 1 max_iter: $(PRETRAIN_ITERATIONS)"'
