@@ -176,7 +176,7 @@ evaluate.pyz: $(SETUP)
 # Without genuine Caffe here, the tests that compare with it are skipped and say so.
 test: .venv/ready
 	-tools/install_bvlc.sh .bvlc
-	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -rs -n $(JOBS) --dist loadfile
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv/bin/python -m pytest -rs -n $(JOBS) --dist loadfile
 
 test-full: .venv/ready .bvlc/bin/caffe
 	.venv/bin/python -m pytest -rs -m full

@@ -33,8 +33,9 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def slim(tmp_path_factory):
-    make_slim.make_slim(tmp_path_factory.mktemp("slim") / "prototxt", 16, 12)
-    return tmp_path_factory.getbasetemp() / "slim0" / "prototxt"
+    out = tmp_path_factory.mktemp("slim") / "prototxt"
+    make_slim.make_slim(out, 16, 12)
+    return out
 
 
 def tool(slim, data, models, *options, provider=ENGINE):
