@@ -33,7 +33,7 @@ GPU ?=
 # 1: train in bfloat16, where the engine can.
 BF16 ?=
 
-# The demo: its folder, and its size. The trunk is trained on the people, tested on the strangers; the subjects have pain.
+# The demo: its folder, and its size. The trunk learns from the people, and is tested on strangers; subjects have pain.
 DEMO ?= demo
 PEOPLE ?= 150
 STRANGERS ?= 60

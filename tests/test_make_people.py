@@ -64,7 +64,8 @@ def test_pairs_are_lfws(people, images, seed):
                 assert 1 <= int(name[1:]) <= people and owner.setdefault(name, fold) == fold
 
 
-@pytest.mark.parametrize("wrong", [("--people", 1), ("--images", 1), ("--seed", -1), ("--jobs", 0), ("--people", "all")])
+@pytest.mark.parametrize("wrong", [
+    ("--people", 1), ("--images", 1), ("--seed", -1), ("--jobs", 0), ("--people", "all")])
 def test_bad_arguments(tmp_path, wrong):
     assert_one_line_error(run_tool("make_people.py", tmp_path / "people", *wrong), wrong[0])
     assert list(tmp_path.iterdir()) == []

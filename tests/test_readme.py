@@ -88,7 +88,8 @@ def test_every_command(checkout):
     for made in ("report/report.html", "report/tables/table_1.tex", "report/figures/curve.pdf", "evaluate.pyz",
                  "demo/curve.png", "data/folds/01-042-ll042/train_lmdb/data.mdb", "curve.png", "scores.json",
                  "scores.csv", "models/face_verification.caffemodel", "models/verification/lfw/roc.png",
-                 "models/smooth_l1_center_l1_sampling/01-042-ll042/pain_iter_6.onnx", "models/l1_center_l1/01-042-ll042/pain_iter_6.caffemodel",
+                 "models/smooth_l1_center_l1_sampling/01-042-ll042/pain_iter_6.onnx",
+                 "models/l1_center_l1/01-042-ll042/pain_iter_6.caffemodel",
                  "models/smooth_l1_center_l1_sampling/03-044-sy003/predictions.csv"):
         assert (checkout / made).exists(), made
 

@@ -1,4 +1,4 @@
-"""The experiment of where the trunk starts: what is frozen, what is seeded, and the intervals over subjects and seeds."""
+"""The experiment of where the trunk starts: what is frozen, what is seeded, intervals over subjects and seeds."""
 import csv
 
 import caffe

@@ -1,4 +1,4 @@
-"""Make a folder a person, in LFW's layout, by the generator of tools/make_synthetic.py: who they are is all they differ in.
+"""Make a folder a person, in LFW's layout, by make_synthetic.py's generator: who they are is all they differ in.
 
     <out>/p0001/p0001_0001.jpg     a person; half of the images at rest, half with action units at any intensity
     <out>/pairs.txt                LFW's protocol: ten folds of as many pairs of one person as of two, no person in two
@@ -84,8 +84,8 @@ def pairs_text(people, images, rng):
     """
     folds = np.array_split(np.arange(1, people + 1), min(FOLDS, people // 2))
     same = [[(k, i, k, j) for k in fold for i, j in combinations(range(1, images + 1), 2)] for fold in folds]
-    other = [[(k, i, l, j) for k, l in combinations(fold, 2) for i in range(1, images + 1) for j in range(1, images + 1)]
-             for fold in folds]
+    other = [[(k, i, other, j) for k, other in combinations(fold, 2)
+              for i in range(1, images + 1) for j in range(1, images + 1)] for fold in folds]
     count = min([PAIRS] + [len(pairs) for pairs in same + other])
     lines = ["%d\t%d" % (len(folds), count)]
     for of_fold in zip(same, other):

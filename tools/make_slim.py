@@ -52,11 +52,12 @@ def slim_net(net, divide, batch):
 
 
 def make_slim(out, divide, batch, solver_changes=""):
-    """Write the slim nets to `out` and the variants' solvers, `solver_changes` (prototxt) merged in, to `out`/solvers."""
+    """Write the slim nets to `out` and the variants' solvers, with `solver_changes` (prototxt), to `out`/solvers."""
     out = Path(out)
     for path in sorted(PROTOTXT.glob("**/*.prototxt")):
         if path.parent != PROTOTXT:
-            message = with_changes(parse(path.read_text(), caffe_pb2.SolverParameter(), path), solver_changes, "--solver")
+            message = parse(path.read_text(), caffe_pb2.SolverParameter(), path)
+            with_changes(message, solver_changes, "--solver")
         elif path.stem.endswith("_solver"):
             message = parse(path.read_text(), caffe_pb2.SolverParameter(), path)
         else:

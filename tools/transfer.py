@@ -1,4 +1,4 @@
-"""Does fine-tuning from a face verification trunk help? Every fold with several seeds, from scratch, frozen, fine-tuned.
+"""Does fine-tuning from a verification trunk help? Every fold with several seeds, from scratch, frozen, fine-tuned.
 
     <out>/scratch/seed-1/models/<variant>/NN-subject/      the trunk begins at random
     <out>/frozen/seed-1/...                                it is the one of --weights, and stays
@@ -92,7 +92,7 @@ def subject_figures(result):
 
 
 def estimates(values, draws=DRAWS):
-    """The mean of `values` (seeds R, subjects S, M) over seeds and subjects, NaN left out, with interval: M Estimates."""
+    """The mean of `values` (seeds R, subjects S, M) over seeds and subjects, NaN left out: M Estimates."""
     seeds, subjects = draw(values.shape[0], draws, SEED + 1).weights, draw(values.shape[1], draws, SEED).weights
     defined = ~np.isnan(values)
 
@@ -111,7 +111,7 @@ def name_of(arm, variants):
 
 
 def make_tables(values, zeros, iterations):
-    """The tables of starts, of variants, and of their differences. values: {Arm: (R, S, M)}; zeros: (S, M), all zeros'."""
+    """The tables of starts, of variants, and of their differences. values: {Arm: (R, S, M)}; zeros: (S, M)."""
     starts = [arm for arm in values if arm.variant == METHOD]
     variants = [arm for arm in values if arm.start == "finetuned"]
     note = "Means over %d subjects and %d seeds, %d iterations; 95 %% intervals over both." % (
@@ -125,7 +125,7 @@ def make_tables(values, zeros, iterations):
 
     rows = [["%s - %s" % (name_of(a, few is variants), name_of(b, few is variants)), *estimates(values[a] - values[b])]
             for few, pairs in ((starts, [(a, b) for i, b in enumerate(starts) for a in starts[i + 1:]]),
-                               (variants, [(a, b) for a in variants for b in variants if a != b and b.variant == METHOD]))
+                               (variants, [(a, b) for b in variants if b.variant == METHOD for a in variants if a != b]))
             for a, b in pairs]
     return [table("starts", "Where the trunk starts: %s" % NAMES[METHOD], starts),
             table("variants", "What the losses and the sampling do, fine-tuned", variants),
