@@ -21,10 +21,7 @@ from conftest import BVLC, ENGINE, ROOT, write_samples
 SOLVER = ROOT / "prototxt" / "solvers" / "smooth_l1_center_l1_sampling.prototxt"
 ITERATIONS = 4
 CAFFES = {"genuine": [str(BVLC / "caffe")], "engine": [str(ENGINE / "caffe")],
-          "engine bf16": [str(ENGINE / "caffe"), "-bf16"]}
-if not cpu_has_bf16():
-    del CAFFES["engine bf16"]
-    print("no bfloat16 on this CPU")
+          **({"engine bf16": [str(ENGINE / "caffe"), "-bf16"]} if cpu_has_bf16() else {})}
 FORWARD = """
 import os, sys, time
 os.environ["GLOG_minloglevel"] = "2"

@@ -97,7 +97,6 @@ def test_the_nets_are_made_for_the_people(slim, data, tmp_path):
 
 
 def test_a_batch_in_parts_is_the_same_batch(slim, data, tmp_path):
-    # lr so small that only the gradient's sum decides: the weights' change after one iteration.
     for name, at_a_time in ("whole", 10), ("parts", 5):
         solver = slim / "face_verification_solver.prototxt"
         folder = tmp_path / name

@@ -80,7 +80,7 @@ def test_every_command(checkout):
                 for name in "theirs.csv", "pspi.csv":
                     header, *rows = "".join(path.read_text() for path in predictions).splitlines()
                     (checkout / name).write_text("\n".join([header, *(row for row in rows if row != header), ""]))
-            output = shell(block.replace("make transfer", "make --dry-run transfer"), checkout)  # half an hour
+            output = shell(block.replace("make transfer", "make --dry-run transfer"), checkout)  # hundreds of trainings
             ran.append(block)
         elif output is not None:
             assert block in output, "the README shows another output than this:\n" + output

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 import cli
 import make_synthetic
-from make_synthetic import HIGHEST, Face, Pose, lighting, render, subject
+from make_synthetic import HIGHEST, REACH, Face, Pose, lighting, render, subject
 
 PEOPLE = 1 << 31  # begins the random seeds of people, so that they are no subject's
 FOLDS, PAIRS = 10, 50  # pairs of each kind a fold, at most
@@ -55,8 +55,8 @@ def develop(rng, image):
 
 
 def pose(rng):
-    """Any Pose within the reach of make_synthetic.poses()."""
-    x, y, angle, growth = rng.uniform(-1, 1, 4) * (16, 8, np.radians(10), 0.08)
+    """Any Pose within REACH."""
+    x, y, angle, growth = rng.uniform(-1, 1, 4) * REACH
     return Pose(x, y, angle, 1 + growth)
 
 

@@ -81,6 +81,7 @@ MOUTH = Opening(1.2, 21.5, 37.7, 0, 3.6, 10, 6, 14)
 
 Subject = namedtuple("Subject", "texture build stretch mirrored lips light grain")
 Pose = namedtuple("Pose", "x y angle scale")  # frame pixels to the right and down, radians clockwise, times
+REACH = 16, 8, math.radians(10), 0.08  # of a head's Pose, either way from rest
 
 
 class Face:
@@ -228,7 +229,7 @@ def wander(rng, frames, reach):
 
 def poses(rng, frames):
     """The Pose of the head in each of a video's frames."""
-    paths = [wander(rng, frames, reach) for reach in (16, 8, math.radians(10), 0.08)]
+    paths = [wander(rng, frames, reach) for reach in REACH]
     return [Pose(x, y, angle, 1 + growth) for x, y, angle, growth in zip(*paths)]
 
 
