@@ -245,16 +245,16 @@ def test_nonsense(slim, tmp_path):
     assert_one_line_error(run_check(path), path, "no such caffemodel", "models/README.md")
     assert_one_line_error(run_check(tmp_path), tmp_path, "Is a directory")
     assert_one_line_error(run_check(), "file", "--help")
-    for content in b"<!DOCTYPE html><html></html>", b"\x89HDF\r\n\x1a\n" + bytes(100), PAIN.read_bytes():
+    for content in b"", b"<!DOCTYPE html><html></html>", b"\x89HDF\r\n\x1a\n" + bytes(100), PAIN.read_bytes():
         path.write_bytes(content)
         with pytest.raises(Problem, match="a.caffemodel: not a caffemodel"):
             check_weights.read_blobs(path)
-    path.write_bytes(b"")
+    path.write_bytes(caffe_pb2.NetParameter(name="nothing").SerializeToString())
     with pytest.raises(Problem, match=r"fills no layer of .*its layers: none\)"):
         check_weights.check_weights(path, slim / PAIN.name)
     with pytest.raises(Problem, match="b.prototxt: no such net"):
         check_weights.build_net(net)
-    for content, words in (b"layer { naem: 1 }", "naem"), (b"\xff\xfe\x00", "text file"), (
+    for content, words in (b"", "without layers"), (b"layer { naem: 1 }", "naem"), (b"\xff\xfe\x00", "text file"), (
             b'layer { name: "a" type: "Nonsense" }', "Nonsense"):
         net.write_bytes(content)
         if not (GENUINE and words == "Nonsense"):  # it ends the process

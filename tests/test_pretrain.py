@@ -154,6 +154,11 @@ def test_errors(slim, data, tmp_path):
     assert_one_line_error(tool(slim, data, tmp_path, "--at-a-time", 3), "--at-a-time 3", "divide")
     assert_one_line_error(tool(slim, data, tmp_path, "--settings", "no_such_field: 1"), "--settings", "no_such_field")
     assert_one_line_error(tool(tmp_path, data, tmp_path), "face_verification_solver.prototxt", "no such prototxt")
+    for name, content, said in (("a", b"", "names no net"), ("b", b"\xff\xfe", "text file"),
+                                ("c", b'net: "d"', "no such prototxt")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "face_verification_solver.prototxt").write_bytes(content)
+        assert_one_line_error(tool(tmp_path / name, data, tmp_path), tmp_path / name, said)
     alone = tmp_path / "alone"
     shutil.copytree(str(data), str(alone))
     (alone / "people.txt").write_text("p0\n")

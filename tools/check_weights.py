@@ -44,6 +44,8 @@ def read_blobs(path):
     """What is in a caffemodel: a dict, layer name -> list of StoredBlob. Raises Problem when it is none."""
     try:
         content = Path(path).read_bytes()
+        if not content:
+            raise DecodeError("it is empty")
         if content.startswith(HDF5_SIGNATURE):
             return read_hdf5_blobs(path)
         with warnings.catch_warnings(record=True) as said:  # all that old protobufs do about some of the damage
@@ -90,7 +92,9 @@ def build_net(net_file, stages=()):
     Genuine Caffe ends the process instead, unless it is the prototxt's syntax that is wrong.
     """
     try:
-        parse(Path(net_file).read_text(), caffe_pb2.NetParameter(), net_file)
+        net = parse(Path(net_file).read_text(), caffe_pb2.NetParameter(), net_file)
+        if not (net.layer or net.layers or net.input):
+            raise Problem("%s: a net without layers; prototxt/ has ours" % net_file)
         return caffe.Net(str(net_file), caffe.TEST, stages=list(stages))
     except FileNotFoundError:
         raise Problem("%s: no such net; prototxt/ has ours" % net_file)

@@ -24,6 +24,16 @@ def parse(text, message, where):
         raise Problem("%s: not a %s prototxt: %s" % (where, type(message).__name__, error))
 
 
+def read_prototxt(path, message):
+    """The prototxt file `path` merged into the protobuf `message`. Raises Problem when it is missing or none."""
+    try:
+        return parse(Path(path).read_text(), message, path)
+    except FileNotFoundError:
+        raise Problem("%s: no such prototxt; prototxt/ has ours" % path)
+    except UnicodeDecodeError:
+        raise Problem("%s: not a prototxt, which is a text file" % path)
+
+
 def with_changes(solver, changes, where):
     """Set the fields of `changes` (prototxt) in the SolverParameter, in place and returned; lists are replaced."""
     message = parse(changes, caffe_pb2.SolverParameter(), where)

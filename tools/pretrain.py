@@ -17,7 +17,7 @@ from caffe.proto import caffe_pb2
 from google.protobuf import text_format
 
 from cli import Parser, Problem, replacing, run
-from make_slim import parse, with_changes
+from make_slim import read_prototxt, with_changes
 from train import Training, train
 
 MADE_BY = "make identities"
@@ -62,12 +62,14 @@ def prepare(solver_file, identities, folder, batch=None, at_a_time=None, changes
     Raises Problem for files that are none, and when `folder` holds a training on other people.
     """
     folder = Path(folder)
-    try:
-        solver = parse(Path(solver_file).read_text(), caffe_pb2.SolverParameter(), solver_file)
-        net_file = Path(solver_file).parent / Path(solver.net).name
-        net = parse(net_file.read_text(), caffe_pb2.NetParameter(), net_file)
-    except FileNotFoundError as error:
-        raise Problem("%s: no such prototxt; prototxt/face_verification_solver.prototxt is the solver" % error.filename)
+    solver = read_prototxt(solver_file, caffe_pb2.SolverParameter())
+    if not solver.net:
+        raise Problem("%s: names no net; prototxt/face_verification_solver.prototxt does" % solver_file)
+    net_file = Path(solver_file).parent / Path(solver.net).name
+    net = read_prototxt(net_file, caffe_pb2.NetParameter())
+    batches = [layer.data_param.batch_size for layer in net.layer if layer.HasField("data_param")]
+    if not batches:
+        raise Problem("%s: reads no train_lmdb; name the solver of prototxt/face_verification.prototxt" % net_file)
     with_changes(solver, changes, "--settings")
     people = read_people(Path(identities) / "people.txt")
     names = "".join(name + "\n" for name in people)
@@ -75,7 +77,7 @@ def prepare(solver_file, identities, folder, batch=None, at_a_time=None, changes
     if record.exists() and record.read_text(encoding="utf-8") != names:
         raise Problem("%s: a training on other people than %s; remove the folder or name other --models"
                       % (folder, identities))
-    batch = batch or next(layer.data_param.batch_size for layer in net.layer if layer.HasField("data_param"))
+    batch = batch or batches[0]
     at_a_time = at_a_time or batch
     if batch % at_a_time:
         raise Problem("--at-a-time %d: does not divide the batch of %d" % (at_a_time, batch))

@@ -20,7 +20,7 @@ from google.protobuf import text_format
 from tqdm import tqdm
 
 from cli import Parser, Problem, replacing, run
-from make_slim import parse
+from make_slim import read_prototxt
 from metrics import title
 from predict import predict_fold, use_gpu
 from protocols import scored
@@ -63,10 +63,10 @@ def freeze(net, trunk):
 
 def write_prototxt(source, out, seed, frozen):
     """Copy the folder of prototxts `source` to `out` with this seed, the pain net's trunk frozen or not."""
-    trunk = parse((source / "face_verification.prototxt").read_text(), caffe_pb2.NetParameter(), source)
+    trunk = read_prototxt(source / "face_verification.prototxt", caffe_pb2.NetParameter())
     for path in (source / "pain_regression.prototxt", *sorted((source / "solvers").glob("*.prototxt"))):
         kind = caffe_pb2.SolverParameter if path.parent.name == "solvers" else caffe_pb2.NetParameter
-        message = parse(path.read_text(), kind(), path)
+        message = read_prototxt(path, kind())
         seeded(message, seed)
         if frozen and kind is caffe_pb2.NetParameter:
             freeze(message, trunk)
