@@ -78,6 +78,7 @@ class Python(Layer):
 
     def forward(self, bottom, top):
         self._call("forward", bottom, top)
+        self._held = [blob.values.hold() for blob in top]  # a data layer's batches always go through the same arrays
 
     def backward(self, top, propagate_down, bottom):
         self._call("backward", top, list(propagate_down), bottom)
