@@ -1,9 +1,10 @@
 """Trains the project's full nets a little under whichever `caffe` Python finds: python net_parity.py NET OUT.npz
 
-NET: pain, or face (for few identities). Everything random is taken out: dropout, mirroring, fillers; and PReLUs begin
-as straight lines, for on which side of a kink a value near 0 lies is up to rounding. Writes a sample of every blob's
-values and gradients after one pass, and of every weight's change after ITERATIONS. Runs under genuine Caffe's Python
-and under the engine's.
+NET: pain, or face (for few identities). Everything random is taken out: dropout, mirroring, fillers. Writes a sample of
+every blob's values after one pass; and then, of the net without its kinks, of every blob's gradients, and of every
+weight's change after ITERATIONS: PReLUs begin as straight lines, and pooling takes the mean, for on which side of 0 a
+value lies, or which of two is the larger, can be up to rounding. Runs under genuine Caffe's Python and under the
+engine's.
 """
 import os
 import re
@@ -47,7 +48,26 @@ def run(name, folder):
     (folder / "solver.prototxt").write_text(SOLVER % (folder / "net.prototxt", 1e-4 if name == "pain" else 1e-6, stages))
     here = os.getcwd()
     os.chdir(str(folder))  # where the nets look for train_lmdb
-    solver = caffe.SGDSolver(str(folder / "solver.prototxt"))
+    solver, _ = make_solver()
+    solver.net.forward()
+    found = {"data/" + blob: sample(values.data) for blob, values in solver.net.blobs.items()}
+    (folder / "net.prototxt").write_text(net_text(name).replace("pool: MAX", "pool: AVE"))
+    solver, before = make_solver()
+    solver.net.forward()
+    solver.net.backward()
+    found.update({"diff/" + blob: sample(values.diff) for blob, values in solver.net.blobs.items()})
+    solver.step(ITERATIONS)
+    for layer, blobs in solver.net.params.items():
+        for i, blob in enumerate(blobs):
+            key = "%s/%d" % (layer, i)
+            found["change/" + key] = sample(blob.data - before[key])
+    os.chdir(here)
+    return found
+
+
+def make_solver():
+    """The solver of the working directory with its weights drawn, and a copy of each: dict, "layer/i" -> array."""
+    solver = caffe.SGDSolver("solver.prototxt")
     before = {}
     for layer, blobs in solver.net.params.items():
         for i, blob in enumerate(blobs):
@@ -58,18 +78,7 @@ def run(name, folder):
             else:
                 blob.data[...] = 1 if layer.startswith("relu") else 0
             before["%s/%d" % (layer, i)] = blob.data.copy()
-    solver.net.forward()
-    solver.net.backward()
-    found = {}
-    for blob_name, blob in solver.net.blobs.items():
-        found["data/" + blob_name], found["diff/" + blob_name] = sample(blob.data), sample(blob.diff)
-    solver.step(ITERATIONS)
-    for layer, blobs in solver.net.params.items():
-        for i, blob in enumerate(blobs):
-            key = "%s/%d" % (layer, i)
-            found["change/" + key] = sample(blob.data - before[key])
-    os.chdir(here)
-    return found
+    return solver, before
 
 
 if __name__ == "__main__":
