@@ -63,11 +63,11 @@ class Decoded(Video):
         except (av.FFmpegError, OSError) as error:
             raise Problem("%s: %s" % (name, said(error)))
         streams = [stream for stream in self.container.streams.video
-                   if not stream.disposition & av.stream.Disposition.attached_pic]
+                   if not stream.disposition & av.stream.Disposition.attached_pic]  # a record's cover
         if not streams:
+            kinds = ", ".join(sorted({stream.type for stream in self.container.streams})) or "nothing"
             self.close()
-            raise Problem("%s: there is no video in it, only %s" % (
-                name, ", ".join(sorted({stream.type for stream in self.container.streams})) or "nothing"))
+            raise Problem("%s: there is no video in it, only %s" % (name, kinds))
         self.stream = streams[0]
         self.stream.thread_type = "AUTO"
         self.rate = float(self.stream.average_rate or self.stream.guessed_rate or RATE)
