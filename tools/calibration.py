@@ -35,8 +35,8 @@ class Calibration:
         self.prediction = np.clip(np.concatenate([video.prediction for video in result.videos]), 0, CLASSES - 1)
         self.frames, self.subjects = len(self.label), len(set(self.subject))
         if self.frames < ENOUGH[0] or self.subjects < ENOUGH[1]:
-            raise Problem("%s: %d frames of %d subjects are too few to say how sure a prediction is; take a result of at "
-                          "least %d frames and %d subjects" % (path, self.frames, self.subjects, *ENOUGH))
+            raise Problem("%s: %d frames of %d subjects are too few to say how sure a prediction is; take a result of "
+                          "at least %d frames and %d subjects" % (path, self.frames, self.subjects, *ENOUGH))
         self.low, self.high = intervals(self.subject, self.label, self.prediction)
 
     def bounds(self, intensity):
