@@ -63,6 +63,7 @@ def test_what_comes_back(tmp_path):
     assert back == pytest.approx(times.tolist(), abs=2e-5) and len(frames) == len(times)
     assert frames.shape[2] == 320 and 240 < frames.shape[1] < 330
     assert (codec.name, codec.pix_fmt) == ("h264", "yuv420p")
+    assert is_background(frames[:, 150:230, 200:310], 5).all()  # the colours are what they were
     text = (tmp_path / "new" / "a.mp4").read_bytes()
     assert text.index(b"moov") < text.index(b"mdat")  # it plays while it loads
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.mp4"]
