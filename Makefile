@@ -8,6 +8,7 @@
 #   make identities pretrain DATA=faces           a trunk of your own, DATA being a folder a person
 #   make verify DATA=data/lfw                     how well a trunk tells people apart
 #   make transfer                                 what fine-tuning from a trunk gains, on synthetic data
+#   make app                                      a page for videos, with the trained model or else the demo's
 
 DATA ?= $(if $(filter synthetic,$(MAKECMDGOALS)),data/synthetic,data/unbc)
 VARIANT ?= smooth_l1_center_l1_sampling
@@ -32,6 +33,11 @@ PYZ ?= evaluate.pyz
 GPU ?=
 # 1: train in bfloat16, where the engine can.
 BF16 ?=
+
+# What `make app` rates videos with, the port it serves, and more arguments for app.py, such as --host 0.0.0.0.
+MODEL ?= $(firstword $(wildcard $(MODELS)/$(VARIANT) $(DEMO)/models/$(VARIANT)))
+PORT ?= 8765
+APP ?=
 
 # The demo: its folder, and its size. The trunk learns from the people, and is tested on strangers; subjects have pain.
 DEMO ?= demo
@@ -75,7 +81,7 @@ ONE_FOLD = $(if $(FOLD),--fold $(FOLD))
 ON_GPU = $(if $(GPU),--gpu $(GPU))
 
 .PHONY: demo trained_trunk transfer bvlc synthetic fetch identities pretrain verify align folds train predict onnx \
-    evaluate evaluate.pyz report audit test test-full bench clean
+    evaluate evaluate.pyz report audit app test test-full bench clean
 .NOTPARALLEL:
 
 demo: trained_trunk
@@ -84,6 +90,11 @@ demo: trained_trunk
 	$(MAKE) train predict WORK=$(DEMO) MODELS=$(DEMO)/from_scratch WEIGHTS=
 	$(PYTHON) tools/evaluate.py $(DEMO)/models/$(VARIANT) $(DEMO)/from_scratch/$(VARIANT) --compare wmae pcc
 	$(PYTHON) tools/plot_curve.py $(DEMO)/models/$(VARIANT) --out $(DEMO)/curve.png
+ifneq ($(CAFFE),system)
+	$(PYTHON) tools/make_sample.py $(DEMO)/sample.mp4
+	$(PYTHON) tools/predict_video.py $(DEMO)/sample.mp4 --model $(DEMO)/models/$(VARIANT) --labels $(DEMO)/sample.csv \
+	    --annotate --out $(DEMO)/video
+endif
 
 # Of the demo's synthetic people: a slim trunk that tells them apart, and how well it does with others.
 trained_trunk: $(SETUP)
@@ -165,6 +176,13 @@ verify: $(SETUP) $(CAFFE_SETUP)
 	$(CAFFE_PYTHON) tools/verify_faces.py $(DATA) --net $(WORK)/prototxt/face_verification.prototxt --model $(WEIGHTS) \
 	    --aligned $(WORK)/data/$(VERIFIED) --out $(MODELS)/$(VERIFIED) $(ON_GPU)
 
+# A page on this machine that gives the curve of any video dropped on it, or of the camera.
+SAMPLE = $(WORK)/data/sample.mp4
+app: $(SETUP)
+	@test -n "$(MODEL)" || { echo "make: no trained model here; make demo, or make train, makes one" >&2; exit 2; }
+	test -f $(SAMPLE) || $(PYTHON) tools/make_sample.py $(SAMPLE)
+	$(PYTHON) tools/app.py --model $(MODEL) --sample $(SAMPLE) --port $(PORT) $(ON_GPU) $(APP)
+
 # One file to copy and give away: `python evaluate.pyz theirs.csv` scores predictions wherever there is NumPy.
 evaluate.pyz: $(SETUP)
 	rm -rf $(PYZ).files && mkdir -p $(PYZ).files
@@ -181,9 +199,15 @@ test: .venv/ready
 test-full: .venv/ready .bvlc/bin/caffe
 	.venv/bin/python -m pytest -rs -m full
 
+# With GPU=0, on that GPU next to plain PyTorch.
 bench: .venv/ready .bvlc/bin/caffe
+ifeq ($(GPU),)
 	.venv/bin/python tests/bench_engine.py
 	.venv/bin/python tests/bench_folds.py
+	PYTHONPATH=tools .venv/bin/python tests/bench_video.py
+else
+	.venv/bin/python tests/bench_gpu.py
+endif
 
 clean:
 	rm -rf $(DEMO) $(TRANSFER) $(REPORT) $(PYZ) .venv .bvlc .bvlc.partial .pytest_cache .hypothesis
