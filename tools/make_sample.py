@@ -14,7 +14,7 @@ import unbc
 from cli import Parser, Problem, replacing, run, write_csv
 
 RATE, SECONDS = 25, 12
-SEED = 5  # whose grimace goes through all intensities, eyes shut at the worst of it
+SEED = 5  # whose grimace goes through all intensities
 
 
 def draw(seed=SEED, frames=RATE * SECONDS):
