@@ -23,6 +23,7 @@ import numpy as np
 import skimage.color
 import skimage.io
 import skimage.transform
+from PIL import Image
 from tqdm import tqdm
 
 import unbc
@@ -43,6 +44,7 @@ THRESHOLDS = 0.6, 0.7, 0.7
 PYRAMID_FACTOR = 0.709
 MIN_FACE = 100 / 240  # of the image's height
 BATCH = 16  # frames MTCNN sees at a time
+ENOUGH = 60  # pixels: images whose smallest face has a multiple of them are reduced by that, for MTCNN looks at 48
 BLACK = 16  # a frame without a pixel as bright as this shows nothing
 
 
@@ -69,25 +71,33 @@ class FaceDetector:
             self.mtcnn = mtcnn.MTCNN()
 
     def __call__(self, images):
-        """The face nearest each image's centre, or None.
+        """The face nearest each image's centre, or None: what faces() gives, a face or None an image."""
+        return [min(found, key=lambda face: np.linalg.norm(centre(face[0]) - np.array(image.shape[1::-1]) / 2),
+                    default=None) for image, found in zip(images, self.faces(images))]
+
+    def faces(self, images):
+        """All faces in each of the images.
 
         images: list of (height, width, 3) uint8 arrays, RGB, of any sizes; what is found in one depends on no other.
-        Returns a list of (box, confidence, landmarks): box (4,) x, y, width, height; landmarks (5, 2) x, y in the
-        order of LANDMARKS; all in pixels, the first being 0.
+        Returns a list for each of (box, confidence, landmarks): box (4,) x, y, width, height; landmarks (5, 2) x, y in
+        the order of LANDMARKS; all in pixels, the first being 0.
         """
-        nearest = [None] * len(images)
+        found = [None] * len(images)
         for batch in batches([image.shape for image in images]):
-            middle = np.array(images[batch[0]].shape[1::-1]) / 2
             some = [images[i] for i in batch]
             for i, faces in zip(batch, self._detect_old(some) if self.old else self._detect(some)):
-                nearest[i] = min(faces, key=lambda face: np.linalg.norm(centre(face[0]) - middle), default=None)
-        return nearest
+                found[i] = faces
+        return found
 
     def _detect(self, images):
+        smallest = self.min_face * images[0].shape[0]
+        reduced = max(1, int(smallest // ENOUGH))
         rows = np.asarray(self.mtcnn.detect_faces(
-            images, output_type="numpy", fit_to_image=False, min_face_size=self.min_face * images[0].shape[0],
-            scale_factor=PYRAMID_FACTOR, threshold_pnet=THRESHOLDS[0], threshold_rnet=THRESHOLDS[1],
-            threshold_onet=THRESHOLDS[2])).reshape(-1, 16)
+            [image if reduced == 1 else np.asarray(Image.fromarray(image).reduce(reduced)) for image in images],
+            output_type="numpy", fit_to_image=False, min_face_size=smallest / reduced, scale_factor=PYRAMID_FACTOR,
+            threshold_pnet=THRESHOLDS[0], threshold_rnet=THRESHOLDS[1], threshold_onet=THRESHOLDS[2])).reshape(-1, 16)
+        rows[:, [*range(1, 5), *range(6, 16)]] *= reduced
+        rows[:, [1, 2, *range(6, 16)]] += (reduced - 1) / 2  # the first pixel's middle is that of a block's
         return [[(row[1:5], row[5], row[6:].reshape(2, 5).T) for row in rows[rows[:, 0] == i]]
                 for i in range(len(images))]
 
@@ -143,8 +153,16 @@ def align(image, landmarks):
 
     image: (height, width, 3) uint8; landmarks: (5, 2) x, y. Returns (112, 96, 3) uint8, black outside the image.
     """
-    to_template = skimage.transform.estimate_transform("similarity", landmarks, TEMPLATE)
-    warped = skimage.transform.warp(image, to_template.inverse, output_shape=SHAPE, order=1, preserve_range=True)
+    from_template = skimage.transform.estimate_transform("similarity", landmarks, TEMPLATE).inverse
+    corners = from_template([(0, 0), (SHAPE[1], 0), (0, SHAPE[0]), SHAPE[::-1]])
+    # The part that is needed, with a pixel to spare: of a large image the rest takes most of the time.
+    (left, top), (right, bottom) = (np.clip(edge, 0, image.shape[1::-1]).astype(int) for edge in (
+        np.floor(corners.min(0)) - 1, np.ceil(corners.max(0)) + 2))
+    if left >= right or top >= bottom:
+        return np.zeros((*SHAPE, 3), np.uint8)
+    part = skimage.transform.SimilarityTransform(translation=(-left, -top))
+    warped = skimage.transform.warp(image[top:bottom, left:right], from_template + part, output_shape=SHAPE, order=1,
+                                    preserve_range=True)
     return np.round(warped).astype(np.uint8)
 
 

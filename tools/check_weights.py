@@ -108,7 +108,7 @@ def match(net, stored):
     """The net's layers that have weights, on either side, as a list of Layer. stored: as read_blobs() returns it."""
     layers, params = [], net.params
     for name in net._layer_names:
-        shapes = [tuple(blob.data.shape) for blob in params.get(name, [])]
+        shapes = [tuple(blob.shape) for blob in params.get(name, [])]
         found = stored.get(name)
         if shapes or found:
             fits = found is not None and len(found) == len(shapes) and all(
