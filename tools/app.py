@@ -192,7 +192,8 @@ class Page:
         """What the page is told of a job."""
         rate = job.rate()
         left = max(0, job.total - job.done) if job.total else None
-        return {"id": job.id, "name": job.name, "state": job.state, "error": job.error, "before": self.jobs.place(job),
+        return {"id": job.id, "name": job.name, "state": job.state, "error": job.error, "damage": job.damage,
+                "before": self.jobs.place(job),
                 "done": job.done, "total": job.total, "rate": rate,
                 "eta": left / rate if rate and left is not None and job.state == RUNNING else None,
                 "width": job.width, "height": job.height, "labels": job.labels is not None}

@@ -30,7 +30,7 @@ class Job:
     """One video and its curve.
 
     name: what to call it; folder: its own; video: the file; labels: a CSV file of labels, or None.
-    state: one of the five above; error: a line; done: frames estimated; total: frames, as the file says, or None;
+    state: one of the five above; error: why it failed, a line; damage: what is wrong with the file, or ""; done: frames estimated; total: frames, as the file says, or None;
     width, height: pixels of a frame; used: when someone last asked for it.
     """
 
@@ -39,7 +39,7 @@ class Job:
         self.name, self.folder, self.labels = name, Path(folder), labels
         self.video = video or self.folder / "video"
         self.curve = self.folder / "curve.csv"
-        self.state, self.error, self.cancelled = WAITING, "", False
+        self.state, self.error, self.damage, self.cancelled = WAITING, "", "", False
         self.done, self.total, self.width, self.height = 0, None, None, None
         self.started = self.ended = None
         self.used = time.monotonic()
@@ -48,8 +48,6 @@ class Job:
         """Decode the video's first frame. Raises Problem, in words for the page, when it cannot be done."""
         try:
             with open_video(self.video, formats=UPLOAD_FORMATS) as video:
-                if next(iter(video.frames()), None) is None:
-                    raise Problem("%s: no frame in it; give a video" % self.video)
                 self.width, self.height, self.total = video.width, video.height, video.count
         except Problem as problem:
             raise Problem(self.shown(problem))
@@ -96,13 +94,15 @@ class Worker(threading.Thread):
         state = DONE
         try:
             with open_video(job.video, formats=UPLOAD_FORMATS) as video, \
-                    contextlib.closing(CurveWriter(job.curve, dict(self.about, video=job.name))) as writer:
-                for _, rows in self.estimator.run(video.frames()):
+                    contextlib.closing(CurveWriter(job.curve, dict(self.about, video=job.name))) as writer, \
+                    contextlib.closing(self.estimator.run(video.frames())) as estimated:
+                for _, rows in estimated:
                     if job.cancelled:
                         break
                     writer.write(rows)
                     job.done += 1
                     self.take_pictures()
+                job.damage = video.damage.replace(str(job.video), job.name)
         except Problem as problem:
             state, job.error = FAILED, job.shown(problem)
         except Exception:  # a bug; the server lives on, for its other videos

@@ -122,7 +122,7 @@ async function follow(state) {
   history.replaceState(null, "", "#" + id);
   get("unplayable").hidden = true;
   video.hidden = false;
-  get("stage").style.aspectRatio = `${job.width} / ${job.height}`;
+  setAspect(job);
   video.src = `/api/jobs/${id}/video`;
   get("save-csv").href = `/api/jobs/${id}/curve.csv`;
   get("save-csv").download = stem() + ".curve.csv";
@@ -149,7 +149,7 @@ async function follow(state) {
     if (!more) await sleep(400);
     if (followed !== mine) return;
   }
-  if (job.state === "failed") throw new Error(job.error);
+  if (job.error || job.damage) fail(job.error || job.damage + ".");
   showEpisodes();
   say(`${job.name}: ${get("status").textContent}`);
 }
@@ -214,6 +214,10 @@ function showMode(mode) {
   get("stage").classList.toggle("mirrored", camera);
   for (const id of ["tools", "episodes", "help", "agreement", "above"]) get(id).hidden = camera;
   if (camera) video.pause();
+}
+
+function setAspect({width, height}) {
+  get("stage").style.setProperty("--aspect", width / height);
 }
 
 // Show this moment, in seconds: the frame there, if it has been estimated.
@@ -282,8 +286,7 @@ if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(presented);
 else video.addEventListener("timeupdate", () => { if (!video.seeking) show(video.currentTime); });
 video.addEventListener("seeked", () => show(Math.max(0, video.currentTime)));
 video.addEventListener("loadedmetadata", () => {
-  if (video.videoWidth) get("stage").style.aspectRatio = `${video.videoWidth} / ${video.videoHeight}`;
-  redraw();
+  if (video.videoWidth) setAspect({width: video.videoWidth, height: video.videoHeight});
 });
 video.addEventListener("error", () => {
   if (!video.getAttribute("src")) return;
@@ -408,8 +411,10 @@ function showLegend() {
   if (one && one.has.low) entries.push([colorOf(person), "what observers would say", "area"]);
   else if (one && one.has.spread) entries.push([colorOf(person), "spread of the nets", "area"]);
   if (placed) entries.push([style("truth"), "labels (dotted)", ""]);
-  entries.push([style("none"), "no face", "area"], [style("interpolated"), "face interpolated", ""],
-    [style("doubt"), "in doubt", "area"]);
+  const faces = one ? one.face.subarray(0, curve.count) : [];
+  if (faces.includes(NONE)) entries.push([style("none"), "no face", "area"]);
+  if (faces.includes(1)) entries.push([style("interpolated"), "face interpolated", ""]);
+  if (one && one.doubt.size) entries.push([style("doubt"), "in doubt", "area"]);
   if (get("legend").textContent === entries.map(([, text]) => text).join("") && get("legend").dataset.ink === style("ink")) {
     return;
   }
@@ -427,7 +432,7 @@ function showLegend() {
 function showFigures() {
   const threshold = Number(get("threshold").value), [all, above] = countAbove(curve, chosen(), threshold);
   get("threshold-value").textContent = threshold.toFixed(1);
-  get("above").textContent = all ? `at or above it in ${plural(above, "frame")}, ${clock(above * step(), 1)}, `
+  get("above").textContent = all ? `${(above * step()).toFixed(1)} s at or above it, in ${plural(above, "frame")}: `
     + `${(100 * above / all).toFixed(0)} % of those with an intensity` : "";
   get("agreement").hidden = !placed || live !== null;
   if (placed) get("agreement").textContent = agreementWords();
@@ -557,16 +562,16 @@ async function startCamera() {
   if (!navigator.mediaDevices) throw new Error("A browser gives its camera only to pages of 127.0.0.1 or by https.");
   const stream = await navigator.mediaDevices.getUserMedia({video: {width: {ideal: 640}, height: {ideal: 480}}})
     .catch(error => { throw new Error(`The browser gives no camera (${error.message}); allow it, or plug one in.`); });
-  const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/live`);
-  live = {stream, socket, rows: [], width: 0, height: 0};
-  const mine = live;
+  const mine = live = {stream, socket: null, rows: [], width: 0, height: 0};
   curve = new Curve();
   [person, frame, time, hover, view, onset, placed] = [1, -1, 0, null, null, null, null];
   picture.srcObject = stream;
   await picture.play();
+  if (live !== mine) return;
+  const socket = live.socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/live`);
   get("camera-start").hidden = true;
   get("camera-stop").hidden = get("view").hidden = false;
-  get("stage").style.aspectRatio = `${picture.videoWidth} / ${picture.videoHeight}`;
+  setAspect({width: picture.videoWidth, height: picture.videoHeight});
   const small = element("canvas", ""), scale = Math.min(1, 640 / Math.max(picture.videoWidth, picture.videoHeight));
   small.width = picture.videoWidth * scale;
   small.height = picture.videoHeight * scale;
@@ -589,6 +594,7 @@ async function startCamera() {
   });
   stream.getVideoTracks()[0].addEventListener("ended", () => { if (live === mine) stopCamera(); });
   get("camera-stop").focus();
+  show(0);
   redraw();
 }
 
@@ -607,7 +613,7 @@ function stopCamera() {
   if (live) {
     const {stream, socket} = live;
     live = null;
-    socket.close();
+    if (socket) socket.close();
     stream.getTracks().forEach(track => track.stop());
     picture.srcObject = null;
   }

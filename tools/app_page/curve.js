@@ -168,13 +168,13 @@ const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800
 
 // Where things are in a picture of this size that shows the seconds from..to.
 export function geometry(width, height, from, to) {
-  const left = 44, right = width - 12, top = 10, bottom = height - AXIS - STRIPS.length * (STRIP + GAP) - 2;
+  const left = 44, right = width - 12, top = 10, bottom = height - AXIS - STRIPS.length * (STRIP + GAP) - 8;
   const span = Math.max(to - from, 1e-6);
   return {width, height, left, right, top, bottom, from, to: from + span,
     x: time => left + (time - from) / span * (right - left),
     y: value => bottom - value / TOP * (bottom - top),
     time: x => from + (x - left) / (right - left) * span,
-    strip: i => bottom + 5 + i * (STRIP + GAP)};
+    strip: i => bottom + 10 + i * (STRIP + GAP)};
 }
 
 export function clock(seconds, digits = 0) {
