@@ -79,8 +79,9 @@ def rows_from(path, offset):
             for _ in range(3):
                 file.readline()
         else:
-            file.seek(offset - 1)
-            if offset < 0 or file.read(1) != b"\n":
+            if 0 < offset <= path.stat().st_size:
+                file.seek(offset - 1)
+            if file.read(1) != b"\n":
                 raise ValueError("no row begins there")
         lines, end = [], file.tell()
         for line in file:

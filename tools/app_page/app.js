@@ -319,7 +319,7 @@ function cleared(canvas) {
 }
 
 function whole() {
-  if (live) return [Math.max(0, curve.end - LIVE), Math.max(LIVE, curve.end)];
+  if (live) return [curve.end - LIVE, curve.end];
   const running = job && !ENDED.includes(job.state);
   return [0, Math.max(curve.end, running && Number.isFinite(video.duration) ? video.duration - step() : 0, 0.1)];
 }
