@@ -59,8 +59,9 @@ class FaceDetector:
         os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="0")
         import mtcnn
         import tensorflow
-        tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
-        tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+        with contextlib.suppress(RuntimeError):  # it runs already, in the threads of the process's first detector
+            tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+            tensorflow.config.threading.set_inter_op_parallelism_threads(1)
         self.min_face = min_face
         self.old = version("mtcnn").startswith("0.")  # what Python 3.8 can have
         if self.old:
