@@ -151,7 +151,7 @@ def test_a_video_becomes_a_curve(served, grey, tmp_path):
     assert status == 200 and headers["Content-Type"].startswith("text/csv") and place == len(text)
     (tmp_path / "curve.csv").write_bytes(text)
     about, written = curve.read_curve(tmp_path / "curve.csv")
-    assert about == {"video": "a video.mp4"} and rows == app.compact(written)
+    assert about == {"source": "a video.mp4"} and rows == app.compact(written)
     assert [row[0] for row in rows] == list(range(20)) and {row[3] for row in rows} == {0}
     np.testing.assert_allclose([row[1] for row in rows], np.arange(20) / 25, atol=1e-6)
     np.testing.assert_allclose([row[8] for row in rows], LEVELS / 51, atol=0.1)
@@ -250,15 +250,19 @@ def test_the_sample(tmp_path, grey):
 
 
 def test_what_nobody_asks_for_goes(tmp_path, grey):
-    with serving(tmp_path / "server", keep=1.5) as client:
+    clock = [0.]
+    with mock.patch.object(jobs, "time", mock.Mock(monotonic=lambda: clock[0])), \
+            serving(tmp_path / "server", keep=1) as client:  # so that it looks every quarter of a second
         first, second = client.upload(grey), client.upload(grey)
         client.until(second, "done")
-        begun = time.monotonic()
-        while time.monotonic() - begun < 2.5:  # one is asked for all the time
-            assert client.ask("GET", "/api/jobs/" + second["id"])[0] == 200
-            time.sleep(0.1)
-        assert client.ask("GET", "/api/jobs/" + first["id"])[0] == 404
-        assert len(client.files()) == 2
+        client.until(first, "done")
+        clock[0] = 0.9
+        client.json("GET", "/api/jobs/" + second["id"])
+        clock[0] = 1.1
+        wait(lambda: len(client.files()) == 2)
+        client.json("GET", "/api/jobs/" + first["id"], status=404)
+        client.json("GET", "/api/jobs/" + second["id"])
+        clock[0] = 2.2
         wait(lambda: not client.files())
 
 
@@ -323,7 +327,7 @@ def test_a_name_is_only_shown(served, grey, name, shown):
     (private,) = served.folder.iterdir()
     assert stat.S_IMODE(private.stat().st_mode) == 0o700
     assert {path.parent.parent for path in served.files()} == {private}
-    assert json.loads(served.ask("GET", "/api/jobs/%s/curve.csv" % job["id"])[2].split(b"\n")[1][2:]) == {"video": shown}
+    assert json.loads(served.ask("GET", "/api/jobs/%s/curve.csv" % job["id"])[2].split(b"\n")[1][2:]) == {"source": shown}
 
 
 @pytest.mark.parametrize("path", ["/..%2f..%2fetc/passwd", "/../app.py", "/app_page/index.html", "/index.html", "/api/jobs",
@@ -459,6 +463,7 @@ def start(*arguments):
     served = []
     with mock.patch.object(sys, "argv", ["app.py", "--model", "x", "--port", "0", *map(str, arguments)]), \
             mock.patch.object(estimate, "load_estimator", lambda *_, **__: Light()), \
+            mock.patch.object(estimate, "find_models", lambda _: []), \
             mock.patch.object(app, "server", lambda guard: served.append(guard) or mock.Mock()), \
             contextlib.redirect_stdout(io.StringIO()) as out:
         app.main()
@@ -482,7 +487,7 @@ def test_one_line_errors(tmp_path):
     assert "make_sample.py" in refuses(*common, "--sample", tmp_path / "no.mp4", main=app.main)
     assert "16 characters" in refuses(*common, "--token", "short", main=app.main)
     assert "above 0" in refuses(*common, "--max-mb", 0, main=app.main)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with socket.create_server(("127.0.0.1", 0)) as taken, mock.patch.object(estimate, "find_models", lambda _: []):
         assert "in use" in refuses("--model", "x", "--port", taken.getsockname()[1], main=app.main)
 
 

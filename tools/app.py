@@ -313,9 +313,12 @@ def server(app):
 
 def main():
     parser = Parser(__doc__)
-    parser.add_argument("--model", nargs="+", required=True, metavar="MODEL",
-                        help="the .caffemodel, or several folds', or a folder of them")
-    parser.add_argument("--net", metavar="FILE.prototxt", help="the net (default: the models' own)")
+    parser.add_argument("--model", nargs="+", required=True, metavar="PATH",
+                        help="caffemodels, or folders that `make train` has filled")
+    parser.add_argument("--net", help="the models' prototxt (default: as tools/predict_video.py has it)")
+    parser.add_argument("--track", action="store_true", help="a curve a person, not of the largest face alone")
+    parser.add_argument("--calibration", metavar="RESULT", help="a leave-one-subject-out result, as for "
+                        "tools/predict_video.py: the curve then shows 90 %% of what observers say")
     parser.add_argument("--sample", metavar="FILE.mp4", help="a video that the page offers; FILE.csv has its labels")
     parser.add_argument("--host", default="127.0.0.1", help="the address to serve (default %(default)s)")
     parser.add_argument("--port", type=int, default=8765, help="default %(default)s")
@@ -333,11 +336,17 @@ def main():
         raise Problem("--max-mb, --keep-minutes: must be above 0")
     if args.sample and not Path(args.sample).is_file():
         raise Problem("%s: no such file; make it with `tools/make_sample.py %s`" % (args.sample, args.sample))
-    from estimate import load_estimator
+    from calibration import Calibration
+    from estimate import find_models, load_estimator
+    from predict_video import fingerprint
+    models, calibration = find_models(args.model), Calibration(args.calibration) if args.calibration else None
+    about = dict(models={str(model): fingerprint(model) for model in models}, track=args.track,
+                 calibration=args.calibration)
     with listen(args.host, args.port) as listening:
         port = listening.getsockname()[1]
-        estimator = load_estimator(args.model, net=args.net, gpu=args.gpu)
-        app = create_app(estimator, args.host, port, token, args.sample, args.max_mb * MB, 60 * args.keep_minutes)
+        estimator = load_estimator(models, args.net, args.gpu, track=args.track, calibration=calibration)
+        app = create_app(estimator, args.host, port, token, args.sample, args.max_mb * MB, 60 * args.keep_minutes,
+                         about)
         name = "[%s]" % args.host if ":" in args.host else args.host
         print("http://%s:%d/%s  (Ctrl-C ends it)" % (name, port, "?token=" + token if token else ""), flush=True)
         with contextlib.suppress(KeyboardInterrupt):

@@ -94,7 +94,7 @@ class Worker(threading.Thread):
         state = DONE
         try:
             with open_video(job.video, formats=UPLOAD_FORMATS) as video, \
-                    contextlib.closing(CurveWriter(job.curve, dict(self.about, video=job.name))) as writer, \
+                    contextlib.closing(CurveWriter(job.curve, dict(self.about, source=job.name))) as writer, \
                     contextlib.closing(self.estimator.run(video.frames())) as estimated:
                 for _, rows in estimated:
                     if job.cancelled:

@@ -408,7 +408,7 @@ function showLegend() {
     entries.push([colorOf(number), curve.people.size > 1 ? "person " + number : "intensity", ""]);
   }
   if (one && one.has.smoothed) entries.push([colorOf(person), "smoothed, before it as measured", ""]);
-  if (one && one.has.low) entries.push([colorOf(person), "what observers would say", "area"]);
+  if (one && one.has.low) entries.push([colorOf(person), "90 % of what observers say", "area"]);
   else if (one && one.has.spread) entries.push([colorOf(person), "spread of the nets", "area"]);
   if (placed) entries.push([style("truth"), "labels (dotted)", ""]);
   const faces = one ? one.face.subarray(0, curve.count) : [];
@@ -422,7 +422,7 @@ function showLegend() {
   get("legend").replaceChildren(...entries.map(([color, text, kind]) => {
     const item = element("li", ""), mark = element("i", "", {className: kind});
     mark.style.background = color;
-    mark.style.opacity = text.startsWith("what") || text.startsWith("spread") ? 0.35 : 1;
+    mark.style.opacity = kind === "area" && color === colorOf(person) ? 0.35 : 1;
     item.append(mark, text);
     return item;
   }));
