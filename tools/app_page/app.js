@@ -57,7 +57,13 @@ async function ask(path, options) {
 }
 
 // Do something asynchronous; an error becomes the page's line.
-const guarded = action => (...values) => Promise.resolve(action(...values)).catch(error => fail(error.message));
+const guarded = action => async (...values) => {
+  try {
+    await action(...values);
+  } catch (error) {
+    fail(error.message);
+  }
+};
 
 // A video's way: sent, waiting, estimated, read.
 
@@ -78,16 +84,17 @@ function send(file) {
     get("status").textContent = event.loaded < file.size ? `sending, ${size(event.loaded)} of ${size(file.size)}`
       : "looking into it";
   };
-  upload.onloadend = guarded(() => {
+  let aborted = false;
+  upload.onabort = () => { aborted = true; };
+  upload.onloadend = guarded(async () => {
     const {status, response} = upload;
     upload = null;
     if (status === 201) return follow(response);
     leave();
-    if (status) throw new Error((response && response.error) || `The server answers ${status}.`);
-    if (status === 0 && !job) return;
-    throw new Error("The video could not be sent; see whether the server still runs in its terminal.");
+    if (aborted) return;
+    throw new Error((response && response.error) || (status ? `The server answers ${status}.`
+      : "The video could not be sent; see whether the server still runs in its terminal."));
   });
-  upload.onabort = () => leave();
   upload.send(file);
 }
 
@@ -492,40 +499,51 @@ function addEpisode(from, to) {
   say(`episode from ${clock(curve.times[first], 1)} to ${clock(curve.times[last], 1)}`);
 }
 
-function showEpisodes() {
+function keepEpisodes() {  // for when the page is loaded again
   if (job && job.id) sessionStorage.setItem("episodes " + job.id, JSON.stringify(episodes));
-  const table = document.querySelector("#episodes table");
+}
+
+function showEpisodes() {
+  keepEpisodes();
   get("no-episodes").hidden = episodes.length > 0;
-  table.hidden = get("save-episodes").hidden = !episodes.length;
-  get("episode-rows").replaceChildren(...episodes.map((episode, i) => {
-    const row = element("tr", ""), apex = apexOf(curve.people.get(episode.person), episode.first, episode.last);
-    const name = element("input", "", {type: "text", value: episode.name, maxLength: 80, ariaLabel: `Name of episode ${i + 1}`});
-    name.addEventListener("change", () => {
-      episode.name = name.value;
-      showEpisodes();
-    });
-    const places = [["Onset", episode.first], ["Apex", apex], ["Offset", episode.last]].map(([word, at]) => {
-      if (at < 0) return "\u2013";
-      const button = element("button", clock(curve.times[at], 2), {type: "button", ariaLabel:
-        `${word} of ${episode.name}, ${clock(curve.times[at], 2)}: go there`});
-      button.addEventListener("click", () => seek(at));
-      return button;
-    });
-    const gone = element("button", "Delete", {type: "button", ariaLabel: "Delete " + episode.name});
-    gone.addEventListener("click", () => {
-      episodes.splice(i, 1);
-      showEpisodes();
-      redraw();
-      plot.focus();
-    });
-    const peak = apex < 0 ? "\u2013" : number(curve.people.get(episode.person).intensity[apex]);
-    row.append(...[name, ...places, peak, gone].map(content => {
-      const cell = element("td", "");
-      cell.append(content);
-      return cell;
-    }));
-    return row;
+  document.querySelector("#episodes table").hidden = get("save-episodes").hidden = !episodes.length;
+  get("episode-rows").replaceChildren(...episodes.map(episodeRow));
+}
+
+function episodeRow(episode) {
+  const row = element("tr", ""), one = curve.people.get(episode.person), apex = apexOf(one, episode.first, episode.last);
+  const name = element("input", "", {type: "text", value: episode.name, maxLength: 80});
+  const places = [["Onset", episode.first], ["Apex", apex], ["Offset", episode.last]].map(([word, at]) => {
+    if (at < 0) return "\u2013";
+    const button = element("button", clock(curve.times[at], 2), {type: "button"});
+    button.dataset.of = `${word}, ${clock(curve.times[at], 2)}, go there: `;
+    button.addEventListener("click", () => seek(at));
+    return button;
+  });
+  const gone = element("button", "Delete", {type: "button"});
+  gone.dataset.of = "Delete ";
+  gone.addEventListener("click", () => {
+    episodes.splice(episodes.indexOf(episode), 1);
+    showEpisodes();
+    redraw();
+    plot.focus();
+  });
+  const called = () => {
+    name.ariaLabel = "Name of " + episode.name;
+    row.querySelectorAll("button").forEach(button => { button.ariaLabel = button.dataset.of + episode.name; });
+  };
+  name.addEventListener("change", () => {
+    episode.name = name.value;
+    called();
+    keepEpisodes();
+  });
+  row.append(...[name, ...places, apex < 0 ? "\u2013" : number(one.intensity[apex]), gone].map(content => {
+    const cell = element("td", "");
+    cell.append(content);
+    return cell;
   }));
+  called();
+  return row;
 }
 
 function episodesCsv() {
