@@ -55,8 +55,8 @@ def test_rows_come_back(tmp_path, rows):
 
 
 def test_file_is_what_any_reader_of_csv_takes_it_for(tmp_path):
-    row = Row(7, 0.28, 2, FOUND, np.array([1., 2, 30, 40]), 0.987654, np.arange(10.).reshape(5, 2), "", 3.25, np.nan, 2.5,
-              4, np.nan)
+    row = Row(7, 0.28, 2, FOUND, np.array([1., 2, 30, 40]), 0.987654, np.arange(10.).reshape(5, 2), "", 3.25, np.nan,
+              2.5, 4, np.nan)
     write_curve(tmp_path / "curve.csv", ABOUT, [row])
     notice, about, *table = (tmp_path / "curve.csv").read_text(encoding="utf-8").split("\n")
     assert notice == "# " + NOTICE and about.startswith("# {") and table[-1] == ""

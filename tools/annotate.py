@@ -100,8 +100,8 @@ class Annotator:
             left, bottom = points.min(axis=0)[0], points.max(axis=0)[1]
             top = points.min(axis=0)[1] - np.ptp(points[:, 1])
         else:
-            (left, top), (right, bottom) = placed([row.box[:2], row.box[:2] + row.box[2:]])
-            thick = max(2, self.unit // 6)
+            (left, top), (right, bottom) = np.round(placed([row.box[:2], row.box[:2] + row.box[2:]]))
+            thick = max(3, self.unit // 5)
             for grow, style in (1, dict(outline="white", width=thick + 2)), (0, dict(outline=color, width=thick)):
                 outside = thick // 2 + grow
                 pen.rectangle([left - outside, top - outside, right + outside, bottom + outside], **style)

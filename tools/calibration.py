@@ -1,10 +1,9 @@
 """What observers say of frames with a prediction like this one: 90 % intervals, from a leave-one-subject-out run.
 
 The frames like a prediction are those predicted within half of diagnosis.BIN of it, and more, the nearest ones first,
-until there are FEWEST, and some of at least SUBJECTS subjects. The interval is the shortest one, from a label to a
-label, that holds 90 % of theirs or more; of several the one that holds most. Where a higher prediction would give a
-lower bound than a lower one, the wider of the two holds for both; between the points of a grid, STEP apart, bounds are
-interpolated.
+until there are FEWEST. The interval is the shortest one, from a label to a label, that holds 90 % of theirs or more; of
+several the one that holds most. Where a higher prediction would give a lower bound than a lower one, the wider of the
+two holds for both; between the points of a grid, STEP apart, bounds are interpolated.
 
 Frames weigh so that subjects weigh alike, one over the number of the subject's frames: the interval is for a subject
 nobody has seen, and one who was filmed for longer is no more like that one than the others are.
@@ -17,7 +16,7 @@ from results import read_results
 from unbc import CLASSES
 
 LEVEL, STEP = 0.90, 0.1
-FEWEST, SUBJECTS = 100, 2  # frames like a prediction, and the subjects they are of
+FEWEST = 100  # frames like a prediction
 ENOUGH = 5 * FEWEST, 3  # frames and subjects of a result
 GRID = np.linspace(0, CLASSES - 1, round((CLASSES - 1) / STEP) + 1)  # (G,) predictions
 
@@ -63,14 +62,10 @@ class Calibration:
 def intervals(subject, label, prediction):
     """The lower and the upper bounds at GRID, (G,) each, of frames (N,): their subjects, labels and predictions."""
     _, subject, frames = np.unique(subject, return_inverse=True, return_counts=True)
-    weight = 1 / frames[subject]
-    ends = []
+    weight, ends = 1 / frames[subject], []
     for like in GRID:
         distance = np.abs(prediction - like)
-        nearest = np.full(len(frames), np.inf)
-        np.minimum.at(nearest, subject, distance)
-        reach = max(BIN / 2, np.sort(distance)[:FEWEST][-1], np.sort(nearest)[SUBJECTS - 1])
-        some = distance <= reach
+        some = distance <= max(BIN / 2, np.sort(distance)[:FEWEST][-1])
         ends.append(shortest(np.bincount(label[some], weight[some], CLASSES)))
     low, high = np.transpose(ends).astype(float)
     return np.minimum.accumulate(low[::-1])[::-1], np.maximum.accumulate(high)
