@@ -56,12 +56,12 @@ BEGINNINGS = (4, b"ftyp", "video/mp4"), (0, b"\x1aE\xdf\xa3", "video/webm"), (0,
 
 def compact(rows):
     """Rows of a curve as lists in the order of Row's fields, for JSON: face by number, None for what is not there."""
-    def number(value, digits=4):
+    def number(value, digits=6):
         return None if value is None or np.isnan(value) else round(float(value), digits)
 
     def numbers(values):
         return None if values is None else [round(float(value), 1) for value in np.ravel(values)]
-    return [[row.frame, number(row.time, 6), row.person, curve.FACES.index(row.face), numbers(row.box),
+    return [[row.frame, number(row.time), row.person, curve.FACES.index(row.face), numbers(row.box),
              number(row.confidence), numbers(row.landmarks), row.doubt, *map(number, row[8:])] for row in rows]
 
 
@@ -252,7 +252,7 @@ class Page:
 
 
 def read_picture(data):
-    """A JPEG file's bytes as (height, width, 3) uint8 RGB. Raises Problem when they are none, or too large a picture."""
+    """A JPEG file's bytes as (height, width, 3) uint8 RGB. Raises Problem when they are none, or too large."""
     try:
         with Image.open(io.BytesIO(data), formats=["JPEG"]) as picture:
             if max(picture.size) > PICTURE[1]:
@@ -273,7 +273,7 @@ async def gone(request, error):
 
 
 def create_app(estimator, host="127.0.0.1", port=8765, token=None, sample=None, most=2000 * MB, keep=3600, about=None):
-    """The ASGI application. keep: seconds; about: a dict for the head of each curve.csv; the rest as for Page, Guard."""
+    """The ASGI application. keep: seconds; about: a dict for each curve.csv's head; the rest as for Page and Guard."""
     jobs = Jobs(Worker(estimator, about or {}), keep)
     page = Page(jobs, sample, most)
 

@@ -30,8 +30,8 @@ class Job:
     """One video and its curve.
 
     name: what to call it; folder: its own; video: the file; labels: a CSV file of labels, or None.
-    state: one of the five above; error: why it failed, a line; damage: what is wrong with the file, or ""; done: frames estimated; total: frames, as the file says, or None;
-    width, height: pixels of a frame; used: when someone last asked for it.
+    state: one of the five above; error: why it failed, a line; damage: what is wrong with the file, or ""; done: frames
+    estimated; total: frames, as the file says, or None; width, height: a frame's, pixels; used: when someone last asked.
     """
 
     def __init__(self, name, folder, video=None, labels=None):

@@ -1,4 +1,4 @@
-"""A short video to try things on: 12 seconds of a drawn subject who grimaces, and labels that are right by construction.
+"""A short video to try things on: 12 seconds of a drawn subject who grimaces, with labels right by construction.
 
     python tools/make_sample.py sample.mp4      writes sample.mp4 and, of the same frames, sample.csv: frame,label
 

@@ -1,5 +1,5 @@
 // The page: a video sent to this server and its curve as it comes back, the two in step; or the camera's, live.
-import {Curve, NONE, TOP, agreement, apexOf, clock, countAbove, draw, geometry, parseLabels, placeLabels} from "./curve.js";
+import {Curve, NONE, agreement, apexOf, clock, countAbove, draw, geometry, parseLabels, placeLabels} from "./curve.js";
 
 const get = id => document.getElementById(id);
 const video = get("video"), picture = get("picture"), plot = get("plot");
@@ -11,9 +11,11 @@ let job = null;  // what the server says of the video
 let upload = null;  // the request that brings it there
 let followed = null;  // a new object for each video whose rows are asked for
 let curve = new Curve();
-let person = 1, frame = -1, time = 0, hover = null, view = null;  // view: the seconds shown, [from, to], or null for all
+let person = 1, frame = -1, time = 0, hover = null;
+let view = null;  // the seconds shown, [from, to], or null for all
 let labels = null, placed = null;  // as loaded, and by frame
-let episodes = [], onset = null, marking = null;  // {name, person, first, last}; the frame of [; frames being dragged over
+let episodes = [];  // {name, person, first, last}
+let onset = null, marking = null;  // the frame of [; the two frames between which is being dragged
 let live = null;  // {stream, socket, rows, began}
 
 // Small things.
@@ -71,8 +73,8 @@ function send(file) {
   if (upload) return;
   fail("");
   if (file.size > about.most_bytes) {
-    fail(`${file.name}: ${size(file.size)}, and at most ${size(about.most_bytes)} are taken here; cut it, or begin the page `
-      + "with a higher limit (--max-mb).");
+    fail(`${file.name}: ${size(file.size)}, and at most ${size(about.most_bytes)} are taken here; cut it, or begin the `
+      + "page with a higher limit (--max-mb).");
     return;
   }
   upload = new XMLHttpRequest();  // fetch() cannot say how much has gone
@@ -299,6 +301,7 @@ video.addEventListener("error", () => {
   if (!video.getAttribute("src")) return;
   video.hidden = true;
   get("unplayable").hidden = false;
+  guarded(ask)("/api/jobs/" + job.id);  // says so if it has been removed
 });
 
 // Drawing.
@@ -306,8 +309,8 @@ video.addEventListener("error", () => {
 let colors = {};
 function readColors() {
   const all = getComputedStyle(document.documentElement);
-  colors = Object.fromEntries(["line", "soft", "ink", "paper", "shade", "none", "interpolated", "doubt", "truth", "episode",
-    ...[0, 1, 2, 3, 4, 5, 6].map(i => "c" + i)].map(name => [name, all.getPropertyValue("--" + name).trim()]));
+  colors = Object.fromEntries(["line", "soft", "ink", "paper", "shade", "none", "interpolated", "doubt", "truth",
+    "episode", "c0", "c1", "c2", "c3", "c4", "c5", "c6"].map(name => [name, all.getPropertyValue("--" + name).trim()]));
 }
 const style = name => colors[name];
 const colorOf = one => colors["c" + (one - 1) % 7];
@@ -422,10 +425,9 @@ function showLegend() {
   if (faces.includes(NONE)) entries.push([style("none"), "no face", "area"]);
   if (faces.includes(1)) entries.push([style("interpolated"), "face interpolated", ""]);
   if (one && one.doubt.size) entries.push([style("doubt"), "in doubt", "area"]);
-  if (get("legend").textContent === entries.map(([, text]) => text).join("") && get("legend").dataset.ink === style("ink")) {
-    return;
-  }
-  get("legend").dataset.ink = style("ink");
+  const same = JSON.stringify(entries);
+  if (get("legend").dataset.shown === same) return;
+  get("legend").dataset.shown = same;
   get("legend").replaceChildren(...entries.map(([color, text, kind]) => {
     const item = element("li", ""), mark = element("i", "", {className: kind});
     mark.style.background = color;
@@ -475,8 +477,8 @@ function drawPicture() {
   context.fillText(job.name + (curve.people.size > 1 ? `, person ${person}` : ""), 44, 30, width - 60);
   context.fillStyle = style("soft");
   context.font = "12px system-ui, sans-serif";
-  context.fillText("Pain intensity, 0 to 5, over time (min:s)." + (placed ? " Dotted: labels. " + agreementWords() : ""),
-    44, 50, width - 60);
+  const compared = placed ? " Dotted: labels. " + agreementWords() : "";
+  context.fillText("Pain intensity, 0 to 5, over time (min:s)." + compared, 44, 50, width - 60);
   context.fillText(document.querySelector("#notice details p").textContent.replace(/\s+/g, " ").trim(), 44, height - 12,
     width - 60);
   context.translate(0, 58);
@@ -511,7 +513,8 @@ function showEpisodes() {
 }
 
 function episodeRow(episode) {
-  const row = element("tr", ""), one = curve.people.get(episode.person), apex = apexOf(one, episode.first, episode.last);
+  const row = element("tr", ""), one = curve.people.get(episode.person);
+  const apex = apexOf(one, episode.first, episode.last);
   const name = element("input", "", {type: "text", value: episode.name, maxLength: 80});
   const places = [["Onset", episode.first], ["Apex", apex], ["Offset", episode.last]].map(([word, at]) => {
     if (at < 0) return "\u2013";
@@ -586,7 +589,7 @@ async function startCamera() {
   picture.srcObject = stream;
   await picture.play();
   if (live !== mine) return;
-  const socket = live.socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/live`);
+  const socket = live.socket = new WebSocket(new URL("/api/live", location.href.replace(/^http/, "ws")));
   get("camera-start").hidden = true;
   get("camera-stop").hidden = get("view").hidden = false;
   setAspect({width: picture.videoWidth, height: picture.videoHeight});
@@ -687,7 +690,8 @@ const markOffset = () => {
 };
 const second = count => seek(curve.nearest(curve.times[Math.max(0, frame)] + count));
 const KEYS = {
-  ArrowLeft: () => seek(frame - 1), ArrowRight: () => seek(frame + 1), ArrowUp: () => second(1), ArrowDown: () => second(-1),
+  ArrowLeft: () => seek(frame - 1), ArrowRight: () => seek(frame + 1),
+  ArrowUp: () => second(1), ArrowDown: () => second(-1),
   PageUp: () => second(10), PageDown: () => second(-10), Home: () => seek(0), End: () => seek(curve.count - 1),
   " ": () => video.paused ? guarded(() => video.play())() : video.pause(), "[": markOnset, "]": markOffset,
   "+": () => zoom(2), "=": () => zoom(2), "-": () => zoom(0.5), "0": () => zoom(0)};

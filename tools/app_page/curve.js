@@ -241,12 +241,12 @@ function fillRuns(context, geometry, all) {
 // What shows how sure a person's intensities are: [low(frame), high(frame)], or null.
 function bandOf(person) {
   if (person.has.low && person.has.high) return [frame => person.low[frame], frame => person.high[frame]];
-  if (!person.has.spread) return null;
-  return [frame => person.intensity[frame] - person.spread[frame], frame => person.intensity[frame] + person.spread[frame]];
+  const {has, intensity, spread} = person;
+  return has.spread ? [frame => intensity[frame] - spread[frame], frame => intensity[frame] + spread[frame]] : null;
 }
 
 // Draw on a 2-d context, in the pixels of `g` (a geometry). look: {person (its number), threshold, placed (labels by
-// frame or null), episodes [{first, last}], style(name) -> colour, color(number) -> colour, relative (ticks from the end)}.
+// frame or null), episodes [{first, last}], style(name) and color(number) -> colour, relative (ticks from the end)}.
 export function draw(context, g, curve, look) {
   const {style} = look, chosen = curve.people.get(look.person);
   const first = curve.frameAt(g.from), last = Math.min(curve.count - 1, curve.frameAt(g.to) + 1);
