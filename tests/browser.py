@@ -15,6 +15,7 @@ class Browser:
 
     def __init__(self, downloads, *flags):
         from selenium import webdriver
+        self.downloads = downloads
         options = webdriver.ChromeOptions()
         options.binary_location = shutil.which("chromium")
         for flag in [*FLAGS, *flags]:

@@ -47,9 +47,7 @@ def real(models, sample, tmp_path_factory):  # noqa: F811
 
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory):
-    downloads = tmp_path_factory.mktemp("downloads")
-    browser = Browser(downloads, *CAMERA)
-    browser.downloads = downloads
+    browser = Browser(tmp_path_factory.mktemp("downloads"), *CAMERA)
     yield browser
     browser.driver.quit()
 
@@ -211,11 +209,10 @@ def test_labels_beside_it(opened, real, job, sample, tmp_path):
     by_time = "time_s,label,more\n" + "".join("%.3f,%s,x\n" % (int(at) / 25 + 0.015, label) for at, label in some)
     for content in sample.with_suffix(".csv").read_text(), by_time, "label;frame\r\n" + "".join(
             "%s;%s\r\n" % (label, at) for at, label in some):
-        path = tmp_path / "truth.csv"
-        path.write_text(content)
-        give(opened, "labels", path)
-        path.write_text(content.replace(";", ","))
-        expected = truth.compare(rows, truth.labels(path))
+        (tmp_path / "truth.csv").write_text(content)
+        (tmp_path / "commas.csv").write_text(content.replace(";", ","))
+        give(opened, "labels", tmp_path / "truth.csv")
+        expected = truth.compare(rows, truth.labels(tmp_path / "commas.csv"))
         said = opened.wait("document.getElementById('agreement').textContent.includes('%d frames') && "
                          "document.getElementById('agreement').textContent" % expected["frames"])
         figures = [float(value) for value in re.search(r"MAE (\S+), PCC (\S+)\.", said).groups()]

@@ -154,7 +154,6 @@ def test_refusals(tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def browser(made, tmp_path_factory):
     browser = Browser(tmp_path_factory.mktemp("downloads"))
-    browser.downloads = tmp_path_factory.getbasetemp() / "downloads0"
     browser.address = (made / "report.html").as_uri()
     yield browser
     browser.driver.quit()

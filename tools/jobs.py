@@ -31,7 +31,7 @@ class Job:
 
     name: what to call it; folder: its own; video: the file; labels: a CSV file of labels, or None.
     state: one of the five above; error: why it failed, a line; damage: what is wrong with the file, or ""; done: frames
-    estimated; total: frames, as the file says, or None; width, height: a frame's, pixels; used: when someone last asked.
+    estimated; total: frames, as the file says, or None; width, height: pixels; used: when someone last asked for it.
     """
 
     def __init__(self, name, folder, video=None, labels=None):
