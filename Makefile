@@ -45,7 +45,7 @@ ITERATIONS ?= 400
 # The experiment of `make transfer`: its folder, subjects, and trainings of each kind.
 TRANSFER ?= transfer
 TRANSFER_SUBJECTS ?= 6
-SEEDS ?= 3
+SEEDS ?= 2
 
 PYTHON3 ?= python3
 PYTHON = .venv/bin/python
@@ -111,7 +111,7 @@ synthetic: $(SETUP)
 
 $(DEMO)/prototxt: tools/make_slim.py $(wildcard prototxt/*.prototxt prototxt/*/*.prototxt) | $(CAFFE_SETUP)
 	$(CAFFE_PYTHON) tools/make_slim.py $@ --divide 16 --batch 16 \
-	    --solver 'base_lr: 0.03 lr_policy: "poly" power: 1 max_iter: $(ITERATIONS)'
+	    --solver 'base_lr: 0.03 lr_policy: "poly" power: 1 max_iter: $(ITERATIONS) clip_gradients: 5'
 	touch $@
 
 # The published weights of models/manifest.json.

@@ -109,8 +109,8 @@ def report(out, rows, said, seconds, computed):
         if mean is None:
             print("  person %d: no intensity" % person["person"])
             continue
-        print("  person %d: mean %.2f, peak %.2f at %.1f s; %s" % (person["person"], mean, peak["value"], peak["time_s"],
-              ", ".join("%d episodes of %g and more" % (len(at["episodes"]), at["threshold"])
+        print("  person %d: mean %.2f, peak %.2f at %.1f s; %s" % (person["person"], mean, peak["intensity"], peak["time_s"],
+              ", ".join("%d episodes of %g and more" % (len(at["episodes"]), at["at_least"])
                         for at in person["thresholds"])))
     if "agreement" in said:
         print("  with the labels, %(frames)d frames: " % said["agreement"] + ", ".join(
