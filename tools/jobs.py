@@ -111,8 +111,8 @@ class Worker(threading.Thread):
         with self.turn:
             self.current, job.ended = None, time.monotonic()
             job.state = CANCELLED if job.cancelled else state
-        if job.cancelled:
-            job.remove_files()
+            if job.cancelled:
+                job.remove_files()
 
     def take_pictures(self):
         """Estimate the pictures that wait."""
