@@ -97,7 +97,8 @@ def stages(estimator, path):
     followed = Followed()
     known = timed("align", lambda: [estimator.with_face(*one) for frame, faces in zip(frames, found)
                                     for one in followed.add(frame, faces)])
-    timed("regress", lambda: [estimator.rate(known[i:i + BATCH]) for i in range(0, FRAMES, BATCH)])
+    faces = [face for *_, faces in known for face in faces.values()]
+    timed("regress", lambda: [estimator.nets(np.stack(faces[i:i + BATCH])) for i in range(0, len(faces), BATCH)])
     return took
 
 

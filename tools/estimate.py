@@ -1,14 +1,16 @@
 """From frames to Rows of a pain curve: faces found, followed, aligned and given to the nets, in one stream.
 
-    frames ──read──> detect (MTCNN), follow, align ──> nets ──> (Frame, [Row, ...])       a thread each, batch by batch
+    frames ──> detect (MTCNN) ──> follow, in order ──> align, nets ──> (Frame, [Row, ...])
 
-Memory does not grow with the video: at most GAP frames wait for a lost face to be found again, and a few batches are
-under way. What a frame's rows say depends on the frames before it and the next GAP ones, and on nothing else: not on
-how many are computed at a time.
+Batches are detected, and rated, by WORKERS threads, whichever is free. Memory does not grow with the video: at most GAP
+frames wait for a lost face to be found again, and a few batches are under way. What a frame's rows say depends on the
+frames before it and the next GAP ones, and on nothing else: not on how many are computed at a time.
 """
+import concurrent.futures
+import contextlib
+import os
 import queue
 import re
-import threading
 from collections import deque
 from pathlib import Path
 
@@ -19,7 +21,7 @@ import skimage.measure
 import skimage.transform
 
 from align_faces import BATCH, TEMPLATE, FaceDetector, align, interpolate
-from check_weights import load_net
+from check_weights import build_net, load_net
 from cli import Problem
 from curve import FOUND, INTERPOLATED, NONE, Row, no_face
 from video import Frame
@@ -28,7 +30,9 @@ NET = "prototxt/pain_regression.prototxt"
 MIN_FACE = 0.2  # of the image's height: faces in videos are smaller than the archive's
 GAP = 10  # frames that a lost face may take to be found again; its landmarks are then interpolated
 OVERLAP = 0.3  # of two boxes, intersection over union, above which they are the same person's
-PIXELS = 16e6  # of the frames that are under way together, a batch
+PIXELS = 16e6  # of the frames of a batch, at the most
+CORES = os.cpu_count() or 1
+WORKERS = min(CORES, 4)
 
 # What a face is doubted for. A rigid face turned by 45 degrees, or nodding by 40, fits the template this badly, as the
 # root mean square of its landmarks' distances in pixels of the aligned image; the archive's patients look ahead.
@@ -40,21 +44,38 @@ MOST_BLUR = 0.7
 class PainNets:
     """The deploy nets of one fold or of several.
 
-    models: paths of caffemodels; net_file: their prototxt. Raises Problem when they are not of that net.
+    models: paths of caffemodels; net_file: their prototxt. Several threads may call it at a time; they share the
+    weights. Raises Problem when the models are not of that net.
     """
 
     def __init__(self, models, net_file):
+        self.net_file = net_file
         self.nets = [load_net(net_file, model, stages=["deploy"]) for model in models]
+        self.free = queue.LifoQueue()  # lists of nets that no thread is using
+        self.free.put(self.nets)
 
     def __call__(self, faces):
         """The intensities, 0..5, (N, nets) float64, of aligned faces, (N, 112, 96, 3) uint8 RGB."""
-        pixels = faces[..., ::-1].transpose(0, 3, 1, 2)
-        found = []
-        for net in self.nets:
-            net.blobs["pixels"].reshape(*pixels.shape)
-            net.blobs["pixels"].data[...] = pixels
-            found.append(net.forward()["intensity"].ravel().astype(float))
+        pixels, found = faces[..., ::-1].transpose(0, 3, 1, 2), []
+        nets = self.take()
+        try:
+            for net in nets:
+                net.blobs["pixels"].reshape(*pixels.shape)
+                net.blobs["pixels"].data[...] = pixels
+                found.append(net.forward()["intensity"].ravel().astype(float))
+        finally:
+            self.free.put(nets)
         return np.stack(found, 1)
+
+    def take(self):
+        """Nets that no thread is using: if there are none, new ones with the same weights."""
+        try:
+            return self.free.get_nowait()
+        except queue.Empty:
+            nets = [build_net(self.net_file, ["deploy"]) for _ in self.nets]
+            for net, original in zip(nets, self.nets):
+                net.share_with(original)
+            return nets
 
 
 def find_models(paths):
@@ -204,9 +225,8 @@ class Estimator:
     def compute(self, frames, followed):
         """Yield (Frame, Rows), without threads."""
         for frame in frames:
-            yield from self.rate([self.with_face(*known) for known in followed.add(
-                frame, self.detector.faces([frame.image])[0])])
-        yield from self.rate([self.with_face(*known) for known in followed.end()])
+            yield from self.rate(followed.add(frame, self.detector.faces([frame.image])[0]))
+        yield from self.rate(followed.end())
 
     def with_face(self, frame, rows):
         """(Frame, Rows with their doubts, the aligned faces of those that have none, by index)."""
@@ -220,7 +240,8 @@ class Estimator:
         return frame, rows, faces
 
     def rate(self, known):
-        """What with_face() gives, a list, as a list of (Frame, Rows with their intensities)."""
+        """Known frames, a list of (Frame, Rows) as Followed gives them, with their doubts and intensities."""
+        known = [self.with_face(*one) for one in known]
         faces = [face for _, _, faces in known for face in faces.values()]
         intensities = iter(self.nets(np.stack(faces)) if faces else ())
         for _, rows, faces in known:
@@ -231,116 +252,68 @@ class Estimator:
                                            spread=float(values.std(ddof=1)) if len(values) > 1 else np.nan)
         return [(frame, rows) for frame, rows, _ in known]
 
-    def run(self, frames, earlier=(), next_frame=0, keep_images=False, live=False):
+    def run(self, frames, earlier=(), next_frame=0, live=False):
         """Yield (Frame, Rows), each frame once and in order.
 
         frames: an iterator of Frame. earlier, next_frame: Rows of the frames before this one, which are not computed
-        again but given as they are. keep_images: else a Frame's image is None. live: compute frame by frame.
-        Whatever reading them raises is raised here.
+        again but given as they are. live: frame by frame, as they come. Whatever reading them raises is raised here.
         """
-        followed, rows_of = Followed(self.track, self.gap, earlier), {}
+        rows_of, frames, ahead = {}, iter(frames), 0 if live else WORKERS
         for row in earlier:
             rows_of.setdefault(row.frame, []).append(row)
+        for number in range(next_frame):
+            yield next(frames), rows_of[number]
+        with workers() as pool:
+            detected = in_order(pool, lambda batch: (batch, self.detector.faces([frame.image for frame in batch])),
+                                batches(frames, lambda frame: frame, live), ahead)
+            known = self._followed(detected, Followed(self.track, self.gap, earlier))
+            for rated in in_order(pool, self.rate, batches(known, lambda one: one[0], live), ahead):
+                yield from rated
 
-        def without(frame):
-            return frame if keep_images else frame._replace(image=None)
+    @staticmethod
+    def _followed(detected, followed):
+        for batch, found in detected:
+            for frame, faces in zip(batch, found):
+                yield from followed.add(frame, faces)
+        yield from followed.end()
 
-        def done(frame, rows, faces):
-            return without(frame), rows, faces
 
-        def read(put):
+def batches(things, frame_of, live=False):
+    """The things in lists of BATCH, or fewer where their frames are large; of one when `live`."""
+    batch = []
+    for thing in things:
+        batch.append(thing)
+        if live or len(batch) == BATCH or len(batch) * frame_of(thing).image.size / 3 >= PIXELS:
+            yield batch
             batch = []
-            for frame in frames:
-                if frame.number < next_frame:
-                    put((without(frame), rows_of[frame.number], {}))
-                    continue
-                batch.append(frame)
-                if live or len(batch) == BATCH or len(batch) * frame.image.size / 3 >= PIXELS:
-                    put(batch)
-                    batch = []
-            put(batch)
-
-        def detect(put, batches):
-            for batch in batches:
-                if isinstance(batch, tuple):
-                    put([batch])
-                    continue
-                found = self.detector.faces([frame.image for frame in batch])
-                put([done(*self.with_face(*known)) for frame, faces in zip(batch, found)
-                     for known in followed.add(frame, faces)])
-            put([done(*self.with_face(*known)) for known in followed.end()])
-
-        with Stages() as stages:
-            known = []
-            for more in stages.start(detect, stages.start(read)):
-                known += more
-                while len(known) >= BATCH or live and known:
-                    yield from self.rate(known[:BATCH])
-                    known = known[BATCH:]
-            yield from self.rate(known)
+    if batch:
+        yield batch
 
 
-class Stages:
-    """Threads that hand things on through short queues; when the `with` is left, they end."""
-
-    def __init__(self):
-        self.stop, self.threads = threading.Event(), []
-
-    def start(self, function, *inputs):
-        """Run function(put, *inputs) in a thread; yields what it puts. What it raises is raised here."""
-        things = queue.Queue(2)
-
-        def put(thing):
-            while True:
-                if self.stop.is_set():
-                    raise Stopped
-                try:
-                    return things.put(thing, timeout=0.1)
-                except queue.Full:
-                    pass
-
-        def work():
-            try:
-                function(lambda thing: put((thing, None)), *inputs)
-                put((None, StopIteration()))
-            except Stopped:
-                pass
-            except Exception as error:
-                try:
-                    put((None, error))
-                except Stopped:
-                    pass
-
-        thread = threading.Thread(target=work, daemon=True)
-        self.threads.append(thread)
-        thread.start()
-        return self._taken(things)
-
-    def _taken(self, things):
-        while True:
-            if self.stop.is_set():
-                raise Stopped
-            try:
-                thing, error = things.get(timeout=0.1)
-            except queue.Empty:
-                continue
-            if isinstance(error, StopIteration):
-                return
-            if error:
-                raise error
-            yield thing
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop.set()
-        for thread in self.threads:
-            thread.join()
+@contextlib.contextmanager
+def workers():
+    """A pool of WORKERS threads, in which PyTorch, if it is what computes, has its share of the cores."""
+    def share():
+        with contextlib.suppress(ImportError):
+            import torch
+            torch.set_num_threads(CORES // WORKERS)
+    with concurrent.futures.ThreadPoolExecutor(WORKERS, initializer=share) as pool:
+        yield pool
 
 
-class Stopped(Exception):
-    """Nobody waits for what a thread makes."""
+def in_order(pool, function, things, ahead):
+    """Yield function(thing) of each thing, in order, while the pool works on the next `ahead` ones."""
+    pending = deque()
+    try:
+        for thing in things:
+            pending.append(pool.submit(function, thing))
+            if len(pending) > ahead:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        for future in pending:
+            future.cancel()
 
 
 def load_estimator(models, net=None, gpu=None, min_face=MIN_FACE, gap=GAP, track=False, calibration=None):

@@ -44,7 +44,7 @@ def predict_video(estimator, video, out, about, resume=False, annotate=False):
         annotator = annotate and closing.enter_context(
             Annotator(out / "annotated.mp4", video.width, video.height, video.rate))
         known = closing.enter_context(contextlib.closing(estimator.run(
-            video.frames(), writer.rows, writer.next_frame, annotate, video.live)))
+            video.frames(), writer.rows, writer.next_frame, video.live)))
         for frame, rows in known:
             if frame.number >= writer.next_frame:
                 writer.write(rows)
