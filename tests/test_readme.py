@@ -2,16 +2,19 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
+import urllib.request
 
 import pytest
 
+import make_sample
 from conftest import BVLC, ROOT, SHARED, needs_bvlc
 
 AUTHORS_FILE = SHARED / "authors" / "6-vanilla-sigmoid.mat"
 # A small demo, and no tests within the tests: `make test` only lists them.
 SMALL = dict(SUBJECTS="3", FRAMES="40", ITERATIONS="6", PEOPLE="4", STRANGERS="4", IMAGES="4", PRETRAIN_ITERATIONS="4",
-             PYTEST_ADDOPTS="--collect-only")
+             PYTEST_ADDOPTS="--collect-only", PORT="0")
 
 
 def blocks():
@@ -46,6 +49,19 @@ def checkout(tmp_path_factory):
     return folder
 
 
+def serve(script, folder):
+    """Have `make app` serve, look at the page, and end it as Ctrl-C does."""
+    process = subprocess.Popen(["sh", "-exc", "exec " + script], cwd=str(folder), env=dict(os.environ, **SMALL),
+                               text=True, stdout=subprocess.PIPE, start_new_session=True)
+    try:
+        address = next(found.group() for found in (re.search(r"http://\S+", line) for line in process.stdout) if found)
+        with urllib.request.urlopen(address) as page:
+            assert "research instrument" in page.read().decode()
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=60)
+
+
 def use_demo_as_archive(checkout):
     """Put what cannot be had, archives, the face model and hours of time, in the places the README names."""
     for name in "Images", "Frame_Labels/PSPI":
@@ -60,6 +76,8 @@ def use_demo_as_archive(checkout):
         (checkout / "demo/data" / made).rename(checkout / "data" / named)
     snapshot, = checkout.glob("demo/models/*/01-*/*.caffemodel")
     shutil.copy(str(snapshot), str(checkout / "models/face_model.caffemodel"))
+    images = [image for image, _ in make_sample.draw(frames=20)]
+    make_sample.write_video(checkout / "visit.mp4", images)
     if AUTHORS_FILE.exists():
         (checkout / AUTHORS_FILE.name).symlink_to(AUTHORS_FILE)
 
@@ -80,13 +98,16 @@ def test_every_command(checkout):
                 for name in "theirs.csv", "pspi.csv":
                     header, *rows = "".join(path.read_text() for path in predictions).splitlines()
                     (checkout / name).write_text("\n".join([header, *(row for row in rows if row != header), ""]))
-            output = shell(block.replace("make transfer", "make --dry-run transfer"), checkout)  # hundreds of trainings
             ran.append(block)
+            if block == "make app":
+                output = serve(block, checkout)
+                continue
+            output = shell(block.replace("make transfer", "make --dry-run transfer"), checkout)  # hundreds of trainings
         elif output is not None:
             assert block in output, "the README shows another output than this:\n" + output
     assert ran[0].startswith("make demo") and len(ran) >= 5
     for made in ("report/report.html", "report/tables/table_1.tex", "report/figures/curve.pdf", "evaluate.pyz",
-                 "demo/curve.png", "data/folds/01-042-ll042/train_lmdb/data.mdb", "curve.png", "scores.json",
+                 "demo/curve.png", "demo/video/annotated.mp4", "visit/curve.json", "l1/curve.png", "data/folds/01-042-ll042/train_lmdb/data.mdb", "curve.png", "scores.json",
                  "scores.csv", "models/face_verification.caffemodel", "models/verification/lfw/roc.png",
                  "models/smooth_l1_center_l1_sampling/01-042-ll042/pain_iter_6.onnx",
                  "models/l1_center_l1/01-042-ll042/pain_iter_6.caffemodel",

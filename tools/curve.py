@@ -21,8 +21,8 @@ import numpy as np
 from align_faces import LANDMARKS
 from cli import Problem, replacing
 
-NOTICE = ("A research instrument, not a medical device. It learned from PSPI, what observers code as pain in the faces of "
-          "patients with shoulder pain; it cannot know what anyone feels, nor tell pain from what looks like it.")
+NOTICE = ("A research instrument, not a medical device. It learned from PSPI, what observers code as pain in the faces "
+          "of patients with shoulder pain; it cannot know what anyone feels, nor tell pain from what looks like it.")
 
 FOUND, INTERPOLATED, NONE = FACES = "found", "interpolated", "none"
 BOX = "box_x", "box_y", "box_width", "box_height"
@@ -80,8 +80,9 @@ class CurveWriter:
             return
         there, rows, lines = read_lines(path)
         if there != about:
+            differ = sorted(key for key in {*there, *about} if there.get(key) != about.get(key))
             raise Problem("%s: cannot go on with it, for it was made with another %s; leave out --resume to begin again"
-                          % (path, ", ".join(sorted(key for key in {*there, *about} if there.get(key) != about.get(key)))))
+                          % (path, ", ".join(differ)))
         if rows:  # of the last frame's rows some may be missing
             self.next_frame = rows[-1].frame
             self.rows = [row for row in rows if row.frame < self.next_frame]

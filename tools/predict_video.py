@@ -109,9 +109,9 @@ def report(out, rows, said, seconds, computed):
         if mean is None:
             print("  person %d: no intensity" % person["person"])
             continue
-        print("  person %d: mean %.2f, peak %.2f at %.1f s; %s" % (person["person"], mean, peak["intensity"], peak["time_s"],
-              ", ".join("%d episodes of %g and more" % (len(at["episodes"]), at["at_least"])
-                        for at in person["thresholds"])))
+        episodes = ", ".join("%d of %g and more" % (len(at["episodes"]), at["at_least"]) for at in person["thresholds"])
+        print("  person %d: mean %.2f, peak %.2f at %.1f s; episodes: %s"
+              % (person["person"], mean, peak["intensity"], peak["time_s"], episodes))
     if "agreement" in said:
         print("  with the labels, %(frames)d frames: " % said["agreement"] + ", ".join(
             "%s %s" % (name.upper(), "-" if value is None else "%.3f" % value)

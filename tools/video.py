@@ -4,7 +4,7 @@
         for frame in video.frames():
             frame.number, frame.time, frame.image
 
-PyAV decodes: whatever FFmpeg reads, of any bit depth, with alpha or without, at any frame rate, rotated by a phone's flag.
+PyAV decodes: whatever FFmpeg reads, of any bit depth, with alpha or without, at any frame rate, turned by a phone's flag.
 """
 import math
 import re
@@ -23,10 +23,12 @@ from images import read_image
 Frame = namedtuple("Frame", "number time image")
 
 # What a file from a stranger may be: containers that name no other file and no address.
-UPLOAD_FORMATS = "mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "mpegts", "mpeg", "ogg", "flv", "asf"
+UPLOAD_FORMATS = ("mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "mpegts", "mpeg", "ogg", "flv",
+                  "asf")
 IMAGES = ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"
 RATE = 25  # frames a second, where nothing says how many
 CAMERAS = {"linux": ("v4l2", "/dev/video%d"), "darwin": ("avfoundation", "%d:none"), "win32": ("dshow", "video=%d")}
+MOST_PIXELS = 64e6  # of a frame: more is no video, but an attempt to fill the memory
 SHORT = 1.  # a video that ends so many seconds before it should is damaged
 
 
@@ -69,6 +71,10 @@ class Decoded(Video):
             self.close()
             raise Problem("%s: there is no video in it, only %s" % (name, kinds))
         self.stream = streams[0]
+        if self.stream.width * self.stream.height > MOST_PIXELS:
+            self.close()
+            raise Problem("%s: frames of %d x %d pixels; make them smaller" % (
+                name, self.stream.width, self.stream.height))
         self.stream.thread_type = "AUTO"
         self.rate = float(self.stream.average_rate or self.stream.guessed_rate or RATE)
         seconds = self.stream.duration and float(self.stream.duration * self.stream.time_base)
