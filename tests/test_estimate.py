@@ -72,7 +72,8 @@ def test_a_cut_anywhere_changes_nothing(there, everyone, data):
 
 def test_everyone_keeps_a_number():
     a, b = (lambda i: face(5. * i)), (lambda i: face(300 - 5. * i, 60))
-    found = follow([[a(0)], [a(1), b(1)], [b(2), a(2)], [b(3)], [b(4), a(4)], [], [], [], [], [a(9), b(9)]], True, gap=3)
+    faces = [[a(0)], [a(1), b(1)], [b(2), a(2)], [b(3)], [b(4), a(4)], [], [], [], [], [a(9), b(9)]]
+    found = follow(faces, everyone=True, gap=3)
     people = [[(row.person, row.face) for row in rows] for rows in found]
     assert people[:5] == [[(1, FOUND)], [(1, FOUND), (2, FOUND)], [(1, FOUND), (2, FOUND)],
                           [(1, INTERPOLATED), (2, FOUND)], [(1, FOUND), (2, FOUND)]]

@@ -107,7 +107,8 @@ def test_every_command(checkout):
             assert block in output, "the README shows another output than this:\n" + output
     assert ran[0].startswith("make demo") and len(ran) >= 5
     for made in ("report/report.html", "report/tables/table_1.tex", "report/figures/curve.pdf", "evaluate.pyz",
-                 "demo/curve.png", "demo/video/annotated.mp4", "visit/curve.json", "l1/curve.png", "data/folds/01-042-ll042/train_lmdb/data.mdb", "curve.png", "scores.json",
+                 "demo/curve.png", "demo/video/annotated.mp4", "visit/curve.json", "l1/curve.png",
+                 "data/folds/01-042-ll042/train_lmdb/data.mdb", "curve.png", "scores.json",
                  "scores.csv", "models/face_verification.caffemodel", "models/verification/lfw/roc.png",
                  "models/smooth_l1_center_l1_sampling/01-042-ll042/pain_iter_6.onnx",
                  "models/l1_center_l1/01-042-ll042/pain_iter_6.caffemodel",

@@ -92,7 +92,8 @@ def test_odd_sizes(tmp_path, height, width):
 def test_a_phones_flag_turns_the_frames(tmp_path, rotation):
     with open_video(write(tmp_path / "a.mp4", [picture(96, 128)] * 3, rotation=rotation)) as opened:
         frames = list(opened.frames())
-        assert (opened.height, opened.width) == frames[0].image.shape[:2] == ((96, 128) if rotation == 180 else (128, 96))
+        size = (96, 128) if rotation == 180 else (128, 96)
+        assert (opened.height, opened.width) == frames[0].image.shape[:2] == size
     near(frames[0].image, corners(np.rot90(picture(96, 128), rotation // 90)))  # the flag counts counterclockwise
 
 
@@ -191,15 +192,15 @@ def test_damage_is_told_when_all_is_read(tmp_path):
 def test_uploads_may_not_name_other_files(tmp_path):
     inner = write(tmp_path / "inner.mp4", [picture(48, 64)] * 3)
     assert len(read(inner, formats=UPLOAD_FORMATS)) == 3
-    for name, text in [("list.mp4", "ffconcat version 1.0\nfile %s\n" % inner.name),
-                       ("list.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n%s\n#EXT-X-ENDLIST\n" % inner.name)]:
-        (tmp_path / name).write_text(text)
+    for name, text in [("list.mp4", "ffconcat version 1.0\nfile %s\n"),
+                       ("list.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n%s\n#EXT-X-ENDLIST\n")]:
+        (tmp_path / name).write_text(text % inner.name)
         refused(tmp_path / name, formats=UPLOAD_FORMATS)
 
 
 @needs_shared
-@pytest.mark.parametrize("name, count, size", [("single_face.mp4", 72, (360, 640)), ("face_noface.mov", 169, (540, 960)),
-                                               ("no_face.mp4", 95, (540, 960))])
+@pytest.mark.parametrize("name, count, size", [("single_face.mp4", 72, (360, 640)), ("no_face.mp4", 95, (540, 960)),
+                                               ("face_noface.mov", 169, (540, 960))])
 def test_the_shared_videos(name, count, size):
     frames = read(SHARED / "video" / name)
     assert len(frames) == count and frames[0].image.shape[:2] == size

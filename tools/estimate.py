@@ -37,7 +37,7 @@ WORKERS = min(CORES, 4)
 # What a face is doubted for. A rigid face turned by 45 degrees, or nodding by 40, fits the template this badly, as the
 # root mean square of its landmarks' distances in pixels of the aligned image; the archive's patients look ahead.
 MOST_POSE = 6.
-# skimage's blur_effect of the aligned face, 0..1: sharp ones have 0.40 to 0.50, Gaussian blur of 2 pixels makes it 0.67.
+# skimage's blur_effect of the aligned face, 0..1: sharp ones have 0.40 to 0.50, a Gaussian of 2 pixels makes it 0.67.
 MOST_BLUR = 0.7
 
 

@@ -4,7 +4,7 @@
         for frame in video.frames():
             frame.number, frame.time, frame.image
 
-PyAV decodes: whatever FFmpeg reads, of any bit depth, with alpha or without, at any frame rate, turned by a phone's flag.
+PyAV decodes: whatever FFmpeg reads, of any bit depth, with alpha or without, at any frame rate, turned by a flag.
 """
 import math
 import re
