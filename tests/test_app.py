@@ -505,6 +505,7 @@ def test_one_line_errors(tmp_path):
     assert "make_sample.py" in refuses(*common, "--sample", tmp_path / "no.mp4", main=app.main)
     assert "16 characters" in refuses(*common, "--token", "short", main=app.main)
     assert "above 0" in refuses(*common, "--max-mb", 0, main=app.main)
+    assert "to 65535" in refuses(*common, "--port", 99999, main=app.main)
     with socket.create_server(("127.0.0.1", 0)) as taken, mock.patch.object(estimate, "find_models", lambda _: []):
         assert "in use" in refuses("--model", "x", "--port", taken.getsockname()[1], main=app.main)
 

@@ -332,6 +332,8 @@ def main():
     token = args.token or (None if is_loopback(args.host) else secrets.token_urlsafe(24))
     if token and len(token) < 16:
         raise Problem("--token: too easily guessed; give 16 characters or more, or leave it out for a random one")
+    if not 0 <= args.port < 1 << 16:
+        raise Problem("--port %d: a port is 0, for any that is free, to 65535" % args.port)
     if args.max_mb < 1 or args.keep_minutes <= 0:
         raise Problem("--max-mb, --keep-minutes: must be above 0")
     if args.sample and not Path(args.sample).is_file():
