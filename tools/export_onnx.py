@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from check_weights import caffe, caffe_pb2, load_net
 from cli import Parser, Problem, fail, replacing, run
+from curve import NOTICE
 
 try:
     import onnx
@@ -43,8 +44,6 @@ OUTPUTS = {
 }
 INPUT = ("pixels: N x 3 x 112 x 96, float32: blue, green, red, 0..255, of a face aligned to the template. "
          "The normalisation, (pixels - 127.5) / 128, is in the net")
-WARNING = ("A research instrument, not a medical device. It learns what observers code as pain in the faces of people "
-           "with shoulder pain, and cannot know what anyone feels.")
 
 
 # ---- the layers, one function a type ----
@@ -341,7 +340,7 @@ def describe(net, weights, net_file):
     """The metadata, a dict of strings: how to use the net, and how its weights, the file `weights`, came about."""
     weights = Path(weights)
     texts = {
-        "warning": WARNING,
+        "warning": NOTICE,
         "net": Path(net_file).name,
         "caffemodel": weights.name,
         "caffemodel_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
