@@ -8,6 +8,7 @@ frames before it and the next GAP ones, and on nothing else: not on how many are
 """
 import concurrent.futures
 import contextlib
+import itertools
 import os
 import queue
 import re
@@ -261,8 +262,8 @@ class Estimator:
         rows_of, frames, ahead = {}, iter(frames), 0 if live else WORKERS
         for row in earlier:
             rows_of.setdefault(row.frame, []).append(row)
-        for number in range(next_frame):
-            yield next(frames), rows_of[number]
+        for frame in itertools.islice(frames, next_frame):
+            yield frame, rows_of[frame.number]
         with workers() as pool:
             detected = in_order(pool, lambda batch: (batch, self.detector.faces([frame.image for frame in batch])),
                                 batches(frames, lambda frame: frame, live), ahead)
