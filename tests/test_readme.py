@@ -78,6 +78,7 @@ def use_demo_as_archive(checkout):
     shutil.copy(str(snapshot), str(checkout / "models/face_model.caffemodel"))
     images = [image for image, _ in make_sample.draw(frames=20)]
     make_sample.write_video(checkout / "visit.mp4", images)
+    shutil.copy(str(checkout / "visit.mp4"), str(checkout / "data/sample.mp4"))
     if AUTHORS_FILE.exists():
         (checkout / AUTHORS_FILE.name).symlink_to(AUTHORS_FILE)
 

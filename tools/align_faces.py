@@ -154,7 +154,8 @@ def align(image, landmarks):
 
     image: (height, width, 3) uint8; landmarks: (5, 2) x, y. Returns (112, 96, 3) uint8, black outside the image.
     """
-    from_template = skimage.transform.estimate_transform("similarity", landmarks, TEMPLATE).inverse
+    to_template = skimage.transform.estimate_transform("similarity", landmarks, TEMPLATE)
+    from_template = skimage.transform.SimilarityTransform(matrix=np.linalg.inv(to_template.params))
     corners = from_template([(0, 0), (SHAPE[1], 0), (0, SHAPE[0]), SHAPE[::-1]])
     # The part that is needed, with a pixel to spare: of a large image the rest takes most of the time.
     (left, top), (right, bottom) = (np.clip(edge, 0, image.shape[1::-1]).astype(int) for edge in (
