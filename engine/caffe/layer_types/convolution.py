@@ -2,7 +2,6 @@
 import copy
 import math
 
-import torch
 import torch.nn.functional as F
 
 from caffe.layer import Layer, layer
@@ -118,7 +117,6 @@ class Convolution(Windowed):
         for name, count in ("the number of channels", self.channels), ("num_output", p.num_output):
             self.check(count % p.group == 0, "%s, %d, must be a multiple of group, %d" % (name, count, p.group))
         self.add_blob((*self.weight_channels(p), *self.windows.kernel), p.weight_filler)
-        self._kept = None, None
         if p.bias_term:
             self.add_blob((p.num_output,), p.bias_filler)
 
@@ -138,21 +136,10 @@ class Convolution(Windowed):
 
     def torch_convolution(self, x, weight, bias):
         w, x = self.windows, self.widened(x)
-        if self.dims == 2 and x.device.type == "cpu":  # where oneDNN is quicker so; what follows keeps it
-            x = x.contiguous(memory_format=torch.channels_last)
-            weight = weight if torch.is_grad_enabled() else self.kept_channels_last(weight)
         if not self.dims:
             x, weight = x.unsqueeze(-1), weight.unsqueeze(-1)
         return self.functions[self.dims](x, weight, bias, stride=w.stride or 1, padding=w.pad or 0,
                                          dilation=w.dilation or 1, groups=self.param.convolution_param.group)
-
-    def kept_channels_last(self, weight):
-        """The weights in this memory format, made anew only if they, or the arrays that scripts hold, may have changed."""
-        of = self.blobs[0].tensor
-        key = of.data_ptr(), of._version, weight.dtype
-        if self.blobs[0].values.is_exposed or self._kept[0] != key:
-            self._kept = key, weight.contiguous(memory_format=torch.channels_last)
-        return self._kept[1]
 
     def widened(self, x):
         return self.windows.widened(x)
