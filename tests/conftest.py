@@ -21,14 +21,6 @@ needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the authors' file
 needs_bvlc = pytest.mark.skipif(not (BVLC / "caffe").exists(), reason="no genuine Caffe here: `make bvlc` did not run")
 
 
-# What takes longest comes first, so that of several workers none is left alone with it in the end.
-LONGEST = "test_readme.py", "test_training.py", "test_under_bvlc.py", "test_transfer.py", "test_pretrain.py"
-
-
-def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
-
-
 def run_tool(tool, *args, python=sys.executable, **options):
     """Run tools/`tool` with these arguments; the finished process, its output as text."""
     return subprocess.run([str(python), str(ROOT / "tools" / tool), *map(str, args)], stdout=subprocess.PIPE,
