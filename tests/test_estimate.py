@@ -65,7 +65,6 @@ def test_a_cut_anywhere_changes_nothing(there, everyone, data):
     whole = follow(faces, everyone)
     cut = data.draw(st.integers(0, len(faces) - 1))
     before = [parse(fields(row)) for rows in whole[:cut] for row in rows]
-    # What is written of frames that are known together can be cut between them: only whole gaps are known.
     assert [[fields(row) for row in rows] for rows in follow(faces, everyone, rows=before, start=cut)] \
         == [[fields(row) for row in rows] for rows in whole[cut:]]
 
@@ -112,6 +111,17 @@ def drawn():
     from align_faces import FaceDetector
     (_, _, landmarks), = FaceDetector(1).faces([image])[0]
     return image, landmarks
+
+
+def test_a_large_image_is_reduced_and_its_face_is_where_it_was(drawn):
+    """Every pixel four times as wide and high is, reduced by four, the very image."""
+    from align_faces import FaceDetector
+    image, _ = drawn
+    detector = FaceDetector(1, 0.3)
+    (box, _, points), = detector.faces([image])[0]
+    (large_box, _, large_points), = detector.faces([image.repeat(4, 0).repeat(4, 1)])[0]
+    np.testing.assert_allclose(large_points, 4 * points + 1.5, atol=0.01)
+    np.testing.assert_allclose(large_box, 4 * box + [1.5, 1.5, 0, 0], atol=0.01)
 
 
 def test_a_good_face_is_not_doubted(drawn):

@@ -154,6 +154,7 @@ def test_resuming_something_else_is_refused(made, images, model, tmp_path, predi
     other = write(tmp_path / "other.mkv", images[:3], "ffv1", "bgr0")
     assert_one_line_error(predict(other, "--model", model, "--out", made[0], "--resume"),
                           "curve.csv: cannot go on", "source", "--resume")
+    assert (made[0] / "curve.json").exists() and (made[0] / "annotated.mp4").exists()  # what was there stays
     assert_one_line_error(predict(other, "--model", model, "--out", tmp_path / "new", "--resume"),
                           "curve.csv: no such curve")
 

@@ -20,7 +20,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import skimage.color
 import skimage.io
 import skimage.transform
 from PIL import Image
@@ -28,7 +27,7 @@ from tqdm import tqdm
 
 import unbc
 from cli import Parser, Problem, end_on_interrupt, read_csv, run, write_csv
-from images import read_image
+from images import read_rgb
 
 SHAPE = 112, 96
 # Where the landmarks go, in pixels (x, y) of the 112 x 96 image. caffe-face gives them in MATLAB's convention, whose
@@ -171,12 +170,9 @@ def align(image, landmarks):
 def read_frame(path):
     """A frame as (height, width, 3) uint8 RGB, or the reason, a str, why it cannot be used."""
     try:
-        image = read_image(path)
+        image = read_rgb(path)
     except Problem as problem:
         return str(problem)[len(str(path)) + 2:]
-    if image.ndim == 2 or image.shape[2] < 3:
-        image = skimage.color.gray2rgb(image.reshape(*image.shape[:2], -1)[:, :, 0])
-    image = image[:, :, :3]
     return image if image.max() >= BLACK else "black"
 
 

@@ -14,8 +14,6 @@ COLUMNS = 1100  # about the pixels across the axes: a curve is drawn no finer th
 LANE = 0.09  # inches a person in the strip below
 BAR = 0.17  # of intensity: what the line of a person's episodes takes above the curves
 SAND, GREY, HATCH = "#faf0d7", "0.75", "//////"
-
-
 SHORT_NOTICE = "research instrument, not a medical device"
 
 

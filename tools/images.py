@@ -4,6 +4,7 @@ import warnings
 import zlib
 
 import numpy as np
+import skimage.color
 from PIL import Image, ImageOps
 
 from cli import Problem
@@ -33,3 +34,11 @@ def read_image(path):
         raise Problem("%s: no such image" % path)
     except MANGLED:
         raise Problem("%s: unreadable: truncated, or no image" % path)
+
+
+def read_rgb(path):
+    """An image file as (height, width, 3) uint8 RGB: grey thrice, without alpha. Raises Problem as read_image() does."""
+    image = read_image(path)
+    if image.ndim == 2 or image.shape[2] < 3:
+        image = skimage.color.gray2rgb(image.reshape(*image.shape[:2], -1)[:, :, 0])
+    return np.ascontiguousarray(image[:, :, :3])

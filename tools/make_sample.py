@@ -11,6 +11,7 @@ import numpy as np
 
 import make_synthetic
 import unbc
+from annotate import CODECS, encoder
 from cli import Parser, Problem, replacing, run, write_csv
 
 RATE, SECONDS = 25, 12
@@ -31,12 +32,13 @@ def draw(seed=SEED, frames=RATE * SECONDS):
 
 def write_video(path, images, rate=RATE):
     """Write images (height, width, 3; uint8 RGB; even sizes) as an MP4 that plays while it is still being loaded."""
-    options = {"crf": "20", "threads": "1"} if "libx264" in av.codecs_available else {"qscale": "3", "threads": "1"}
+    codec = encoder()
+    options = dict(CODECS[codec], threads="1")
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart", "fflags": "+bitexact"}) as container:
         stream = None
         for image in images:
             if stream is None:
-                stream = container.add_stream("libx264" if "crf" in options else "mpeg4", rate=rate, options=options)
+                stream = container.add_stream(codec, rate=rate, options=options)
                 stream.height, stream.width, stream.pix_fmt = *image.shape[:2], "yuv420p"
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())

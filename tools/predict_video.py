@@ -41,6 +41,9 @@ def predict_video(estimator, video, out, about, resume=False, annotate=False):
     writer = CurveWriter(out / "curve.csv", about, resume)
     with contextlib.ExitStack() as closing:
         closing.callback(writer.close)
+        for name in OUTPUTS:  # of an earlier run: curve.json stands for a whole curve
+            with contextlib.suppress(FileNotFoundError):
+                (out / name).unlink()
         annotator = annotate and closing.enter_context(
             Annotator(out / "annotated.mp4", video.width, video.height, video.rate))
         known = closing.enter_context(contextlib.closing(estimator.run(
@@ -157,9 +160,6 @@ def main():
     computed, start = 0, time.monotonic()
     with open_video(args.video, rate=args.rate) as video:
         estimator = load_estimator(models, args.net, args.gpu, args.min_face, args.gap, args.track, calibration)
-        for name in OUTPUTS:  # of an earlier run: curve.json stands for a whole curve
-            with contextlib.suppress(FileNotFoundError):
-                (out / name).unlink()
         start = time.monotonic()
         try:
             with tqdm(total=video.count, unit="frame", desc=Path(video.name).name) as progress:

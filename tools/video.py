@@ -14,10 +14,9 @@ from pathlib import Path
 
 import av
 import numpy as np
-import skimage.color
 
 from cli import Problem
-from images import read_image
+from images import read_rgb
 
 # number: from 0; time: in seconds from the first; image: (height, width, 3) uint8 RGB.
 Frame = namedtuple("Frame", "number time image")
@@ -200,11 +199,3 @@ def upright(picture, ratio=1.):
     """An av.VideoFrame as (height, width, 3) uint8 RGB, square pixels: widened by `ratio`, turned as its flag says."""
     image = picture.reformat(format="rgb24", width=max(1, round(picture.width * ratio))).to_ndarray()
     return np.ascontiguousarray(np.rot90(image, picture.rotation // 90)) if picture.rotation % 360 else image
-
-
-def read_rgb(path):
-    """An image file as (height, width, 3) uint8 RGB. Raises Problem when it is none."""
-    image = read_image(path)
-    if image.ndim == 2 or image.shape[2] < 3:
-        image = skimage.color.gray2rgb(image.reshape(*image.shape[:2], -1)[:, :, 0])
-    return np.ascontiguousarray(image[:, :, :3])
