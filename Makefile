@@ -185,9 +185,10 @@ app: $(SETUP)
 
 # One file to copy and give away: `python evaluate.pyz theirs.csv` scores predictions wherever there is NumPy.
 evaluate.pyz: $(SETUP)
-	rm -rf $(PYZ).files && mkdir -p $(PYZ).files
-	cp $(addprefix tools/,$(addsuffix .py,cli evaluate metrics protocols results unbc uncertainty)) $(PYZ).files
-	echo 'import runpy; runpy.run_module("evaluate", run_name="__main__")' > $(PYZ).files/__main__.py
+	rm -rf $(PYZ).files && mkdir $(PYZ).files
+	cp tools/evaluate.py $(PYZ).files/__main__.py
+	for folder in . evaluation datasets; do mkdir -p $(PYZ).files/pain/$$folder; \
+	    cp tools/pain/$$folder/*.py $(PYZ).files/pain/$$folder; done
 	$(PYTHON) -m zipapp $(PYZ).files --output $(PYZ) --python '/usr/bin/env python3'
 	rm -r $(PYZ).files
 
@@ -200,13 +201,14 @@ test-full: .venv/ready .bvlc/bin/caffe
 	.venv/bin/python -m pytest -rs -m full
 
 # With GPU=0, on that GPU next to plain PyTorch.
+BENCH = PYTHONPATH=tools:tests .venv/bin/python tests/bench
 bench: .venv/ready .bvlc/bin/caffe
 ifeq ($(GPU),)
-	.venv/bin/python tests/bench_engine.py
-	.venv/bin/python tests/bench_folds.py
-	PYTHONPATH=tools .venv/bin/python tests/bench_video.py
+	$(BENCH)/engine.py
+	$(BENCH)/folds.py
+	$(BENCH)/video.py
 else
-	.venv/bin/python tests/bench_gpu.py
+	$(BENCH)/gpu.py
 endif
 
 clean:

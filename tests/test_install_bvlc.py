@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, needs_bvlc
+from support.project import ROOT, needs_bvlc
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 needs_apt = pytest.mark.skipif(not (shutil.which("apt-get") and KEYRING.exists()), reason="no Debian-like apt here")

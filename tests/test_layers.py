@@ -1,14 +1,12 @@
 """The Python layers: values against the paper's formulas, gradients against numeric ones, set-up errors."""
-import collections
 import os
 
 import numpy as np
 import pytest
-from caffe.proto import caffe_pb2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import LayerInNet, write_samples
+from support.caffe_runs import LayerInNet, write_samples
 
 SMOOTH_L1 = "layers.smooth_l1_loss", "SmoothL1LossLayer"
 CENTER = "layers.center_loss", "CenterLossLayer"

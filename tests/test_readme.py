@@ -8,8 +8,8 @@ import urllib.request
 
 import pytest
 
-import make_sample
-from conftest import BVLC, ROOT, SHARED, needs_bvlc
+from pain.video import sample
+from support.project import BVLC, ROOT, SHARED, needs_bvlc
 
 AUTHORS_FILE = SHARED / "authors" / "6-vanilla-sigmoid.mat"
 # A small demo, and no tests within the tests: `make test` only lists them.
@@ -76,8 +76,8 @@ def use_demo_as_archive(checkout):
         (checkout / "demo/data" / made).rename(checkout / "data" / named)
     snapshot, = checkout.glob("demo/models/*/01-*/*.caffemodel")
     shutil.copy(str(snapshot), str(checkout / "models/face_model.caffemodel"))
-    images = [image for image, _ in make_sample.draw(frames=20)]
-    make_sample.write_video(checkout / "visit.mp4", images)
+    images = [image for image, _ in sample.draw(frames=20)]
+    sample.write_video(checkout / "visit.mp4", images)
     shutil.copy(str(checkout / "visit.mp4"), str(checkout / "data/sample.mp4"))
     if AUTHORS_FILE.exists():
         (checkout / AUTHORS_FILE.name).symlink_to(AUTHORS_FILE)

@@ -3,8 +3,8 @@ import csv
 
 import pytest
 
-import tables
-from tables import Estimate, Table, column
+from pain import tables
+from pain.tables import Estimate, Table, column
 
 NAN = float("nan")
 TABLE = Table("some", "A 50 % table", [column("result", "who|what"), column("mae", "MAE", interval=True),

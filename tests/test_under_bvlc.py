@@ -4,15 +4,17 @@ import subprocess
 
 import pytest
 
-from conftest import BVLC, GENUINE, ROOT, needs_bvlc
+from support.project import BVLC, GENUINE, ROOT, needs_bvlc
 
 pytestmark = [needs_bvlc, pytest.mark.skipif(GENUINE, reason="this is that run")]
 
 
-@pytest.mark.parametrize("name", ["test_layers", "test_net", "test_check_weights", "test_make_folds", "test_metrics",
-                                  "test_results", "test_evaluate", "test_plot_curve"])
+@pytest.mark.parametrize("name", ["test_layers", "test_prototxts", "test_weights", "datasets/test_folds",
+                                  "evaluation/test_metrics", "evaluation/test_results", "evaluation/test_evaluate",
+                                  "evaluation/test_paper_figure"])
 def test_under_bvlc(name):
-    environment = dict(os.environ, PYTHONPATH=os.pathsep.join([str(ROOT / "tools"), str(ROOT)]), GLOG_minloglevel="2")
+    path = os.pathsep.join(map(str, (ROOT / "tools", ROOT / "tests", ROOT)))
+    environment = dict(os.environ, PYTHONPATH=path, GLOG_minloglevel="2")
     process = subprocess.run([str(BVLC / "python"), "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider",
                               str(ROOT / "tests" / (name + ".py"))], cwd=str(ROOT), env=environment,
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)

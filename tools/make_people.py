@@ -6,109 +6,28 @@
 Pose, light, colours, blur and grain are drawn anew for every image, as if each were another camera's, so that only the
 face tells people apart. People of other seeds are other people, and none is a subject of make_synthetic.py's.
 """
-import concurrent.futures
 import functools
 import os
-from itertools import combinations
 
-import numpy as np
-from PIL import Image
-from scipy import ndimage
-from tqdm import tqdm
-
-import cli
 import make_synthetic
-from make_synthetic import HIGHEST, REACH, Face, Pose, lighting, render, subject
-
-PEOPLE = 1 << 31  # begins the random seeds of people, so that they are no subject's
-FOLDS, PAIRS = 10, 50  # pairs of each kind a fold, at most
-
-
-def draw_person(root, k, images, seed):
-    """Draw the images of person number `k` below `root`."""
-    who = subject(worker_face, np.random.RandomState([PEOPLE, seed, k]))
-    name = "p%04d" % k
-    (root / name).mkdir()
-    for i in range(1, images + 1):
-        rng = np.random.RandomState([PEOPLE, seed, k, i])
-        image = render(worker_face, who._replace(light=lighting(rng)), expression(rng, moved=i % 2 == 0), pose(rng))
-        image = ndimage.gaussian_filter(develop(rng, image), (*2 * [rng.uniform(0, 1.2)], 0))
-        image += rng.uniform(0.5, 3) / 255 * rng.standard_normal(image.shape[:2])[..., None]
-        pixels = np.round(255 * image.clip(0, 1)).astype(np.uint8)
-        Image.fromarray(pixels).save(str(root / name / ("%s_%04d.jpg" % (name, i))), quality=95)
-    return images
-
-
-def expression(rng, moved):
-    """Action units {AU: intensity, with fractions}: any four of them at any intensity if `moved`, else at rest."""
-    aus = dict.fromkeys(HIGHEST, 0)
-    if moved:
-        aus.update((au, rng.uniform(0, HIGHEST[au])) for au in rng.choice(sorted(HIGHEST), 4, replace=False))
-    return aus
-
-
-def develop(rng, image):
-    """The image (240, 320, 3; light 0..1) with the tint, the saturation (down to grey) and the gamma of some camera."""
-    grey = image.mean(axis=2, keepdims=True)
-    tinted = (grey + rng.uniform(0, 1.2) * (image - grey)) * np.exp(rng.uniform(-0.15, 0.15, 3))
-    return tinted.clip(0, 1) ** np.exp(rng.uniform(-0.3, 0.3))
-
-
-def pose(rng):
-    """Any Pose within REACH."""
-    x, y, angle, growth = rng.uniform(-1, 1, 4) * REACH
-    return Pose(x, y, angle, 1 + growth)
-
-
-def start_worker():
-    """Prepare a worker process: a face of its own."""
-    global worker_face
-    cli.end_on_interrupt()
-    worker_face = Face()
-
-
-def draw(root, people, images, seed, jobs=1):
-    """Draw everybody below `root`, and pairs.txt, with `jobs` processes."""
-    with concurrent.futures.ProcessPoolExecutor(jobs, initializer=start_worker) as pool, \
-            tqdm(total=people * images, unit="image") as progress:
-        futures = [pool.submit(draw_person, root, k, images, seed) for k in range(1, people + 1)]
-        for future in concurrent.futures.as_completed(futures):
-            progress.update(future.result())
-    (root / "pairs.txt").write_text(pairs_text(people, images, np.random.RandomState([PEOPLE, seed])))
-
-
-def pairs_text(people, images, rng):
-    """pairs.txt as LFW has it: `folds pairs`, then a fold's pairs of one person, and its pairs of two.
-
-    A fold's people are in no other. With fewer than 20 people there are fewer folds, of two people each or three.
-    """
-    folds = np.array_split(np.arange(1, people + 1), min(FOLDS, people // 2))
-    same = [[(k, i, k, j) for k in fold for i, j in combinations(range(1, images + 1), 2)] for fold in folds]
-    other = [[(k, i, other, j) for k, other in combinations(fold, 2)
-              for i in range(1, images + 1) for j in range(1, images + 1)] for fold in folds]
-    count = min([PAIRS] + [len(pairs) for pairs in same + other])
-    lines = ["%d\t%d" % (len(folds), count)]
-    for of_fold in zip(same, other):
-        for pairs in of_fold:
-            for choice in sorted(rng.choice(len(pairs), count, replace=False)):
-                k, i, l, j = pairs[choice]
-                lines.append("p%04d\t%d\t%d" % (k, i, j) if k == l else "p%04d\t%d\tp%04d\t%d" % (k, i, l, j))
-    return "\n".join(lines) + "\n"
+from pain import command
+from pain.datasets.synthetic import videos
+from pain.datasets.synthetic.people import draw
 
 
 def main():
-    parser = cli.Parser(__doc__)
+    parser = command.Parser(__doc__)
     parser.add_argument("out", help="the folder to make")
     parser.add_argument("--people", type=int, default=100, help="2 to 9999 (default %(default)s)")
     parser.add_argument("--images", type=int, default=12, help="images a person, 2 to 9999 (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="0 to 4294967295 (default %(default)s)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes (default: %(default)s)")
     arguments = vars(parser.parse_args())
-    make_synthetic.check_ranges(arguments, people=(2, 9999), images=(2, 9999), seed=make_synthetic.SEEDS,
+    videos.check_ranges(arguments, people=(2, 9999), images=(2, 9999), seed=videos.SEEDS,
                                 jobs=(1, 9999))
     jobs = arguments.pop("jobs")
-    make_synthetic.report(arguments["out"], make_synthetic.make(draw=functools.partial(draw, jobs=jobs), **arguments))
+    make_synthetic.report(arguments["out"], videos.make(draw=functools.partial(draw, jobs=jobs), **arguments))
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

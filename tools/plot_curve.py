@@ -6,71 +6,13 @@ Subjects and videos go by name, or by number from 1 in the result's order: `--su
 our results and in the authors' .mat file, which has only numbers.
 """
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
-from cli import Parser, Problem, replacing, run
-from metrics import mae, pcc
-from results import full_name, in_order, read_results
-from unbc import CLASSES
-
-BLUE = "#0072b2"  # the labels; no pair of these colours is alike to colour-blind eyes, and the dashes repeat later
-STYLES = [("#d7191c", "-"), ("#e69f00", "--"), ("#000000", "-."), ("#009e73", ":"), ("#cc79a7", "-"),
-          ("#56b4e9", "--"), ("#7a5195", "-.")]
-
-
-def find_video(result, subject=None, video=None):
-    """The Video of `result` that is meant, its frames in order; of several, the one whose labels vary most (in std).
-
-    subject, video: a name, a number from 1, or None for any; video also as SUBJECT/VIDEO.
-    Raises Problem, listing some names, when none fits, or when several subjects have the video.
-    """
-    if video and result.no_videos:
-        raise Problem(result.no_videos)
-    if video and not subject and "/" in video:
-        subject, video = video.split("/", 1)
-    fit = called(called(result.videos, 0, subject), 1, video)
-    if not fit or video and len(fit) > 1:
-        names = [full_name(one) for one in fit or result.videos]
-        raise Problem("%s: %s video %s; give --video %s%s" % (
-            result.path, "more than one" if fit else "no", "/".join(filter(None, (subject, video))),
-            " or ".join(names[:4]), " or ..." if len(names) > 4 else ""))
-    return in_order(max(fit, key=lambda one: one.label.std()))
-
-
-def called(videos, field, wanted):
-    """Those of `videos` whose subject (field 0) or video (1) has the name `wanted`, else that number; all for None."""
-    names = list(dict.fromkeys(one[field] for one in videos))
-    if wanted not in names:
-        wanted = {str(number): name for number, name in enumerate(names, 1)}.get(wanted, wanted)
-    return [one for one in videos if wanted in (None, one[field])]
-
-
-def draw(names, videos, top=CLASSES - 1):
-    """Draw a Video a result, all of the same labels 0..top, under the results' `names`. Returns a matplotlib Figure."""
-    figure = Figure(figsize=(6.4, 2.6), dpi=200)
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot(1, 1, 1)
-    axes.plot(videos[0].frames, videos[0].label, "o-", color=BLUE, linewidth=0.8, markersize=2.2, label="ground truth")
-    figures = ["MAE %.3f, PCC %.3f" % (mae(video.label, video.prediction), pcc(video.label, video.prediction))
-               for video in videos]
-    figures = [text.replace("nan", "undefined") for text in figures]
-    for i, (name, video) in enumerate(zip(names, videos)):
-        color, dashes = STYLES[i % len(STYLES)]
-        label = name if len(videos) == 1 else "%s (%s)" % (name, figures[i])
-        axes.plot(video.frames, video.prediction, dashes, color=color, linewidth=1.4, label=label.replace("$", r"\$"))
-    title = "subject " + ", video ".join(filter(None, (videos[0].subject, videos[0].video)))
-    title += ": " + figures[0] if len(videos) == 1 else ""
-    axes.set_title(title.replace("$", r"\$"), fontsize=9)
-    axes.set(xlabel="frame", ylabel="pain intensity", yticks=range(0, top + 1, 1 if top < 10 else 4),
-             ylim=(-0.25, top + 0.25))
-    axes.margins(x=0.01)
-    axes.grid(axis="y", color="0.9", linewidth=0.6)
-    axes.set_axisbelow(True)
-    for side in "top", "right":
-        axes.spines[side].set_visible(False)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncol=2, frameon=False, fontsize=8)
-    return figure
+from pain.command import Parser, run
+from pain.errors import Problem
+from pain.evaluation.frames import full_name
+from pain.evaluation.paper_figure import draw, find_video
+from pain.evaluation.results import read_results
+from pain.files import replacing
 
 
 def main():

@@ -12,91 +12,21 @@ VIDEO is a file, a folder of images, `-` for standard input, or a number, a came
 --model takes caffemodels, a fold's folder, or a variant's: of several folds the mean and the spread are given. Ctrl-C
 leaves what there is of curve.csv, and --resume goes on from there.
 """
-import contextlib
-import hashlib
 import time
 from collections import Counter
 from pathlib import Path
 
 from tqdm import tqdm
 
-from annotate import Annotator
-from calibration import Calibration
-from cli import Parser, Problem, fail, replacing, run
-from curve import FACES, CurveWriter, read_curve, write_curve
-from curve_plot import draw
-from curve_summary import FILTERS, THRESHOLDS, smooth, summary, write_json
-from labels import compare, labels, to_draw
-from video import RATE, open_video
-
-OUTPUTS = "curve.json", "curve.png", "annotated.mp4"
-
-
-def predict_video(estimator, video, out, about, resume=False, annotate=False):
-    """Write curve.csv, and annotated.mp4 if asked to, of a Video into the folder `out`; yields each frame's number.
-
-    about: what the curve is of, a dict; resume: go on with the curve.csv that is there. Raises Problem. Left early, by
-    an exception too, what there is of the curve stays, and nothing of the annotated video.
-    """
-    writer = CurveWriter(out / "curve.csv", about, resume)
-    with contextlib.ExitStack() as closing:
-        closing.callback(writer.close)
-        for name in OUTPUTS:  # of an earlier run: curve.json stands for a whole curve
-            with contextlib.suppress(FileNotFoundError):
-                (out / name).unlink()
-        annotator = annotate and closing.enter_context(
-            Annotator(out / "annotated.mp4", video.width, video.height, video.rate))
-        known = closing.enter_context(contextlib.closing(estimator.run(
-            video.frames(), writer.rows, writer.next_frame, video.live)))
-        for frame, rows in known:
-            if frame.number >= writer.next_frame:
-                writer.write(rows)
-            if annotator:
-                annotator.add(frame.image, frame.time, rows)
-            yield frame.number
-
-
-def write_outputs(out, smoothing=None, thresholds=THRESHOLDS, truth=None):
-    """Make curve.json and curve.png of the curve.csv in `out`, smoothed as asked. Returns (Rows, summary).
-
-    smoothing: (kind, seconds), one of FILTERS; truth: Labels to compare with, or None.
-    """
-    about, rows = read_curve(out / "curve.csv")
-    if smoothing:
-        rows = smooth(rows, *smoothing)
-        write_curve(out / "curve.csv", about, rows)
-    said = summary(about, rows, thresholds)
-    if truth is not None:
-        said["agreement"] = compare(rows, truth, "smoothed" if smoothing else "intensity")
-    with replacing(out / "curve.png") as partial:
-        draw(about, rows, thresholds[0], truth and to_draw(rows, truth)).savefig(str(partial), bbox_inches="tight")
-    write_json(out / "curve.json", about, rows, said)
-    return rows, said
-
-
-def described(video, models, args):
-    """What a curve depends on, a dict ready for JSON: --resume refuses another."""
-    return dict(source=video.name, width=video.width, height=video.height, min_face=args.min_face, gap=args.gap,
-                track=args.track, models={str(model): fingerprint(model) for model in models},
-                calibration=args.calibration and str(args.calibration))
-
-
-def fingerprint(path):
-    """The first digits of a file's SHA-256."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
-
-
-def smoothing(text):
-    """--smooth's KIND:SECONDS as a pair, None for ''. Raises Problem when it is none."""
-    kind, _, seconds = text.partition(":")
-    try:
-        if kind in FILTERS and 0 < float(seconds) < 1e6:
-            return kind, float(seconds)
-    except ValueError:
-        pass
-    if text:
-        raise Problem("--smooth %s: takes %s and seconds, as in gaussian:0.5" % (text, " or ".join(FILTERS)))
-    return None
+from pain.command import Parser, fail, run
+from pain.errors import Problem
+from pain.evaluation.calibration import Calibration
+from pain.video.curve import FACES
+from pain.video.episodes import THRESHOLDS
+from pain.video.labels import labels
+from pain.video.outputs import described, predict_video, write_outputs
+from pain.video.smoothing import smoothing
+from pain.video.source import RATE, open_video
 
 
 def report(out, rows, said, seconds, computed):
@@ -122,7 +52,9 @@ def report(out, rows, said, seconds, computed):
 
 
 def main():
-    from estimate import GAP, MIN_FACE, find_models, load_estimator
+    from pain.models import find_models
+    from pain.video.estimate import MIN_FACE, load_estimator
+    from pain.video.follow import GAP
     parser = Parser(__doc__)
     parser.add_argument("video", metavar="VIDEO", help="a file, a folder of images, - or a camera's number")
     parser.add_argument("--model", nargs="+", required=True, metavar="PATH",

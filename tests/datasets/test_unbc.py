@@ -1,0 +1,127 @@
+"""What is known of UNBC: the labels' arithmetic, the counts, the folders, and every way a dataset can be wrong."""
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pain.datasets import pspi, unbc
+from pain.errors import Problem
+from support.project import SHARED, needs_shared
+
+INTENSITY = st.integers(0, 5)
+SUBJECT, VIDEO = "042-ll042", "ll042t1aaaff"
+
+
+@pytest.mark.parametrize("aus, expected", [
+    ((0, 0, 0, 0, 0, 0), 0), ((5, 5, 5, 5, 5, 1), 16), ((2, 0, 0, 0, 0, 0), 2), ((0, 3, 1, 0, 0, 0), 3),
+    ((0, 1, 3, 0, 0, 0), 3), ((0, 0, 0, 4, 2, 0), 4), ((0, 0, 0, 2, 4, 0), 4), ((0, 0, 0, 0, 0, 1), 1),
+    ((1, 2, 3, 4, 5, 1), 10)])
+def test_pspi_by_hand(aus, expected):
+    assert pspi.pspi(*aus) == expected
+
+
+@given(st.tuples(INTENSITY, INTENSITY, INTENSITY, INTENSITY, INTENSITY, st.integers(0, 1)), st.integers(0, 5))
+def test_pspi_is_within_0_and_16_and_grows_with_each_action_unit(aus, which):
+    assert 0 <= pspi.pspi(*aus) <= pspi.MAX_PSPI == 16
+    more = list(aus)
+    more[which] += 1
+    assert 0 <= pspi.pspi(*more) - pspi.pspi(*aus) <= 1
+
+
+def test_every_pspi_has_its_class():
+    classes = [0, 1, 2, 3, 4, 4] + 11 * [5]
+    assert [pspi.quantise(intensity) for intensity in range(17)] == classes
+    assert max(classes) + 1 == pspi.CLASSES
+    column = pspi.quantise(np.arange(17.0).reshape(17, 1))
+    assert column.dtype == np.int64 and column.tolist() == [[value] for value in classes]
+    assert pspi.quantise([]).shape == (0,)
+
+
+@given(st.floats(0, 16), st.floats(0, 16))
+def test_more_pain_is_no_lower_class(one, other):
+    assert pspi.quantise(min(one, other)) <= pspi.quantise(max(one, other))
+
+
+def test_counts():
+    assert len(unbc.FRAMES_PER_SUBJECT) == len(unbc.VIDEOS_PER_SUBJECT) == 25
+    assert (sum(unbc.FRAMES_PER_SUBJECT), sum(unbc.VIDEOS_PER_SUBJECT)) == (48391, 200)
+
+
+@needs_shared
+def test_counts_are_the_authors():
+    from scipy.io import loadmat
+    lengths = loadmat(str(SHARED / "authors" / "video_index.mat"))["video_index"].ravel()
+    assert unbc.FRAMES_PER_SUBJECT == tuple(of_subject.sum() for of_subject in lengths)
+    assert unbc.VIDEOS_PER_SUBJECT == tuple(of_subject.size for of_subject in lengths)
+
+
+# ---- folders ----
+
+@pytest.fixture
+def root(tmp_path):
+    """Two subjects, three videos, seven frames, made in no order, and files that are none of them."""
+    for path in (*("047-jl047/jl047t1afaff/jl047t1afaff00%d.png" % i for i in (3, 1, 5, 2, 4)),
+                 "042-ll042/ll042t2aaaff/ll042t2aaaff001.png", "042-ll042/ll042t1aaaff/ll042t1aaaff001.png",
+                 "README.txt", "042-ll042/Thumbs.db", "042-ll042/ll042t1aaaff/notes.txt"):
+        file = tmp_path / "Images" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    return tmp_path
+
+
+def test_videos_and_frames_are_listed_in_order(root):
+    assert unbc.list_videos(root) == [("042-ll042", "ll042t1aaaff"), ("042-ll042", "ll042t2aaaff"),
+                                      ("047-jl047", "jl047t1afaff")]
+    assert unbc.list_frames(root, "047-jl047", "jl047t1afaff") == ["jl047t1afaff00%d" % i for i in range(1, 6)]
+    assert unbc.list_frames(str(root), SUBJECT, VIDEO) == ["ll042t1aaaff001"]
+
+
+def refused(path, words, function, *args):
+    with pytest.raises(Problem, match="^%s: .*%s" % (re.escape(str(path)), re.escape(words))) as raised:
+        function(*args)
+    assert "\n" not in str(raised.value)
+
+
+def test_incomplete_folders_are_refused(root):
+    refused(root / "Images" / "Images", "no such folder", unbc.list_videos, root / "Images")
+    (root / "Images" / "048-aa048").mkdir()
+    refused(root / "Images" / "048-aa048", "without videos", unbc.list_videos, root)
+    (root / "Images" / SUBJECT / VIDEO / "ll042t1aaaff001.png").unlink()
+    refused(root / "Images" / SUBJECT / VIDEO, "without PNG frames", unbc.list_frames, root, SUBJECT, VIDEO)
+    (root / "empty" / "Images").mkdir(parents=True)
+    refused(root / "empty" / "Images", "no subject folders", unbc.list_videos, root / "empty")
+
+
+# ---- labels ----
+
+def test_a_label_is_where_the_archive_has_it():
+    assert unbc.pspi_file("data", SUBJECT, VIDEO, "ll042t1aaaff001") == Path(
+        "data/Frame_Labels/PSPI/042-ll042/ll042t1aaaff/ll042t1aaaff001_facs.txt")
+
+
+@pytest.mark.parametrize("text, value", [("   0.0000000e+00\n", 0), ("   1.6000000e+01\n", 16), ("2.5", 2.5)])
+def test_labels_are_read(tmp_path, text, value):
+    (tmp_path / "label.txt").write_text(text)
+    assert unbc.read_pspi(tmp_path / "label.txt") == value
+
+
+@pytest.mark.parametrize("text", ["", "pain", "nan", "inf", "-1", "-0.001", "16.001", "17", "1 2", "1,5", "1\n2\n"])
+def test_what_is_no_pspi_is_refused(tmp_path, text):
+    path = tmp_path / "label.txt"
+    path.write_text(text)
+    refused(path, "%r is not a PSPI between 0 and 16" % text.strip(), unbc.read_pspi, path)
+    refused("frames.csv, line 7", repr(text.strip()), pspi.parse_pspi, text, "frames.csv, line 7")
+
+
+def test_a_label_file_that_is_missing_or_no_text_is_refused(tmp_path):
+    path = tmp_path / "label.txt"
+    refused(path, "no such label file", unbc.read_pspi, path)
+    path.write_bytes(b"\xff\xfe\x00")
+    refused(path, "not a text file", unbc.read_pspi, path)
+    path.write_text("pain " * 1000)
+    with pytest.raises(Problem) as raised:
+        unbc.read_pspi(path)
+    assert len(str(raised.value)) < len(str(path)) + 100  # of a whole book, the first words

@@ -1,0 +1,242 @@
+"""Training and prediction with `caffe train`, on noise in the real format: every variant, resuming, errors.
+
+All of it with the engine, and with genuine Caffe where it is at hand.
+"""
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+
+from support.caffe_runs import make_folds_of_noise
+from support.project import BVLC, ENGINE, ROOT, assert_one_line_error, needs_bvlc, run_tool
+
+VARIANTS = sorted(path.stem for path in (ROOT / "prototxt" / "solvers").glob("*.prototxt"))
+SOLVER = "base_lr: 0.01 max_iter: 6 display: 1 average_loss: 1 snapshot: 2"
+
+
+@pytest.fixture(scope="module", autouse=True, ids=["engine", "bvlc"],
+                params=[ENGINE, pytest.param(BVLC, marks=needs_bvlc)])
+def provider(request):
+    """The Caffe that `train` and `predict` run: the folder with its caffe and python."""
+    global PYTHON, CAFFE
+    PYTHON, CAFFE = request.param / "python", request.param / "caffe"
+
+
+@pytest.fixture(scope="module")
+def folds(tmp_path_factory):
+    return make_folds_of_noise(tmp_path_factory.mktemp("training"), PYTHON)
+
+
+@pytest.fixture(scope="module")
+def slim_prototxt(tmp_path_factory):
+    return make_slim(tmp_path_factory.mktemp("slim"), 16)
+
+
+def make_slim(work, divide):
+    """Write slim prototxts to `work`/prototxt. Returns that folder."""
+    process = run_tool("make_slim.py", work / "prototxt", "--divide", divide, "--batch", 12, "--solver", SOLVER,
+                       python=PYTHON)
+    assert process.returncode == 0, process.stderr
+    return work / "prototxt"
+
+
+@pytest.fixture
+def work(slim_prototxt, tmp_path):
+    """A folder with slim prototxts of its own."""
+    shutil.copytree(str(slim_prototxt), str(tmp_path / "prototxt"))
+    return tmp_path
+
+
+def train(work, folds, variant="smooth_l1", fold=1, *options):
+    return run_tool("train.py", work / "prototxt" / "solvers" / (variant + ".prototxt"), "--folds", folds, "--models",
+                    work / "models", "--fold", fold, "--caffe", CAFFE, *options, python=PYTHON)
+
+
+def predict(work, folds, variant="smooth_l1", fold=1):
+    return run_tool("predict.py", work / "prototxt" / "solvers" / (variant + ".prototxt"), "--folds", folds,
+                    "--models", work / "models", "--fold", fold, python=PYTHON)
+
+
+def blobs(caffemodel):
+    """The caffemodel's blobs: layer name -> list of arrays."""
+    code = ("import sys, numpy; from caffe.proto import caffe_pb2 as c\n"
+            "net = c.NetParameter.FromString(open(sys.argv[1], 'rb').read())\n"
+            "numpy.savez(sys.argv[2], **{'%s/%d' % (layer.name, i): blob.data\n"
+            "                            for layer in net.layer for i, blob in enumerate(layer.blobs)})")
+    out = caffemodel.with_suffix(".npz")
+    subprocess.check_call([str(PYTHON), "-c", code, str(caffemodel), str(out)], stderr=subprocess.DEVNULL)
+    with np.load(str(out)) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_trains_and_predicts(variant, folds, work):
+    if PYTHON.parent == BVLC and variant != "smooth_l1_center_l1_sampling":
+        pytest.skip("one variant is enough of genuine Caffe here; `make test-full` trains all")
+    process = train(work, folds, variant)
+    assert process.returncode == 0, process.stderr
+    folder = work / "models" / variant / "01-001-aa001"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "pain_iter_6.caffemodel", "pain_iter_6.solverstate", "train.log", "train_lmdb", "val_lmdb"]
+    log = (folder / "train.log").read_text()
+    assert log.startswith("$ ") and "train -solver" in log.splitlines()[0]
+    losses = [float(loss) for loss in re.findall(r"Iteration \d+ .*loss = (\S+)", log)]
+    assert len(losses) == 6 and np.isfinite(losses).all()
+
+    process = predict(work, folds, variant)
+    assert process.returncode == 0, process.stderr
+    lines = (folder / "predictions.csv").read_text().splitlines()
+    names = [line.split(" ") for line in (folds / "01-001-aa001" / "val.txt").read_text().splitlines()]
+    assert lines[0] == "subject,video,frame,label,prediction"
+    assert [line.split(",")[:4] for line in lines[1:]] == [[*name[:-4].split("/"), label] for name, label in names]
+    assert all(0 <= float(line.split(",")[4]) <= 5 for line in lines[1:])
+
+
+def test_centers_are_learned_by_the_solver(folds, work):
+    # One SGD step by hand: v = lr (g + decay c), c = c - v, g being the center loss's gradient times 0.01.
+    solver = work / "prototxt" / "solvers" / "smooth_l1_center_l1_sampling.prototxt"
+    solver.write_text(solver.read_text().replace("max_iter: 6", "max_iter: 1").replace("snapshot: 2", "snapshot: 1"))
+    assert train(work, folds, solver.stem).returncode == 0
+    after = blobs(work / "models" / solver.stem / "01-001-aa001" / "pain_iter_1.caffemodel")["pain_center_l1/0"]
+    limit = np.sqrt(3 / 50)
+    before = np.random.RandomState(1).uniform(-limit, limit, (6, 50)).astype(np.float32).ravel()
+    gradient = (before - after) / 0.01 - 2 * 0.0005 * before
+    # 12 samples, 2 of each class: each moves its center's features by 0.01 / 12, up or down, or cancels.
+    steps = gradient / (0.01 / 12)
+    np.testing.assert_allclose(steps, np.round(steps), atol=0.02)
+    assert set(np.round(steps).astype(int)) <= {-2, 0, 2} and (np.abs(steps) > 1.9).sum() > 100
+
+
+def test_an_interrupted_fold_goes_on(folds, work):
+    variant = "smooth_l1_center_l1_sampling"
+    solver = work / "prototxt" / "solvers" / (variant + ".prototxt")
+    solver.write_text(solver.read_text().replace("max_iter: 6", "max_iter: 4000").replace("snapshot: 2", ""))
+    process = subprocess.Popen(
+        [str(PYTHON), str(ROOT / "tools" / "train.py"), str(solver), "--folds", str(folds), "--models",
+         str(work / "models"), "--fold", "1", "--caffe", str(CAFFE)], stderr=subprocess.PIPE,
+        universal_newlines=True)
+    log = work / "models" / variant / "01-001-aa001" / "train.log"
+    deadline = time.time() + 60
+    while time.time() < deadline and not (log.exists() and "Iteration 5 " in log.read_text()):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    error = process.communicate(timeout=60)[1]
+    assert process.returncode == 130 and "Traceback" not in error, error
+    states = list(log.parent.glob("*.solverstate"))
+    assert len(states) == 1
+    done = int(states[0].stem.rsplit("_", 1)[1])
+    assert done >= 5 and blobs(states[0].with_suffix(".caffemodel"))["balanced_data/0"] == [done]
+
+    # A half-written snapshot of a later iteration is not taken for one.
+    for suffix in ".solverstate", ".caffemodel":
+        (log.parent / ("pain_iter_%d%s" % (done + 1, suffix))).write_bytes(states[0].read_bytes()[:1000])
+    solver.write_text(solver.read_text().replace("max_iter: 4000", "max_iter: %d" % (done + 4)))
+    resumed = train(work, folds, variant)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "Resuming from pain_iter_%d.solverstate" % done in log.read_text()
+    final = log.parent / ("pain_iter_%d.caffemodel" % (done + 4))
+    assert blobs(final)["balanced_data/0"] == [done + 4]  # no batch twice, none left out
+    assert [path.name for path in log.parent.glob("*.caffemodel")] == [final.name]
+
+    stamp = final.stat().st_mtime_ns
+    assert train(work, folds, variant).returncode == 0 and final.stat().st_mtime_ns == stamp
+
+
+def test_fine_tuning_starts_from_the_weights(folds, work):
+    assert train(work, folds, "smooth_l1").returncode == 0
+    start = work / "models" / "smooth_l1" / "01-001-aa001" / "pain_iter_6.caffemodel"
+    solver = work / "prototxt" / "solvers" / "mse.prototxt"
+    solver.write_text(solver.read_text().replace("base_lr: 0.01", "base_lr: 0"))
+    process = train(work, folds, "mse", 2, "--weights", start)
+    assert process.returncode == 0 and process.stdout == "pain_iter_6.caffemodel fills 57 of 57 layers\n"
+    before, after = blobs(start), blobs(work / "models" / "mse" / "02-002-bb002" / "pain_iter_6.caffemodel")
+    assert all((before[name] == after[name]).all() for name in before if not name.startswith("pain_center"))
+
+
+# ---- what goes wrong ----
+
+def test_errors_of_training(folds, work):
+    log = work / "models" / "smooth_l1" / "01-001-aa001" / "train.log"
+    assert_one_line_error(train(work, folds, "nonsense"), "nonsense.prototxt", "no such solver")
+    assert_one_line_error(train(work, work / "nowhere"), "nowhere", "make folds")
+    assert_one_line_error(train(work, folds, "smooth_l1", 9), "--fold 9", "01 to 03")
+    assert_one_line_error(train(work, folds, "smooth_l1", 1, "--jobs", 0), "--jobs")
+    missing = work / "face.caffemodel"
+    assert_one_line_error(train(work, folds, "smooth_l1", 1, "--weights", missing), missing, "models/README.md")
+    missing.write_text("not a caffemodel")
+    assert_one_line_error(train(work, folds, "smooth_l1", 1, "--weights", missing), missing, "not a caffemodel")
+    assert_one_line_error(train(work, folds, "smooth_l1", 1, "--caffe", "/nowhere/caffe"), "/nowhere/caffe")
+
+    solver = work / "prototxt" / "solvers" / "smooth_l1.prototxt"
+    text = solver.read_text()
+    solver.write_text(text.replace("base_lr: 0.01", "base_lr: 1e30"))
+    assert_one_line_error(train(work, folds), log, "loss is", "teration 1", "base_lr")
+    solver.write_text(text + "no_such_field: 1")
+    assert_one_line_error(train(work, folds), solver, "no_such_field")
+
+
+def test_weights_of_another_net(folds, work):
+    assert train(work, folds).returncode == 0
+    model = work / "models" / "smooth_l1" / "01-001-aa001" / "pain_iter_6.caffemodel"
+    wide = work / "wide"
+    make_slim(wide, 8)
+    assert_one_line_error(train(wide, folds, "mse", 1, "--weights", model), model, "layer conv1a", "caffe would refuse")
+    foreign = work / "foreign.caffemodel"
+    code = ("import sys; from caffe.proto import caffe_pb2 as c; net = c.NetParameter()\n"
+            "net.layer.add(name='other').blobs.add(data=[1]).shape.dim.append(1)\n"
+            "open(sys.argv[1], 'wb').write(net.SerializeToString())")
+    subprocess.check_call([str(PYTHON), "-c", code, str(foreign)])
+    assert_one_line_error(train(work, folds, "mse", 1, "--weights", foreign), foreign, "fills no layer", "other")
+
+    # A snapshot that predict cannot use: of a net of another width.
+    target = wide / "models" / "smooth_l1" / "01-001-aa001"
+    target.mkdir(parents=True)
+    for path in model.parent.glob("pain_iter_6.*"):
+        shutil.copy(str(path), str(target))
+    assert_one_line_error(predict(wide, folds), "pain_iter_6.caffemodel", "of another net", "conv1a")
+    assert not list(wide.glob("**/predictions.csv"))
+
+
+def test_errors_of_prediction(folds, work):
+    assert_one_line_error(predict(work, folds), "no snapshot", "make train")
+    assert train(work, folds).returncode == 0
+    copy = work / "folds"
+    shutil.copytree(str(folds), str(copy))
+    damaged = copy / "01-001-aa001" / "val_lmdb" / "data.mdb"
+    damaged.write_bytes(b"no LMDB" * 3000)
+    assert_one_line_error(predict(work, copy), damaged.parent, "not a readable LMDB")
+    shutil.copy(str(folds / "02-002-bb002" / "train_lmdb" / "data.mdb"), str(damaged))
+    assert_one_line_error(predict(work, copy), damaged.parent, "not the 48 frames of val.txt")
+
+
+def test_a_damaged_or_unbalanced_train_lmdb(folds, work):
+    variant = "smooth_l1_center_l1_sampling"
+    copy = work / "folds"
+    shutil.copytree(str(folds), str(copy))
+    lmdb_file = copy / "01-001-aa001" / "train_lmdb" / "data.mdb"
+    lmdb_file.write_bytes(b"no LMDB" * 3000)
+    assert_one_line_error(train(work, copy, variant), "train.log", "BalancedDataLayer", "damaged")
+    assert_one_line_error(train(work, copy, "mse"), "train.log", "mdb")
+    lmdb_file.unlink()
+    assert_one_line_error(train(work, copy, "mse"), lmdb_file.parent, "make folds")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_full_trunk_trains_and_resumes(variant, folds, tmp_path):
+    """Batch 64, 2 iterations, then one more from the snapshot: half a minute and 4 GB each."""
+    shutil.copytree(str(ROOT / "prototxt"), str(tmp_path / "prototxt"))
+    solver = tmp_path / "prototxt" / "solvers" / (variant + ".prototxt")
+    settings = solver.read_text().replace("display: 20  average_loss: 20", "display: 1")
+    folder = tmp_path / "models" / variant / "01-001-aa001"
+    for max_iter in 2, 3:
+        solver.write_text(settings.replace("max_iter: 5000", "max_iter: %d" % max_iter))
+        process = train(tmp_path, folds, variant)
+        assert process.returncode == 0, process.stderr
+        assert os.path.getsize(str(folder / ("pain_iter_%d.caffemodel" % max_iter))) == pytest.approx(91.2e6, rel=0.01)
+    assert "Resuming from pain_iter_2.solverstate" in (folder / "train.log").read_text()

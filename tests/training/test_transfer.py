@@ -1,0 +1,163 @@
+"""The experiment of where the trunk starts: what is frozen, what is seeded, intervals over subjects and seeds."""
+import csv
+
+import caffe
+import numpy as np
+import pytest
+from caffe.proto import caffe_pb2
+from google.protobuf import text_format
+from hypothesis import given, settings, strategies
+from hypothesis.extra import numpy as arrays
+
+from pain.evaluation import uncertainty
+from pain.prototxts import make_slim
+from pain.training import transfer
+from support.caffe_runs import make_folds_of_noise
+from support.project import ENGINE, ROOT, assert_one_line_error, run_tool
+
+SEEDS = 2
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """Folds of noise, slim prototxts, and a trunk's random weights."""
+    root = tmp_path_factory.mktemp("transfer")
+    make_folds_of_noise(root)
+    make_slim(root / "prototxt", 16, 12, "base_lr: 0.01 max_iter: 2 display: 1 average_loss: 1 snapshot: 2")
+    net = caffe.Net(str(root / "prototxt/face_verification.prototxt"), caffe.TEST, stages=["deploy"])
+    net.save(str(root / "face.caffemodel"))
+    return root
+
+
+def run(work, out, *options):
+    return run_tool("transfer.py", "--folds", work / "folds", "--prototxt", work / "prototxt", "--weights",
+                    work / "face.caffemodel", "--out", out, "--seeds", SEEDS, "--caffe", ENGINE / "caffe", "--jobs", 2,
+                    *options)
+
+
+@pytest.fixture(scope="module")
+def done(work):
+    process = run(work, work / "out", "--starts-only")
+    assert process.returncode == 0, process.stderr
+    return work / "out", process.stdout
+
+
+def weights(path):
+    net = caffe_pb2.NetParameter.FromString(path.read_bytes())
+    return {layer.name: [np.array(blob.data) for blob in layer.blobs] for layer in net.layer}
+
+
+def models(out, start, seed=1):
+    return sorted((out / start / ("seed-%d" % seed) / "models").glob("*/*/*.caffemodel"))
+
+
+def test_what_is_learned(work, done):
+    out, _ = done
+    trunk = weights(work / "face.caffemodel")
+    names = [name for name in trunk if name.startswith(("conv", "relu"))]
+    assert len(names) == 54
+    frozen, finetuned, scratch = (weights(models(out, start)[0]) for start in ("frozen", "finetuned", "scratch"))
+    for name in names:
+        assert all((a == b).all() for a, b in zip(frozen[name], trunk[name]))
+    assert all((finetuned[name][0] != trunk[name][0]).any() for name in names if name.startswith("conv"))
+    for name in "conv1a", "conv5_6":  # near where it began, or elsewhere
+        change = [np.abs(net[name][0] - trunk[name][0]).max() for net in (finetuned, scratch)]
+        assert change[0] < 0.3 * change[1]
+    head = [weights(path)["ip1_res5"][0] for start in ("frozen", "finetuned") for path in models(out, start)[:2]]
+    assert (head[0] != head[1]).any()  # another fold, other data
+
+
+def test_every_run_has_its_seed(done):
+    out, _ = done
+    starts = [weights(models(out, "finetuned", seed)[0])["ip1_res5"][0] for seed in (1, 2)]
+    assert np.abs(starts[0] - starts[1]).max() > 0.01
+    for seed in 1, 2:
+        folder = out / "scratch" / ("seed-%d" % seed) / "prototxt"
+        solver = (folder / "solvers" / (transfer.METHOD + ".prototxt")).read_text()
+        assert text_format.Merge(solver, caffe_pb2.SolverParameter()).random_seed == seed
+        net = text_format.Merge((folder / "pain_regression.prototxt").read_text(), caffe_pb2.NetParameter())
+        params = [layer.python_param.param_str for layer in net.layer if "seed" in layer.python_param.param_str]
+        assert len(params) == 3 and all("'seed': %d" % seed in text for text in params)
+
+
+def test_the_tables_are_those_of_evaluate(work, done):
+    """A start's figures are the means of what tools/evaluate.py says of its seeds."""
+    out, text = done
+    with open(str(out / "starts.csv")) as file:
+        rows = {row["starts"]: row for row in csv.DictReader(file)}
+    assert list(rows) == ["from scratch", "trunk frozen", "fine-tuned", "all zeros"]
+    paths = [out / "frozen" / ("seed-%d" % seed) / "models" for seed in (1, 2)]
+    process = run_tool("evaluate.py", *paths, "--csv", out / "evaluate.csv")
+    assert process.returncode == 0, process.stderr
+    with open(str(out / "evaluate.csv")) as file:
+        measured = list(csv.DictReader(file))
+    for name in "mae", "mse", "wmae", "wmse":
+        mean = np.mean([float(row[name]) for row in measured[:2]])
+        assert float(rows["trunk frozen"][name]) == pytest.approx(mean, rel=1e-9)
+        assert float(rows["all zeros"][name]) == pytest.approx(float(measured[2][name]), rel=1e-9)
+        assert float(rows["trunk frozen"][name + "_low"]) <= mean <= float(rows["trunk frozen"][name + "_high"])
+    with open(str(out / "differences.csv")) as file:
+        pairs = {row["pair"]: row for row in csv.DictReader(file)}
+    assert list(pairs) == ["trunk frozen - from scratch", "fine-tuned - from scratch", "fine-tuned - trunk frozen"]
+    for name in "mae", "wmse":
+        assert float(pairs["fine-tuned - from scratch"][name]) == pytest.approx(
+            float(rows["fine-tuned"][name]) - float(rows["from scratch"][name]), abs=1e-9)
+    assert "| fine-tuned - from scratch |" in text and "3 subjects and 2 seeds, 2 iterations" in text
+
+
+def test_it_goes_on_where_it_was(work, done):
+    out, text = done
+    stamps = {path: path.stat().st_mtime_ns for path in out.rglob("*.caffemodel")}
+    lost = models(out, "scratch", 2)[1].parent
+    for path in lost.glob("pain_iter_2.*"):
+        path.unlink()
+    process = run(work, out, "--starts-only")
+    assert process.returncode == 0, process.stderr
+    assert process.stdout == text[text.index("**"):]  # the same seed, the same figures
+    again = {path for path in out.rglob("*.caffemodel") if path.stat().st_mtime_ns != stamps[path]}
+    assert again == {lost / "pain_iter_2.caffemodel"}
+
+
+def test_variants_are_compared_with_the_method(work, tmp_path):
+    tables = transfer.transfer([work / "folds/01-001-aa001"], work / "prototxt", work / "face.caffemodel", tmp_path, 1,
+                               caffe=str(ENGINE / "caffe"), jobs=2)
+    starts, variants, differences = tables
+    solvers = list((ROOT / "prototxt/solvers").glob("*"))
+    assert len(variants.rows) == len(solvers) + 1 and len(starts.rows) == 4
+    assert [row[0] for row in variants.rows][0] == "smooth l1 + l1 center loss + sampling"
+    assert len(differences.rows) == 3 + len(solvers) - 1
+    assert all(row[0].endswith(" - smooth l1 + l1 center loss + sampling") for row in differences.rows[3:])
+
+
+@settings(deadline=None, max_examples=25)
+@given(arrays.arrays(float, strategies.tuples(strategies.integers(1, 3), strategies.integers(2, 5), strategies.just(2)),
+                     elements=strategies.one_of(strategies.floats(-5, 5), strategies.just(float("nan")))))
+def test_estimates_by_hand(values):
+    seeds, subjects, metrics = values.shape
+    found = transfer.estimates(values, draws=200)
+    of_seeds = uncertainty.draw(seeds, 200, uncertainty.SEED + 1).weights.astype(int)
+    of_subjects = uncertainty.draw(subjects, 200, uncertainty.SEED).weights.astype(int)
+    for m in range(metrics):
+        known = values[..., m][~np.isnan(values[..., m])]
+        if not known.size:
+            assert np.isnan(found[m].figure)
+            continue
+        assert found[m].figure == pytest.approx(known.mean(), abs=1e-9)
+        drawn = []
+        for b in range(200):
+            cells = [values[r, s, m] for r in np.repeat(np.arange(seeds), of_seeds[b])
+                     for s in np.repeat(np.arange(subjects), of_subjects[b])]
+            cells = [cell for cell in cells if cell == cell]
+            drawn += [np.mean(cells)] if cells else []
+        low, high = np.percentile(drawn, [2.5, 97.5])
+        assert (found[m].low, found[m].high) == pytest.approx((low, high), abs=1e-9)
+
+
+def test_errors(work, tmp_path):
+    assert_one_line_error(run(work, tmp_path, "--seeds", 0), "--seeds")
+    assert_one_line_error(run(work, tmp_path, "--folds", tmp_path / "none"), "none", "make folds")
+    assert_one_line_error(run(work, tmp_path, "--prototxt", tmp_path), tmp_path, "no solvers")
+    assert_one_line_error(run(work, tmp_path, "--weights", tmp_path / "no.caffemodel"), "no.caffemodel", "no such")
+    (tmp_path / "bad.caffemodel").write_text("not a caffemodel")
+    assert_one_line_error(run(work, tmp_path, "--weights", tmp_path / "bad.caffemodel"), "bad.caffemodel", "not a")
+    assert not list(tmp_path.rglob("pain_iter*"))

@@ -1,0 +1,134 @@
+"""tools/curve.py: what is written comes back, a file cut anywhere is gone on with, and what is no curve is refused."""
+import csv
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pain.errors import Problem
+from pain.notice import NOTICE
+from pain.video.curve import (
+    BOX,
+    COLUMNS,
+    FACES,
+    FOUND,
+    NONE,
+    POINTS,
+    CurveWriter,
+    Row,
+    fields,
+    no_face,
+    parse,
+    read_curve,
+    write_curve,
+)
+
+ABOUT = {"source": "a video, ünïcode\n\u2028.mp4", "models": ["a", "b"], "settings": {"every": 1}}
+SLOW = dict(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+
+pixels = st.floats(-1e4, 1e4)
+intensities = st.one_of(st.just(np.nan), st.floats(0, 5))
+
+
+@st.composite
+def some_rows(draw):
+    """The Rows of up to six frames, up to three people in each."""
+    rows, time = [], 0.
+    for frame in range(draw(st.integers(1, 6))):
+        people = draw(st.sets(st.integers(1, 3), max_size=3))
+        rows += [no_face(frame, time, 0)] if not people else []
+        for person in sorted(people):
+            face = draw(st.sampled_from(FACES))
+            box = np.array(draw(st.tuples(*[pixels] * 4))) if face == FOUND else None
+            points = None if face == NONE else np.array(draw(st.tuples(*[pixels] * 10))).reshape(5, 2)
+            rows.append(Row(frame, time, person, face, box, draw(st.floats(0, 1)) if face == FOUND else None, points,
+                            draw(st.sampled_from(["", "turned", "small, dark", 'said "so"'])),
+                            *draw(st.tuples(*[intensities] * 5))))
+        time += draw(st.floats(0.001, 2))
+    return rows
+
+
+def same(row, other):
+    """Whether two Rows are the same but for the digits that curve.csv keeps."""
+    close = [np.allclose(np.full(1, np.nan) if a is None else a, np.full(1, np.nan) if b is None else b, 0, atol,
+                         equal_nan=True) and (a is None) == (b is None)
+             for a, b, atol in zip(row[4:7] + row[8:], other[4:7] + other[8:], [5.1e-3, 5.1e-5, 5.1e-4] + 5 * [5.1e-7])]
+    return row[:1] + row[2:4] + (row.doubt,) == other[:1] + other[2:4] + (other.doubt,) and all(close) \
+        and abs(row.time - other.time) < 5.1e-7
+
+
+@given(some_rows())
+@settings(max_examples=40, **SLOW)
+def test_rows_come_back(tmp_path, rows):
+    write_curve(tmp_path / "curve.csv", ABOUT, rows)
+    about, read = read_curve(tmp_path / "curve.csv")
+    assert about == ABOUT and len(read) == len(rows) and all(map(same, read, rows))
+    assert [fields(row) for row in read] == [fields(row) for row in rows]  # and so does what was read
+    assert list(map(type, read[0])) == list(map(type, parse(fields(read[0]))))
+
+
+def test_file_is_what_any_reader_of_csv_takes_it_for(tmp_path):
+    row = Row(7, 0.28, 2, FOUND, np.array([1., 2, 30, 40]), 0.987654, np.arange(10.).reshape(5, 2), "", 3.25, np.nan,
+              2.5, 4, np.nan)
+    write_curve(tmp_path / "curve.csv", ABOUT, [row])
+    notice, about, *table = (tmp_path / "curve.csv").read_text(encoding="utf-8").split("\n")
+    assert notice == "# " + NOTICE and about.startswith("# {") and table[-1] == ""
+    one, = csv.DictReader(table)
+    assert list(one) == list(COLUMNS) and len(COLUMNS) == 4 + len(BOX) + 1 + len(POINTS) + 6
+    assert (one["frame"], one["time_s"], one["person"], one["face"]) == ("7", "0.280000", "2", "found")
+    assert [float(one[name]) for name in BOX] == [1, 2, 30, 40] and one["confidence"] == "0.9877"
+    assert [float(one[name]) for name in POINTS] == list(range(10)) and one["nose_y"] == "5.000"
+    assert (one["intensity"], one["spread"], one["low"], one["high"]) == ("3.250000", "", "2.500000", "4.000000")
+
+
+@given(some_rows(), st.data())
+@settings(max_examples=40, **SLOW)
+def test_cut_anywhere_and_gone_on_with(tmp_path, rows, data):
+    path, frames = tmp_path / "new" / "curve.csv", [[row for row in rows if row.frame == f] for f in range(6)]
+    write_curve(path, ABOUT, rows)
+    whole, start = path.read_bytes(), len(path.read_bytes().split(b"smoothed\n")[0]) + len(b"smoothed\n")
+    path.write_bytes(whole[:data.draw(st.integers(start, len(whole)))])
+    left = read_curve(path)[1]
+    writer = CurveWriter(path, ABOUT, resume=True)
+    assert [fields(row) for row in writer.rows] == [fields(row) for row in rows if row.frame < writer.next_frame]
+    assert writer.next_frame == (left[-1].frame if left else 0)  # of which some rows may be missing
+    for some in frames[writer.next_frame:]:
+        writer.write(some)
+    writer.close()
+    assert path.read_bytes() == whole
+
+
+@given(st.data())
+@settings(max_examples=30, **SLOW)
+def test_cut_before_the_rows_is_refused(tmp_path, data):
+    path = tmp_path / "curve.csv"
+    write_curve(path, ABOUT, [])
+    path.write_bytes(path.read_bytes()[:data.draw(st.integers(0, len(path.read_bytes()) - 1))])
+    with pytest.raises(Problem, match="curve.csv: not a curve"):
+        CurveWriter(path, ABOUT, resume=True)
+
+
+def test_what_is_known_is_in_the_file_at_once(tmp_path):
+    writer = CurveWriter(tmp_path / "curve.csv", ABOUT)
+    for frame in range(3):
+        writer.write([no_face(frame, frame / 10, 0)])
+        assert [row.frame for row in read_curve(tmp_path / "curve.csv")[1]] == list(range(frame + 1))
+    writer.close()
+
+
+def test_refusals(tmp_path):
+    with pytest.raises(Problem, match="none.csv: no such curve"):
+        read_curve(tmp_path / "none.csv")
+    write_curve(tmp_path / "curve.csv", ABOUT, [no_face(0, 0., 0)])
+    with pytest.raises(Problem, match="another models, source; leave out --resume"):
+        CurveWriter(tmp_path / "curve.csv", dict(ABOUT, models=["c"], source="b"), resume=True)
+    text = (tmp_path / "curve.csv").read_text(encoding="utf-8")
+    for wrong in (text + "1,0.1\n", text.replace(",none,", ",some,"), text.replace("0.000000", "soon"),
+                  text.replace("frame,", "frames,"), text.replace("# {", "# ["), "a,b\n1,2\n", "", "\0\1\2"):
+        (tmp_path / "wrong.csv").write_text(wrong, encoding="utf-8")
+        with pytest.raises(Problem, match="wrong.csv: not a curve"):
+            read_curve(tmp_path / "wrong.csv")
+    (tmp_path / "wrong.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(Problem, match="wrong.csv: not a curve"):
+        read_curve(tmp_path / "wrong.csv")

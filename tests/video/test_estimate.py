@@ -1,0 +1,286 @@
+"""From frames to rows: who is who, what is filled in, what is doubted; and the same curve however it is computed."""
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
+
+from pain.datasets.synthetic import faces as faces_module
+from pain.errors import Problem
+from pain.faces.alignment import SHAPE, TEMPLATE, align
+from pain.models import find_models, find_net
+from pain.video import batches
+from pain.video.curve import FOUND, INTERPOLATED, NONE, fields, parse
+from pain.video.doubts import doubt
+from pain.video.estimate import load_estimator
+from pain.video.follow import Followed, overlap
+from pain.video.source import Frame, open_video
+from support.project import PAIN, SHARED, needs_shared
+
+# Who is who, and what is filled in.
+
+def face(x, y=50., size=40.):
+    """A face as FaceDetector.faces() finds it, its landmarks where its box is."""
+    return np.array([x, y, size, 1.2 * size]), 0.99, np.array([x, y]) + size * (TEMPLATE / SHAPE[::-1])
+
+
+def follow(faces, everyone=False, gap=3, rows=(), start=0):
+    """The Rows of all frames, by frame; `faces` is a list a frame."""
+    followed, found = Followed(everyone, gap, rows), []
+    for number, of_frame in enumerate(faces[start:], start):
+        found += followed.add(Frame(number, number / 25, None), of_frame)
+    found += followed.end()
+    assert [frame.number for frame, _ in found] == list(range(start, len(faces)))
+    return [rows for _, rows in found]
+
+
+def test_the_largest_face_is_the_person():
+    (row,), = follow([[face(0, size=30), face(100, size=50), face(200, size=40)]])
+    assert row.face == FOUND and row.person == 1 and row.box[0] == 100
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.booleans(), max_size=40), st.integers(0, 6))
+def test_short_gaps_are_interpolated_and_long_ones_are_not(there, gap):
+    found = follow([[face(10. * i)] if here else [] for i, here in enumerate(there)], gap=gap)
+    for i, (row,) in enumerate(found):
+        before = max((k for k in range(i) if there[k]), default=None)
+        after = min((k for k in range(i, len(there)) if there[k]), default=None)
+        if there[i]:
+            assert row.face == FOUND
+        elif before is not None and after is not None and after - before - 1 <= gap:
+            assert row.face == INTERPOLATED and row.box is None
+            # The face moves steadily, so a line through its neighbours is where it was.
+            np.testing.assert_allclose(row.landmarks, face(10. * i)[2], atol=2e-3)
+        else:
+            assert row.face == NONE and row.landmarks is None
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=30), st.booleans(), st.data())
+def test_a_cut_anywhere_changes_nothing(there, everyone, data):
+    """Rows that a file holds, with its decimals, and what follows from them."""
+    faces = [[face(x + 3. * i, size=size) for here, x, size in zip(of_frame, (0, 300), (50, 40)) if here]
+             for i, of_frame in enumerate(there)]
+    whole = follow(faces, everyone)
+    cut = data.draw(st.integers(0, len(faces) - 1))
+    before = [parse(fields(row)) for rows in whole[:cut] for row in rows]
+    assert [[fields(row) for row in rows] for rows in follow(faces, everyone, rows=before, start=cut)] \
+        == [[fields(row) for row in rows] for rows in whole[cut:]]
+
+
+def test_everyone_keeps_a_number():
+    a, b = (lambda i: face(5. * i)), (lambda i: face(300 - 5. * i, 60))
+    faces = [[a(0)], [a(1), b(1)], [b(2), a(2)], [b(3)], [b(4), a(4)], [], [], [], [], [a(9), b(9)]]
+    found = follow(faces, everyone=True, gap=3)
+    people = [[(row.person, row.face) for row in rows] for rows in found]
+    assert people[:5] == [[(1, FOUND)], [(1, FOUND), (2, FOUND)], [(1, FOUND), (2, FOUND)],
+                          [(1, INTERPOLATED), (2, FOUND)], [(1, FOUND), (2, FOUND)]]
+    assert people[5:9] == [[(0, NONE)]] * 4
+    assert people[9] == [(3, FOUND), (4, FOUND)]  # lost for longer than the gap: nobody can say who it is
+
+
+def test_no_more_frames_wait_than_the_gap():
+    followed = Followed(gap=5)
+    followed.add(Frame(0, 0, None), [face(0)])
+    for number in range(1, 100):
+        followed.add(Frame(number, number / 25, None), [])
+        assert len(followed.waiting) <= 6
+
+
+@given(st.tuples(*[st.floats(0, 50)] * 2, *[st.floats(1, 50)] * 2), st.tuples(*[st.floats(0, 50)] * 2,
+                                                                               *[st.floats(1, 50)] * 2))
+def test_overlap(box, other):
+    box, other = np.round(box).clip(0), np.round(other).clip(0)
+    box[2:], other[2:] = box[2:].clip(1), other[2:].clip(1)
+    y, x = np.mgrid[:101, :101] + 0.5
+    one, two = ((x > b[0]) & (x < b[0] + b[2]) & (y > b[1]) & (y < b[1] + b[3]) for b in (box, other))
+    assert overlap(box, other) == pytest.approx((one & two).sum() / (one | two).sum())
+
+
+# What is doubted.
+
+@pytest.fixture(scope="module")
+def drawn():
+    """A frame with a drawn face, and where its landmarks are."""
+    drawer = faces_module.Face()
+    who = faces_module.subject(drawer, np.random.RandomState(3))
+    image = faces_module.render(drawer, who, dict.fromkeys(faces_module.HIGHEST, 0),
+                                  faces_module.Pose(0, 0, 0, 1))
+    image = np.round(255 * image).astype(np.uint8)
+    from pain.faces.detector import FaceDetector
+    (_, _, landmarks), = FaceDetector(1).faces([image])[0]
+    return image, landmarks
+
+
+def test_a_large_image_is_reduced_and_its_face_is_where_it_was(drawn):
+    """Every pixel four times as wide and high is, reduced by four, the very image."""
+    from pain.faces.detector import FaceDetector
+    image, _ = drawn
+    detector = FaceDetector(1, 0.3)
+    (box, _, points), = detector.faces([image])[0]
+    (large_box, _, large_points), = detector.faces([image.repeat(4, 0).repeat(4, 1)])[0]
+    np.testing.assert_allclose(large_points, 4 * points + 1.5, atol=0.01)
+    np.testing.assert_allclose(large_box, 4 * box + [1.5, 1.5, 0, 0], atol=0.01)
+
+
+def test_a_good_face_is_not_doubted(drawn):
+    image, landmarks = drawn
+    assert doubt(image, landmarks, align(image, landmarks)) == ""
+
+
+def test_blur_is_doubted(drawn):
+    image, landmarks = drawn
+    for sigma, expected in (1, ""), (8, "blur"):
+        blurred = gaussian_filter(image, (sigma, sigma, 0))
+        assert doubt(blurred, landmarks, align(blurred, landmarks)) == expected
+    black = np.zeros_like(image)
+    assert doubt(black, landmarks, align(black, landmarks)) == "blur"
+
+
+@pytest.mark.parametrize("axis, degrees, expected", [("yaw", 20, ""), ("yaw", 60, "pose"), ("pitch", 20, ""),
+                                                     ("pitch", 60, "pose")])
+def test_a_head_turned_far_is_doubted(drawn, axis, degrees, expected):
+    """A rigid head, in mm: eyes 62 apart, a nose that stands out by 25."""
+    points = np.array([(-31, -35, 0), (31, -35, 0), (0, 0, 25), (-25, 35, 5), (25, 35, 5)], float)
+    cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    turn = [[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]] if axis == "yaw" else [[1, 0, 0], [0, cos, -sin], [0, sin, cos]]
+    image, landmarks = drawn
+    turned = (points @ np.transpose(turn))[:, :2] + np.array(image.shape[1::-1]) / 2
+    assert doubt(image, turned, align(image, landmarks)) == expected
+
+
+def test_a_face_at_the_edge_is_doubted(drawn):
+    image, landmarks = drawn
+    assert doubt(image[:, int(landmarks[0, 0]) + 2:], landmarks - [int(landmarks[0, 0]) + 2, 0],
+                 align(image, landmarks)) == "outside"
+
+
+@pytest.fixture(scope="module")
+def estimator(models):
+    return load_estimator([models], min_face=0.3)
+
+
+@pytest.fixture(scope="module")
+def frames(drawn):
+    """40 frames of a face that moves, is covered for 4 frames, and for good after frame 30."""
+    image, _ = drawn
+    frames = []
+    for i in range(40):
+        moved = np.roll(image, (int(6 * np.sin(i / 5)), i // 2), (0, 1))
+        frames.append(Frame(i, i / 25, np.zeros_like(image) + 90 if 12 <= i < 16 or i > 30 else moved))
+    return frames
+
+
+@pytest.fixture(scope="module")
+def rows(estimator, frames):
+    return [rows for _, rows in estimator.run(iter(frames))]
+
+
+def assert_same(found, expected):
+    """The same rows, to 1e-5."""
+    assert len(found) == len(expected)
+    for (a,), (b,) in zip(found, expected):
+        assert a[:4] == b[:4] and a.doubt == b.doubt
+        np.testing.assert_allclose(a.intensity, b.intensity, atol=1e-5)
+        np.testing.assert_allclose(a.spread, b.spread, atol=1e-5)
+        assert (a.landmarks is None) == (b.landmarks is None)
+        if a.landmarks is not None:
+            np.testing.assert_allclose(a.landmarks, b.landmarks, atol=2e-3)
+
+
+def test_rows_are_what_the_steps_give(estimator, frames, rows):
+    """By hand: MTCNN a frame, align, net a face."""
+    assert [row.face for row, in rows] == [FOUND] * 12 + [INTERPOLATED] * 4 + [FOUND] * 15 + [NONE] * 9
+    assert all(row.frame == frame.number and row.time == frame.time for (row,), frame in zip(rows, frames))
+    for number in 0, 7, 25:
+        (box, confidence, landmarks), = estimator.detector.faces([frames[number].image])[0]
+        pixels = align(frames[number].image, np.round(landmarks, 3))[None, :, :, ::-1].transpose(0, 3, 1, 2)
+        values = []
+        for net in estimator.nets.nets:
+            net.blobs["pixels"].reshape(*pixels.shape)
+            net.blobs["pixels"].data[...] = pixels
+            values.append(net.forward()["intensity"].item())
+        row, = rows[number]
+        assert row.intensity == pytest.approx(np.mean(values), abs=1e-5)
+        assert row.spread == pytest.approx(abs(values[0] - values[1]) / np.sqrt(2), abs=1e-5)
+        np.testing.assert_allclose(row.box, box, atol=0.011)
+    # Where the face is covered, there is a place for it, and nothing to see.
+    assert [row.doubt for row, in rows] == [""] * 12 + ["blur"] * 4 + [""] * 24
+    assert [np.isnan(row.intensity) for row, in rows] == [False] * 12 + [True] * 4 + [False] * 15 + [True] * 9
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+def test_the_size_of_batches_changes_nothing(estimator, frames, rows, batch, monkeypatch):
+    monkeypatch.setattr(batches, "BATCH", batch)
+    assert_same([rows for _, rows in estimator.run(iter(frames))], rows)
+
+
+def test_threads_change_nothing(estimator, frames, rows):
+    import torch
+    before = torch.get_num_threads()
+    torch.set_num_threads(3 - min(before, 2))
+    try:
+        assert_same([rows for _, rows in estimator.run(iter(frames))], rows)
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("cut", [1, 12, 16, 31])
+def test_going_on_changes_nothing(estimator, frames, rows, cut):
+    earlier = [row for of_frame in rows[:cut] for row in of_frame]
+    assert_same([rows for _, rows in estimator.run(iter(frames), earlier, cut)], rows)
+
+
+def test_without_threads_the_same(estimator, frames, rows):
+    assert_same([rows for _, rows in estimator.compute(iter(frames), Followed(gap=estimator.gap))], rows)
+    row, = estimator.one(frames[7].image)
+    assert row.intensity == pytest.approx(rows[7][0].intensity, abs=1e-5)
+
+
+def test_what_goes_wrong_while_reading_is_raised_and_threads_end(estimator, frames):
+    import threading
+    before = threading.active_count()
+
+    def broken():
+        yield from frames[:20]
+        raise Problem("the film tore")
+    with pytest.raises(Problem, match="the film tore"):
+        list(estimator.run(broken()))
+    stopped = estimator.run(Frame(i, i / 25, frames[0].image) for i in itertools.count())
+    next(stopped)
+    stopped.close()
+    assert threading.active_count() == before
+
+
+def test_no_frames(estimator):
+    assert list(estimator.run(iter([]))) == []
+
+
+@needs_shared
+def test_a_real_video(estimator):
+    with open_video(SHARED / "video" / "face_noface.mov") as video:
+        found = [row for _, (row,) in estimator.run(video.frames())]
+    assert [row.face for row in found] == [FOUND] * 72 + [NONE] * 97
+    assert not any(row.doubt for row in found)
+    with open_video(SHARED / "video" / "no_face.mp4") as video:
+        assert all(row.face == NONE for _, (row,) in estimator.run(video.frames()))
+
+
+# Which models.
+
+def test_models_are_found(models, tmp_path):
+    folds = [models / fold / "pain_iter_10.caffemodel" for fold in ("01-a", "02-b")]  # 10 is after 9
+    assert find_models([models]) == folds
+    assert find_models([models / "01-a", folds[1]]) == folds
+    assert find_net(folds[0]) == models.parents[1] / "prototxt" / PAIN.name
+    assert find_net(tmp_path / "a.caffemodel") == PAIN
+    for path in tmp_path, tmp_path / "none":
+        with pytest.raises(Problem, match="no caffemodel here"):
+            find_models([path])
+    (tmp_path / "a.caffemodel").write_bytes(b"nonsense")
+    for broken, said in (tmp_path / "a.caffemodel", "a.caffemodel: not a caffemodel"), (folds[0], "of another net"):
+        with pytest.raises(Problem, match=said):
+            load_estimator([broken], net=PAIN)

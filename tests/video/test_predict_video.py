@@ -1,0 +1,209 @@
+"""predict_video from the command line: what comes out, going on after an interruption, and what it refuses."""
+import json
+import signal
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import av
+import caffe
+import numpy as np
+import pytest
+import skimage.io
+
+import predict_video
+from pain.command import run
+from pain.datasets.synthetic import faces
+from pain.notice import NOTICE
+from pain.video.curve import COLUMNS, FOUND, INTERPOLATED, NONE, read_curve
+from support.caffe_runs import write_slim_nets
+from support.project import PAIN, ROOT, SHARED, assert_one_line_error, needs_shared, run_tool
+from support.videos import write
+
+FRAMES = 30
+COVERED, GONE = range(10, 13), range(25, FRAMES)
+
+
+@pytest.fixture
+def predict(monkeypatch, capsys):
+    """The tool in this process, where TensorFlow and PyTorch are loaded already; like run_tool()."""
+    def predict(*args):
+        monkeypatch.setattr(sys, "argv", ["predict_video.py", *map(str, args)])
+        status = 0
+        try:
+            run(predict_video.main)
+        except SystemExit as end:
+            status = end.code
+        said = capsys.readouterr()
+        return SimpleNamespace(returncode=status, stdout=said.out, stderr=said.err)
+    return predict
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A slim net with random weights, in a folder with its prototxt above."""
+    root = tmp_path_factory.mktemp("work")
+    (root / "prototxt").mkdir()
+    write_slim_nets(root / "prototxt")
+    caffe.set_random_seed(1)
+    (root / "models").mkdir()
+    caffe.Net(str(root / "prototxt" / PAIN.name), caffe.TEST, stages=["deploy"]).save(
+        str(root / "models" / "pain_iter_10.caffemodel"))
+    return root / "models" / "pain_iter_10.caffemodel"
+
+
+@pytest.fixture(scope="module")
+def images():
+    """A drawn face that grimaces; covered for a while, and gone at the end."""
+    face = faces.Face()
+    who = faces.subject(face, np.random.RandomState(1))
+    drawn = []
+    for i in range(FRAMES):
+        units = {unit: highest * np.sin(np.pi * i / FRAMES) for unit, highest in faces.HIGHEST.items()}
+        image = np.round(255 * faces.render(face, who, units, faces.Pose(i / 3, 0, 0, 1)))
+        drawn.append((image * (i not in COVERED and i not in GONE)).astype(np.uint8))
+    return drawn
+
+
+@pytest.fixture(scope="module")
+def video(images, tmp_path_factory):
+    return write(tmp_path_factory.mktemp("videos") / "visit.mkv", images, "ffv1", "bgr0")
+
+
+@pytest.fixture(scope="module")
+def made(video, model, tmp_path_factory):
+    """The folder of a run with all outputs, and what the run printed."""
+    out = tmp_path_factory.mktemp("made") / "out"
+    (out.parent / "labels.csv").write_text("frame,label\n" + "".join("%d,%d\n" % (i, i % 6) for i in range(0, 30, 2)))
+    process = run_tool("predict_video.py", video, "--model", model, "--out", out, "--annotate", "--smooth",
+                       "gaussian:0.1", "--labels", out.parent / "labels.csv")
+    assert process.returncode == 0, process.stderr
+    return out, process.stdout
+
+
+def test_the_curve(made):
+    out, said = made
+    text = (out / "curve.csv").read_text()
+    assert text.startswith("# %s\n# {" % NOTICE) and text.splitlines()[2] == ",".join(COLUMNS)
+    about, rows = read_curve(out / "curve.csv")
+    assert about["source"].endswith("visit.mkv") and (about["width"], about["height"]) == (320, 240)
+    assert [row.frame for row in rows] == list(range(FRAMES))
+    assert [row.face for row in rows] == [INTERPOLATED if i in COVERED else NONE if i in GONE else FOUND
+                                          for i in range(FRAMES)]
+    assert all(0 < row.intensity < 5 and 0 < row.smoothed < 5 for row in rows[:10])
+    assert "30 frames" in said and "22 found, 3 interpolated, 5 none" in said and "with the labels" in said
+
+
+def test_the_other_outputs(made):
+    out, _ = made
+    found = json.loads((out / "curve.json").read_text())
+    _, rows = read_curve(out / "curve.csv")
+    assert found["notice"] == NOTICE and [row["intensity"] for row in found["curve"]] == [
+        None if np.isnan(row.intensity) else row.intensity for row in rows]
+    smoothed = np.array([row.smoothed for row in rows])
+    assert found["summary"]["people"][0]["peak"]["intensity"] == pytest.approx(np.nanmax(smoothed))
+    assert found["summary"]["agreement"]["frames"] == sum(not np.isnan(row.intensity) for row in rows[::2])
+    assert skimage.io.imread(str(out / "curve.png")).std() > 10
+    with av.open(str(out / "annotated.mp4")) as file:
+        assert sum(1 for _ in file.decode(video=0)) == FRAMES
+
+
+def test_a_folder_of_frames_gives_the_same_curve(images, made, model, tmp_path, predict):
+    (tmp_path / "frames").mkdir()
+    for i, image in enumerate(images):
+        skimage.io.imsave(str(tmp_path / "frames" / ("%d.png" % i)), image, check_contrast=False)
+    process = predict(tmp_path / "frames", "--model", model, "--out", tmp_path / "out")
+    assert process.returncode == 0, process.stderr
+    for ours, theirs in zip(read_curve(tmp_path / "out" / "curve.csv")[1], read_curve(made[0] / "curve.csv")[1]):
+        np.testing.assert_allclose(ours.intensity, theirs.intensity, atol=1e-5)
+
+
+def test_a_pipe_gives_the_same_curve(video, made, model, tmp_path):
+    with video.open("rb") as file:
+        process = run_tool("predict_video.py", "-", "--model", model, "--out", tmp_path, stdin=file)
+    assert process.returncode == 0, process.stderr
+    for ours, theirs in zip(read_curve(tmp_path / "curve.csv")[1], read_curve(made[0] / "curve.csv")[1]):
+        np.testing.assert_allclose(ours.intensity, theirs.intensity, atol=1e-5)
+
+
+def test_interrupted_and_resumed_it_is_the_same(images, model, tmp_path, predict):
+    long = write(tmp_path / "long.mkv", images * 6, "ffv1", "bgr0")
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    assert predict(long, "--model", model, "--out", whole).returncode == 0
+    process = subprocess.Popen([sys.executable, str(ROOT / "tools" / "predict_video.py"), str(long), "--model",
+                                str(model), "--out", str(out)], stderr=subprocess.PIPE, universal_newlines=True)
+    deadline = time.monotonic() + 60
+    while not ((out / "curve.csv").exists() and (out / "curve.csv").stat().st_size > 1500):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    lines = [line for line in said.split("\n") if line and "%|" not in line]
+    assert process.returncode == 130 and len(lines) == 1 and "--resume goes on" in lines[0], said
+    partial = read_curve(out / "curve.csv")[1]
+    assert 0 < len(partial) < 180 and not (out / "curve.json").exists()
+    assert predict(long, "--model", model, "--out", out, "--resume").returncode == 0
+    ours, theirs = (read_curve(folder / "curve.csv")[1] for folder in (out, whole))
+    assert len(ours) == len(theirs) == 180
+    for a, b in zip(ours, theirs):
+        assert a[:4] == b[:4]
+        np.testing.assert_allclose([a.intensity], [b.intensity], atol=1e-5)
+    assert (out / "curve.json").exists()
+
+
+def test_resuming_something_else_is_refused(made, images, model, tmp_path, predict):
+    other = write(tmp_path / "other.mkv", images[:3], "ffv1", "bgr0")
+    assert_one_line_error(predict(other, "--model", model, "--out", made[0], "--resume"),
+                          "curve.csv: cannot go on", "source", "--resume")
+    assert (made[0] / "curve.json").exists() and (made[0] / "annotated.mp4").exists()  # what was there stays
+    assert_one_line_error(predict(other, "--model", model, "--out", tmp_path / "new", "--resume"),
+                          "curve.csv: no such curve")
+
+
+@pytest.mark.parametrize("args, parts", [
+    (["none.mp4"], ["none.mp4: no such file"]),
+    (["text.mp4"], ["text.mp4: not a video"]),
+    (["empty.mp4"], ["empty.mp4: not a video"]),
+    (["."], [".: no images"]),
+    (["77"], ["camera 77"]),
+    (["VIDEO", "--model", "none"], ["none: no caffemodel"]),
+    (["VIDEO", "--model", "text.mp4"], ["text.mp4: not a caffemodel"]),
+    (["VIDEO", "--net", "none.prototxt"], ["none.prototxt: no such net"]),
+    (["VIDEO", "--smooth", "mean:3"], ["--smooth mean:3", "gaussian"]),
+    (["VIDEO", "--smooth", "gaussian:-1"], ["--smooth"]),
+    (["VIDEO", "--min-face", "0"], ["--min-face 0"]),
+    (["VIDEO", "--gap", "-1"], ["--gap -1"]),
+    (["VIDEO", "--rate", "0"], ["--rate 0"]),
+    (["VIDEO", "--threshold", "9"], ["--threshold"]),
+    (["VIDEO", "--labels", "text.mp4"], ["text.mp4: no column label"]),
+    (["VIDEO", "--calibration", "none"], ["none"]),
+    (["VIDEO", "--out", "text.mp4"], ["text.mp4"]),
+])
+def test_what_is_wrong_is_one_line(args, parts, video, model, tmp_path, predict, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.mp4").write_text("no video\nat all\n")
+    (tmp_path / "empty.mp4").touch()
+    args = [str(video) if arg == "VIDEO" else arg for arg in args]
+    if "--model" not in args:
+        args += ["--model", str(model)]
+    if "--out" not in args:
+        args += ["--out", "out"]
+    assert_one_line_error(predict(*args), *parts)
+    assert not (tmp_path / "out" / "curve.json").exists()
+
+
+def test_a_cut_video_gives_what_could_be_read(images, model, tmp_path, predict):
+    whole = write(tmp_path / "whole.mp4", images * 6, movflags="faststart").read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(whole[:len(whole) * 2 // 3])
+    process = predict(tmp_path / "cut.mp4", "--model", model, "--out", tmp_path / "out")
+    assert_one_line_error(process, "cut.mp4: damaged", "what could be read")
+    assert 0 < len(read_curve(tmp_path / "out" / "curve.csv")[1]) < 180
+
+
+@needs_shared
+def test_a_video_of_no_faces_is_a_curve_of_none(model, tmp_path, predict):
+    process = predict(SHARED / "video" / "no_face.mp4", "--model", model, "--out", tmp_path, "--annotate")
+    assert process.returncode == 0 and "95 none" in process.stdout, process.stderr
+    assert all(row.face == NONE and np.isnan(row.intensity) for row in read_curve(tmp_path / "curve.csv")[1])
+    assert json.loads((tmp_path / "curve.json").read_text())["summary"]["frames_without_anyone"] == 95

@@ -1,0 +1,176 @@
+"""Videos as they are read: against what was encoded, for every kind that people have, and every kind that is none."""
+import io
+import sys
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from pain.errors import Problem
+from pain.video.source import UPLOAD_FORMATS, open_video
+from support.project import SHARED, needs_shared
+from support.videos import CORNERS, picture, write
+
+
+def corners(image):
+    """The colours in the corners of an image, (4, 3)."""
+    h, w = image.shape[0] // 6, image.shape[1] // 6
+    return np.array([image[y, x] for y in (h, -h) for x in (w, -w)], int)
+
+
+def read(source, **options):
+    with open_video(source, **options) as opened:
+        return list(opened.frames())
+
+
+def near(image, expected, most=28):
+    assert image.dtype == np.uint8 and image.flags.c_contiguous
+    assert np.abs(corners(image) - expected).max() < most, corners(image)
+
+
+@pytest.mark.parametrize("name, codec, pix_fmt", [
+    ("a.mp4", "libx264", "yuv420p"), ("a.mp4", "libx265", "yuv420p10le"), ("a.mkv", "ffv1", "bgra"),
+    ("a.mkv", "ffv1", "yuva420p"), ("a.webm", "libvpx-vp9", "yuv420p"), ("a.avi", "mpeg4", "yuv420p"),
+    ("a.mov", "prores_ks", "yuv422p10le"), ("a.mkv", "libx264", "yuv444p"), ("a.avi", "mjpeg", "yuvj420p"),
+    ("a.gif", "gif", "rgb8"), ("a.ts", "mpeg2video", "yuv420p")])
+def test_what_was_encoded_is_read(tmp_path, name, codec, pix_fmt):
+    write(tmp_path / name, [picture(96, 128)] * 7, codec, pix_fmt)
+    frames = read(tmp_path / name)
+    assert [frame.number for frame in frames] == list(range(7))
+    np.testing.assert_allclose([frame.time for frame in frames], np.arange(7) / 25, atol=2e-3)
+    for frame in frames:
+        assert frame.image.shape == (96, 128, 3)
+        near(frame.image, CORNERS, 100 if pix_fmt == "rgb8" else 28)
+
+
+def test_grey_is_rgb(tmp_path):
+    frame, *_ = read(write(tmp_path / "a.mkv", [picture(48, 64)] * 2, "ffv1", "gray"))
+    assert frame.image.shape == (48, 64, 3) and (np.ptp(frame.image.astype(int), 2) <= 1).all()
+
+
+@pytest.mark.parametrize("height, width", [(1, 1), (37, 53), (2, 200), (241, 3)])
+def test_odd_sizes(tmp_path, height, width):
+    image = np.random.RandomState(0).randint(0, 256, (height, width, 3)).astype(np.uint8)
+    frame, = read(write(tmp_path / "a.mkv", [image], "ffv1", "bgr0"))
+    assert np.array_equal(frame.image, image)
+
+
+@pytest.mark.parametrize("rotation", [90, 180, -90])
+def test_a_phones_flag_turns_the_frames(tmp_path, rotation):
+    with open_video(write(tmp_path / "a.mp4", [picture(96, 128)] * 3, rotation=rotation)) as opened:
+        frames = list(opened.frames())
+        size = (96, 128) if rotation == 180 else (128, 96)
+        assert (opened.height, opened.width) == frames[0].image.shape[:2] == size
+    near(frames[0].image, corners(np.rot90(picture(96, 128), rotation // 90)))  # the flag counts counterclockwise
+
+
+def test_pixels_that_are_not_square_are_widened(tmp_path):
+    frame, *_ = read(write(tmp_path / "a.mp4", [picture(96, 64)] * 2, ratio=Fraction(2, 1)))
+    assert frame.image.shape == (96, 128, 3)
+    near(frame.image, CORNERS)
+
+
+def test_a_variable_rate_keeps_its_times(tmp_path):
+    times = [0, 40, 80, 500, 540, 1700]
+    frames = read(write(tmp_path / "a.mkv", [picture(48, 64)] * 6, times=times))
+    np.testing.assert_allclose([frame.time for frame in frames], np.array(times) / 1000, atol=2e-3)
+
+
+def test_times_count_from_the_first_frame(tmp_path):
+    frames = read(write(tmp_path / "a.mkv", [picture(48, 64)] * 3, times=[5000, 5040, 5090]))
+    np.testing.assert_allclose([frame.time for frame in frames], [0, 0.04, 0.09], atol=2e-3)
+
+
+def test_a_folder_is_read_in_the_order_of_its_numbers(tmp_path):
+    for number in 2, 10, 1:
+        Image.fromarray(np.full((8, 9, 3), number, np.uint8)).save(str(tmp_path / ("f%d.png" % number)))
+    (tmp_path / "notes.txt").write_text("no image")
+    frames = read(tmp_path, rate=10)
+    assert [frame.image[0, 0, 0] for frame in frames] == [1, 2, 10]
+    assert [frame.time for frame in frames] == [0, 0.1, 0.2]
+
+
+def test_standard_input(tmp_path, monkeypatch):
+    path = write(tmp_path / "a.mkv", [picture(48, 64)] * 4)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(path.open("rb")))
+    assert len(read("-")) == 4
+
+
+# What is no video, or a damaged one.
+
+def refused(source, *words, **options):
+    with pytest.raises(Problem) as caught:
+        read(source, **options)
+    text = str(caught.value)
+    assert text.startswith(str(source)) and "\n" not in text and all(word in text for word in words), text
+
+
+def test_what_is_no_video_is_refused(tmp_path):
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "text.mp4").write_text("no video at all\n" * 50)
+    (tmp_path / "noise.mkv").write_bytes(np.random.RandomState(0).bytes(5000))
+    (tmp_path / "folder").mkdir()
+    whole = write(tmp_path / "whole.mp4", [picture(48, 64)] * 20).read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(whole[:len(whole) // 2])
+    for name in "empty.mp4", "text.mp4", "noise.mkv", "cut.mp4":
+        refused(tmp_path / name, "not a video")
+    refused(tmp_path / "none.mp4", "no such file")
+    refused(tmp_path / "folder", "no images")
+    (tmp_path / "folder" / "a.png").write_bytes(b"no image")
+    with pytest.raises(Problem, match="a.png: unreadable"):
+        read(tmp_path / "folder")
+
+
+def test_no_camera():
+    with pytest.raises(Problem, match="^camera 93: "):
+        read("93")
+
+
+def test_sound_alone_is_no_video(tmp_path):
+    with av.open(str(tmp_path / "a.m4a"), "w") as file:
+        stream = file.add_stream("aac", rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.float32), format="fltp", layout="mono")
+        frame.rate = 8000
+        file.mux(stream.encode(frame))
+        file.mux(stream.encode())
+    refused(tmp_path / "a.m4a", "no video in it, only audio")
+
+
+def test_a_video_without_frames(tmp_path):
+    with av.open(str(tmp_path / "a.avi"), "w") as file:
+        stream = file.add_stream("mpeg4", rate=25)
+        stream.width, stream.height = 64, 48
+        file.start_encoding()
+    with pytest.raises(Problem, match="not one frame|not a video"):
+        read(tmp_path / "a.avi")
+
+
+def test_damage_is_told_when_all_is_read(tmp_path):
+    noise = np.random.RandomState(0).randint(0, 256, (200, 48, 64, 3)).astype(np.uint8)
+    whole = write(tmp_path / "whole.mp4", noise, movflags="faststart").read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(whole[:len(whole) // 2])
+    with open_video(tmp_path / "cut.mp4") as opened:
+        count = sum(1 for _ in opened.frames())
+        assert 20 < count < 180 and "damaged" in opened.damage and opened.count == 200
+    with open_video(tmp_path / "whole.mp4") as opened:
+        assert sum(1 for _ in opened.frames()) == 200 and not opened.damage
+
+
+def test_uploads_may_not_name_other_files(tmp_path):
+    inner = write(tmp_path / "inner.mp4", [picture(48, 64)] * 3)
+    assert len(read(inner, formats=UPLOAD_FORMATS)) == 3
+    for name, text in [("list.mp4", "ffconcat version 1.0\nfile %s\n"),
+                       ("list.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n%s\n#EXT-X-ENDLIST\n")]:
+        (tmp_path / name).write_text(text % inner.name)
+        refused(tmp_path / name, formats=UPLOAD_FORMATS)
+
+
+@needs_shared
+@pytest.mark.parametrize("name, count, size", [("single_face.mp4", 72, (360, 640)), ("no_face.mp4", 95, (540, 960)),
+                                               ("face_noface.mov", 169, (540, 960))])
+def test_the_shared_videos(name, count, size):
+    frames = read(SHARED / "video" / name)
+    assert len(frames) == count and frames[0].image.shape[:2] == size
+    assert (np.diff([frame.time for frame in frames]) > 0).all()

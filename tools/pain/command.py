@@ -1,0 +1,60 @@
+"""How every command behaves: errors of one line, exit statuses, Ctrl-C."""
+import argparse
+import errno
+import os
+import signal
+import sys
+from pathlib import Path
+
+from pain.errors import Problem
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser of command lines whose errors are one line, too. doc: the tool's; its first line is the description."""
+
+    def __init__(self, doc):
+        super().__init__(description=doc.split("\n")[0])
+
+    def error(self, message):
+        fail("%s; see --help" % message)
+
+
+def run(main):
+    """Run `main()` as the program: exit 0, 2 with one line on stderr for what a user can mend, 130 on Ctrl-C.
+
+    Any other exception is a bug in the tool and keeps its traceback.
+    """
+    try:
+        main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader (`| head`) has seen enough
+        discard_output()
+    except KeyboardInterrupt:
+        fail("interrupted; run the same command again to go on", status=130)
+    except Problem as problem:
+        fail(problem)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        try:
+            sys.stdout.flush()
+        except OSError:  # it is the output that cannot be written
+            discard_output()
+        remedy = "; free some space and run the command again" if error.errno == errno.ENOSPC else ""
+        fail("%s: %s%s" % (error.filename or "writing", error.strerror, remedy))
+
+
+def discard_output():
+    """Let what is still to be written to standard output vanish, without an error when the program ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def end_on_interrupt():
+    """Let a worker process end without a word on Ctrl-C, which reaches it as well as its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def fail(message, status=2):
+    """Print `message` as the program's one line of error and exit with `status`."""
+    print("%s: %s" % (Path(sys.argv[0]).name, " ".join(str(message).split())), file=sys.stderr)
+    sys.exit(status)

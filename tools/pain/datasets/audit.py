@@ -1,0 +1,313 @@
+"""Whether a dataset is what it should be: counts, labels, images, ratings and faces, check by check."""
+import concurrent.futures
+import hashlib
+import re
+from collections import Counter, namedtuple
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from pain.datasets import pspi, unbc
+from pain.datasets.black_frames import BLACK, read_frame
+from pain.errors import Problem
+from pain.faces.detector import BATCH
+from pain.files import read_csv
+from pain.images import read_image
+
+# frames: {(subject, video, frame): Frame}, those with an image, in order; labels: {the same key, image or not: PSPI, or
+# a str, what is wrong with the file}; units: {key: {AU: intensity}, or a str}; ratings: {(kind, subject, video): number
+# or a str}; faces: {key: whether a face was found}, or None if nobody looked.
+Dataset = namedtuple("Dataset", "root frames labels units ratings faces")
+Frame = namedtuple("Frame", "size problem black digest")  # size: (width, height); problem: a str, or None
+# text: what is wrong, and matters: whether that does, "yes; ..." or "no; ..."; or what is right, and None.
+Finding = namedtuple("Finding", "check text matters")
+
+SOME = 3  # frames named of those at fault
+
+
+# What is there.
+
+def read_dataset(root, jobs, faces=None):
+    """Everything there is below `root`, as a Dataset. Images are read by `jobs` threads."""
+    videos = unbc.list_videos(root)
+    keys = [(subject, video, path.stem) for subject, video in videos
+            for path in sorted((Path(root) / "Images" / subject / video).glob("*.png"))]
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        paths = [Path(root).joinpath("Images", *key[:2], key[2] + ".png") for key in keys]
+        frames = list(tqdm(pool.map(look_at, paths), total=len(paths), unit="frame", desc="frames"))
+    return Dataset(Path(root), dict(zip(keys, frames)), read_labels(root, "PSPI", keys, unbc.read_pspi),
+                   read_labels(root, "FACS", keys, unbc.read_action_units), read_ratings(root, videos), faces)
+
+
+def look_at(path):
+    """The Frame in an image file."""
+    try:
+        image = read_image(path)
+    except Problem as problem:
+        return Frame(None, str(problem)[len(str(path)) + 2:], False, None)
+    problem = None if image.ndim == 3 and image.shape[2] == 3 else "grey, or with transparency"
+    return Frame(image.shape[1::-1], problem, image[..., :3].max() < BLACK, hashlib.md5(image.tobytes()).digest())
+
+
+def read_labels(root, kind, keys, read):
+    """The labels of one kind: of `keys`, those that there are, and of all files besides. {key: value, or a str}."""
+    folder, ending = Path(root) / "Frame_Labels" / kind, "_facs.txt"
+    found = {(*path.parts[-3:-1], path.name[:-len(ending)]): path for path in sorted(folder.glob("*/*/*" + ending))}
+    labels = {}
+    for key in sorted(set(keys) & set(found)) + sorted(set(found) - set(keys)):
+        try:
+            labels[key] = read(found[key])
+        except Problem as problem:
+            labels[key] = str(problem)
+    return labels
+
+
+def read_ratings(root, videos):
+    """The ratings of each video, {(kind, subject, video): number, or a str that says what is wrong}."""
+    ratings = {}
+    for kind, highest in unbc.RATINGS.items():
+        for subject, video in videos:
+            try:
+                text = (Path(root) / "Sequence_Labels" / kind / subject / (video + ".txt")).read_text()
+                value = float(text)
+                ratings[kind, subject, video] = value if 0 <= value <= highest else "is %s, not 0..%d" % (
+                    text.strip(), highest)
+            except FileNotFoundError:
+                ratings[kind, subject, video] = "is missing"
+            except ValueError:
+                ratings[kind, subject, video] = "is no number"
+    return ratings
+
+
+def faces_of_aligned(folder):
+    """Which frames `make align` found a face in, {key: bool}, black and unreadable ones left out."""
+    rows = read_csv(Path(folder) / "frames.csv", ("subject", "video", "frame", "status", "reason"), "make align")
+    return {(row["subject"], row["video"], row["frame"]): row["status"] == "detected" for row in rows
+            if row["status"] != "missing" or row["reason"] == "no face in the whole video"}
+
+
+def find_faces(dataset, detector):
+    """The Dataset with faces looked for by `detector`, a FaceDetector, in every frame that shows anything."""
+    keys = [key for key, frame in dataset.frames.items() if not frame.black and frame.size]
+    faces = {}
+    for key in tqdm(keys, unit="frame", desc="faces"):
+        faces[key] = read_frame(dataset.root.joinpath("Images", *key[:2], key[2] + ".png"))
+        if len(faces) % BATCH == 0 or key == keys[-1]:
+            batch = [key for key, image in faces.items() if not isinstance(image, bool)]
+            for one, face in zip(batch, detector([faces[one] for one in batch])):
+                faces[one] = face is not None
+    return dataset._replace(faces=faces)
+
+
+# The checks.
+
+def usable(dataset):
+    """The keys of the frames that can be trained on: with a sound image that is not black, and a label."""
+    return [key for key, frame in dataset.frames.items()
+            if frame.size and not frame.black and isinstance(dataset.labels.get(key), float)]
+
+
+def is_unbc(dataset):
+    """Whether it is the archive, or means to be."""
+    return any(subject == "042-ll042" for subject, _, _ in dataset.frames)
+
+
+def some(keys, say=lambda key: ""):
+    """The first of some keys by name, each with what `say` says of it, and how many more there are."""
+    names = ["/".join(key) + say(key) for key in keys[:SOME]]
+    return ", ".join(names) + (" and %d more" % (len(keys) - SOME) if len(keys) > SOME else "")
+
+
+def finding(check, good, bad, matters, what="", say=lambda key: ""):
+    """A Finding: `good` in words if there is no `bad` key, else how many there are (`what`), and some of them."""
+    return Finding(check, "%d %s: %s" % (len(bad), what, some(bad, say)), matters) if bad else Finding(
+        check, good, None)
+
+
+def check_counts(dataset):
+    """Subjects, videos and usable frames against those the authors used."""
+    frames = Counter(subject for subject, _, _ in usable(dataset))
+    videos = Counter(subject for subject, _ in {key[:2] for key in dataset.frames})
+    text = "%d subjects, %d videos, %d frames, %d of them usable" % (
+        len(videos), sum(videos.values()), len(dataset.frames), sum(frames.values()))
+    if not is_unbc(dataset):
+        return [Finding("counts", text + "; not UNBC, so not compared with it", None)]
+    if len(videos) != len(unbc.FRAMES_PER_SUBJECT):
+        return [Finding("counts", text + "; UNBC has %d subjects" % len(unbc.FRAMES_PER_SUBJECT),
+                        "yes; every figure is a mean over subjects")]
+    wrong = [Finding("counts", "%s: %d usable frames in %d videos, the authors use %d in %d"
+                     % (subject, frames[subject], videos[subject], expected, of_videos),
+                     "yes; the subject's figures are of other frames")
+             for subject, expected, of_videos in zip(sorted(videos), unbc.FRAMES_PER_SUBJECT, unbc.VIDEOS_PER_SUBJECT)
+             if (frames[subject], videos[subject]) != (expected, of_videos)]
+    return wrong or [Finding("counts", text + ", as the authors use", None)]
+
+
+def check_lengths(dataset):
+    """Frames a video: the shortest and the longest known, and numbers without a gap."""
+    by_video = {}
+    for key in dataset.frames:
+        by_video.setdefault(key[:2], []).append(key[2])
+    gaps = [key for key, names in by_video.items() if not counts_up(names)]
+    found = [finding("numbering", "every video's frames are numbered without a gap", gaps,
+                     "little; redundant frames and lags are counted over the gap", "videos have frames missing")]
+    lengths = [len(names) for names in by_video.values()]
+    if is_unbc(dataset) and (min(lengths), max(lengths)) != (unbc.SHORTEST, unbc.LONGEST):
+        found.append(Finding("lengths", "videos have %d to %d frames, UNBC's %d to %d" % (
+            min(lengths), max(lengths), unbc.SHORTEST, unbc.LONGEST), "yes; frames are missing, or do not belong here"))
+    return found
+
+
+def counts_up(names):
+    """Whether the numbers in which frame names end go up by one; so if there are none."""
+    numbers = [re.search("[0-9]{1,9}$", name) for name in names]
+    return not all(numbers) or (np.diff(sorted(int(number.group()) for number in numbers)) == 1).all()
+
+
+def check_images(dataset):
+    """Unreadable and odd images, sizes, black frames."""
+    frames = dataset.frames
+    unreadable = [key for key, frame in frames.items() if not frame.size]
+    odd = [key for key, frame in frames.items() if frame.size and frame.problem]
+    sizes = [key for key, frame in frames.items() if frame.size and frame.size not in unbc.SIZES]
+    black = [key for key, frame in frames.items() if frame.black]
+    expected = Counter(unbc.BLACK_FRAMES if is_unbc(dataset) else {})
+    as_known = black and Counter(key[0] for key in black) == expected
+    mixed = sorted(video for video, of_video in grouped(
+        (key[:2], frame.size) for key, frame in frames.items() if frame.size).items() if len(set(of_video)) > 1)
+    return [
+        finding("images", "all can be read", unreadable, "yes; make align leaves them out, and the counts change",
+                "cannot be read", lambda key: " (%s)" % frames[key].problem),
+        finding("colour", "all are colour", odd, "a little; grey faces are not what the net has learned from",
+                "are not plain colour"),
+        finding("sizes", "all are " + " or ".join("%d x %d" % size for size in unbc.SIZES), sizes,
+                "no; faces are searched for in any size, the smallest in proportion", "have another size",
+                lambda key: " is %d x %d" % frames[key].size),
+        finding("sizes", "a video's frames are all of one size", mixed,
+                "a little; a face jumps in the middle of a video", "videos mix sizes"),
+        finding("black frames", "none", black, "no; make align leaves them out" + (
+            ", as the authors do" if as_known else "") if not is_unbc(dataset) or as_known
+                else "yes; the authors left out others: " + ", ".join("%d of %s" % (n, s) for s, n in expected.items()),
+                "are black")]
+
+
+def grouped(pairs):
+    """{key: the values that come with it} of (key, value) pairs."""
+    groups = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
+    return groups
+
+
+def check_duplicates(dataset):
+    """Frames whose pixels are those of another."""
+    same = [keys for digest, keys in grouped((frame.digest, key) for key, frame in dataset.frames.items()
+                                             if frame.digest and not frame.black).items() if len(keys) > 1]
+    across = [keys[0] for keys in same if len({key[0] for key in keys}) > 1]
+    within = [keys[0] for keys in same if len({key[0] for key in keys}) == 1]
+    first = {keys[0]: keys[1] for keys in same}
+    labels = [keys[0] for keys in same if len({str(dataset.labels.get(key)) for key in keys}) > 1]
+
+    def other(key):
+        return " = " + "/".join(first[key])
+
+    return [finding("duplicates", "no subject has a frame of another", across,
+                    "yes; the net is tested on frames that it was trained on", "frames are in two subjects", other),
+            finding("duplicates", "no two frames of a subject are the same", within,
+                    "no; both are in the same fold", "frames of a subject occur twice", other),
+            finding("duplicates", "none is labelled in two ways", labels,
+                    "a little; one of the labels is wrong", "frames have two labels", other)]
+
+
+def check_pspi_files(dataset):
+    """A PSPI label for every frame, a frame for every label, and numbers in them."""
+    bad = [key for key in dataset.frames if isinstance(dataset.labels.get(key), str)]
+    missing = [key for key in dataset.frames if key not in dataset.labels]
+    orphans = [key for key in dataset.labels if key not in dataset.frames]
+    fractions = [key for key, value in dataset.labels.items() if isinstance(value, float) and value % 1]
+    return [finding("PSPI labels", "one for each of %d frames" % len(dataset.frames), missing,
+                    "yes; make align stops at a frame without a label", "frames have no PSPI label"),
+            finding("PSPI labels", "none without a frame", orphans,
+                    "yes, if frames are missing; make align does not look at the label alone", "labels have no frame"),
+            finding("PSPI labels", "all are numbers 0..%d" % pspi.MAX_PSPI, bad, "yes; make align stops at them",
+                    "labels cannot be used"),
+            finding("PSPI labels", "all are whole numbers", fractions, "a little; they are rounded down to a class",
+                    "labels are no whole numbers", lambda key: " is %g" % dataset.labels[key])]
+
+
+def check_action_units(dataset):
+    """Action units for every frame, and PSPI as their sum."""
+    if not dataset.units:
+        return [Finding("action units", "none (no Frame_Labels/FACS), so PSPI is not checked against them", None)]
+    bad = [key for key, value in dataset.units.items() if isinstance(value, str)]
+    missing = [key for key in dataset.frames if key not in dataset.units]
+    both = [key for key in dataset.frames if isinstance(dataset.labels.get(key), float)
+            and isinstance(dataset.units.get(key), dict)]
+    sums = {key: pspi.pspi(*(dataset.units[key].get(au, 0) for au in (4, 6, 7, 9, 10, 43))) for key in both}
+    wrong = [key for key in both if sums[key] != dataset.labels[key]]
+    classes = [key for key in wrong if pspi.quantise(sums[key]) != pspi.quantise(dataset.labels[key])]
+    return [finding("action units", "a file for each frame", missing, "no; only PSPI is used",
+                    "frames have no FACS file"),
+            finding("action units", "all can be read", bad, "no; only PSPI is used", "FACS files cannot be used"),
+            finding("action units", "PSPI is what they add up to, in all %d frames" % len(both), wrong,
+                    "yes; %d of them change class 0..5" % len(classes) if classes else
+                    "no; none of them changes its class 0..5", "frames have another PSPI than their action units",
+                    lambda key: " has %g, not %g" % (dataset.labels[key], sums[key]))]
+
+
+def check_histogram(dataset):
+    """The quantised intensities of the usable frames, and who shows no pain."""
+    keys = usable(dataset)
+    classes = [int(pspi.quantise(dataset.labels[key])) for key in keys]
+    counts = tuple(np.bincount(classes, minlength=pspi.CLASSES).tolist())
+    text = "intensities 0..%d: %s frames" % (pspi.CLASSES - 1, " ".join(map(str, counts)))
+    pain = [key for key, c in zip(keys, classes) if c]
+    without = len({key[:2] for key in keys}) - len({key[:2] for key in pain}), \
+        len({key[0] for key in keys}) - len({key[0] for key in pain})
+    calm = "%d videos and %d subjects show no pain" % without
+    if not is_unbc(dataset):
+        return [Finding("labels", text, None), Finding("labels", calm, None)]
+    found = [Finding("labels", text + ", as known", None)] if counts == unbc.HISTOGRAM else [Finding(
+        "labels", text + "; UNBC's: " + " ".join(map(str, unbc.HISTOGRAM)), "yes; other labels, other figures")]
+    known = unbc.VIDEOS_WITHOUT_PAIN, unbc.SUBJECTS_WITHOUT_PAIN
+    return found + [Finding("labels", calm + ", as known", None) if without == known else Finding(
+        "labels", calm + "; of UNBC's, %d and %d" % known, "yes; PCC is undefined for those")]
+
+
+def check_ratings(dataset):
+    """A rating of each kind for every video."""
+    bad = [key for key, value in dataset.ratings.items() if isinstance(value, str)]
+    return [finding("ratings", "a rating of each kind for every video", bad, "no; no figure uses them",
+                    "ratings are wrong", lambda key: " " + dataset.ratings[key])]
+
+
+def check_faces(dataset):
+    """Frames in which no face was found."""
+    if dataset.faces is None:
+        return [Finding("faces", "not looked for; name --aligned after make align, or --faces to look now", None)]
+    without = [key for key in dataset.frames if dataset.faces.get(key) is False]
+    by_video = grouped((key[:2], dataset.faces[key]) for key in dataset.frames if key in dataset.faces)
+    whole = sorted(video for video, found in by_video.items() if not any(found))
+    unknown = [key for key, frame in dataset.frames.items()
+               if frame.size and not frame.black and key not in dataset.faces]
+    return [finding("faces", "one in each of %d frames" % len(dataset.faces), without,
+                    "a little; their landmarks are taken from their neighbours", "frames show no face that is found"),
+            finding("faces", "one in every video", whole, "yes; make align leaves these videos out",
+                    "videos have no face at all"),
+            finding("faces", "every frame was looked at", unknown, "yes; make align is of other data, run it again",
+                    "frames were not looked at")]
+
+
+CHECKS = (check_counts, check_lengths, check_images, check_duplicates, check_pspi_files, check_action_units,
+          check_histogram, check_ratings, check_faces)
+
+
+def audit(dataset):
+    """Every Finding of every check."""
+    return [found for check in CHECKS for found in check(dataset)]
+
+
+def may_change_figures(found):
+    """Whether a Finding matters for the paper's figures, much or a little."""
+    return bool(found.matters) and not found.matters.startswith("no")

@@ -1,0 +1,137 @@
+"""Leave-one-subject-out folds as LMDBs: everything but one subject to train on, that one to test."""
+import concurrent.futures
+import contextlib
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from pain.command import end_on_interrupt
+from pain.datasets.lmdbs import HEIGHT, WIDTH, datum, datums, key, open_lmdb, read, write_list, write_lmdb
+from pain.datasets.pspi import parse_pspi, quantise
+from pain.datasets.redundant_frames import RULES
+from pain.errors import Problem
+from pain.files import read_csv
+from pain.images import read_image
+
+MADE_BY = "make align"
+
+
+class Subject:
+    """A subject's usable frames: names (`subject/video/frame.png`), labels (N,) 0..5, keep (N,) for training."""
+
+    def __init__(self, name, rows, rule):
+        self.name = name
+        self.names = ["%s/%s/%s.png" % (name, row["video"], row["frame"]) for row in rows]
+        self.labels = np.array([row["label"] for row in rows])
+        videos = np.array([row["video"] for row in rows])
+        self.keep = np.zeros(len(rows), bool)
+        for video in dict.fromkeys(videos):
+            self.keep[videos == video] = RULES[rule](self.labels[videos == video])
+
+
+def read_subjects(frames_csv, rule):
+    """The subjects of frames.csv, a list of Subject in its order. Raises Problem for a bad row or a lone subject."""
+    rows_of = {}
+    for line, row in enumerate(read_csv(frames_csv, ("subject", "video", "frame", "pspi", "status"), MADE_BY), 2):
+        if row["status"] in ("detected", "interpolated"):
+            row["label"] = int(quantise(parse_pspi(row["pspi"], "%s: line %d" % (frames_csv, line))))
+            rows_of.setdefault(row["subject"], []).append(row)
+        elif row["status"] != "missing":
+            raise Problem("%s: line %d: status %r is not detected, interpolated or missing"
+                          % (frames_csv, line, row["status"]))
+    if len(rows_of) < 2:
+        raise Problem("%s: frames of %d subject; leaving one subject out takes two or more"
+                      % (frames_csv, len(rows_of)))
+    return [Subject(name, rows, rule) for name, rows in rows_of.items()]
+
+
+def encode(path, label):
+    """The Datum (bytes) that convert_imageset writes for an aligned PNG. Raises Problem if it is not one."""
+    try:
+        image = read_image(path)
+    except Problem as problem:
+        raise Problem("%s; remove it and run `%s`" % (problem, MADE_BY))
+    if image.shape != (HEIGHT, WIDTH, 3):
+        raise Problem("%s: not a colour image of %dx%d; remove it and run `%s`" % (path, HEIGHT, WIDTH, MADE_BY))
+    return datum(image, label)
+
+
+def make_val(aligned, subject, folder, pool, progress):
+    """Make folder/val_lmdb and val.txt, decoding in the processes of `pool`, unless an earlier call has."""
+    if (folder / "val_lmdb").exists():
+        progress.update(len(subject.names))
+        return
+    shutil.rmtree(str(folder / "val_lmdb.partial"), ignore_errors=True)
+    paths = [aligned / name for name in subject.names]
+    records = zip(subject.names, datums(encode, paths, subject.labels, pool))
+    write_lmdb(folder / "val_lmdb.partial", records, len(paths), progress)
+    write_list(folder / "val.txt", subject.names, subject.labels)
+    (folder / "val_lmdb.partial").rename(folder / "val_lmdb")
+
+
+def make_train(subjects, folders, left_out, seed, progress):
+    """Make train_lmdb and train.txt of the fold that leaves out subject number `left_out`, from the val_lmdbs."""
+    samples = [(s, i) for s, subject in enumerate(subjects) if s != left_out for i in np.flatnonzero(subject.keep)]
+    order = np.random.RandomState([seed, left_out]).permutation(len(samples))
+    samples = [samples[i] for i in order]
+    names = [subjects[s].names[i] for s, i in samples]
+    shutil.rmtree(str(folders[left_out] / "train_lmdb"), ignore_errors=True)
+    with contextlib.ExitStack() as stack:
+        val = {s: stack.enter_context(open_lmdb(folder / "val_lmdb"))
+               for s, folder in enumerate(folders) if s != left_out}
+        values = (read(val[s], key(i, name), folders[s] / "val_lmdb") for (s, i), name in zip(samples, names))
+        write_lmdb(folders[left_out] / "train_lmdb", zip(names, values), len(samples), progress)
+    write_list(folders[left_out] / "train.txt", names, [subjects[s].labels[i] for s, i in samples])
+
+
+def make_folds(aligned, out, rule="code", seed=1, jobs=1):
+    """Make every fold of the aligned dataset that is not there yet. Returns the list of Subject.
+
+    aligned: folder with frames.csv and the aligned PNGs; rule: a key of RULES; jobs: decoding processes.
+    Raises Problem for unusable frames, an unreadable image, or a full disk; finished folds stay.
+    """
+    aligned, out = Path(aligned), Path(out)
+    subjects = read_subjects(aligned / "frames.csv", rule)
+    made_from = {"frames.csv": hashlib.sha256((aligned / "frames.csv").read_bytes()).hexdigest(),
+                 "redundant": rule, "seed": seed}
+    kept = sum(subject.keep.sum() for subject in subjects)
+    names = ["%02d-%s" % (number, subject.name) for number, subject in enumerate(subjects, 1)]
+    folders = [current_folder(out, name, made_from) for name in names]
+    frames = sum(len(subject.names) for subject in subjects)
+    with tqdm(total=frames + sum(kept - subject.keep.sum() for subject in subjects), unit="frame",
+              desc="%d folds" % len(subjects)) as progress:
+        with concurrent.futures.ProcessPoolExecutor(jobs, initializer=end_on_interrupt) as pool:
+            for subject, folder in zip(subjects, folders):
+                make_val(aligned, subject, folder, pool, progress)
+        for number, subject in enumerate(subjects):
+            if folders[number].name == names[number]:
+                progress.update(kept - subject.keep.sum())
+                continue
+            make_train(subjects, folders, number, seed, progress)
+            folders[number] = folders[number].rename(out / names[number])
+    return subjects
+
+
+def current_folder(out, name, made_from):
+    """The fold's folder: `out`/name when it is finished, else .name.partial beside it; made from other things, none."""
+    finished, partial = out / name, out / (".%s.partial" % name)
+    for folder in finished, partial:
+        if folder.exists() and made_from != read_made_from(folder / "fold.json"):
+            shutil.rmtree(str(folder))
+    if finished.exists():
+        return finished
+    partial.mkdir(parents=True, exist_ok=True)
+    (partial / "fold.json").write_text(json.dumps(made_from, indent=1) + "\n")
+    return partial
+
+
+def read_made_from(path):
+    """The contents of a fold's fold.json, or the like; None if there is none to read."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,87 @@
+"""LMDBs of Caffe's Datums, and the lists of what is in them."""
+import contextlib
+import os
+from pathlib import Path
+
+import lmdb
+from caffe.proto import caffe_pb2
+
+from pain.errors import Problem
+
+HEIGHT, WIDTH = 112, 96
+COMMIT_EVERY = 1000  # frames a transaction, as convert_imageset
+
+
+def datum(image, label):
+    """The Datum (bytes) of an aligned face: (112, 96, 3) uint8 RGB."""
+    return caffe_pb2.Datum(channels=3, height=HEIGHT, width=WIDTH, data=image[:, :, ::-1].transpose(2, 0, 1).tobytes(),
+                           label=int(label), encoded=False).SerializeToString()
+
+
+def datums(encode, paths, labels, pool):
+    """Yield encode(path, label) of each, made in the processes of `pool`, some at a time: memory stays bounded."""
+    for start in range(0, len(paths), COMMIT_EVERY):
+        some = slice(start, start + COMMIT_EVERY)
+        yield from pool.map(encode, paths[some], labels[some], chunksize=50)
+
+
+def key(index, name):
+    """The LMDB key of line `index` of a list file, as convert_imageset makes it."""
+    return b"%08d_%s" % (index, name.encode())
+
+
+def write_lmdb(path, records, count, progress):
+    """Write (name, Datum bytes) pairs, `count` of them, as the LMDB folder `path`."""
+    size = HEIGHT * WIDTH * 3 + 1024
+    environment = lmdb.open(str(path), map_size=count * (size + 4096 + 512) + (16 << 20), sync=False)
+    try:
+        transaction = environment.begin(write=True)
+        for index, (name, datum) in enumerate(records):
+            transaction.put(key(index, name), datum, append=True)
+            progress.update()
+            if (index + 1) % COMMIT_EVERY == 0:
+                transaction.commit()
+                transaction = environment.begin(write=True)
+        transaction.commit()
+        environment.sync(True)
+    except lmdb.Error as error:
+        raise Problem("%s: %s; free some space and run the command again, what is finished is kept" % (path, error))
+    finally:
+        environment.close()
+
+
+@contextlib.contextmanager
+def open_lmdb(path):
+    """A read transaction on the LMDB folder `path`, its values as buffers. Raises Problem if it is not one."""
+    try:
+        environment = lmdb.open(str(path), readonly=True, lock=False, readahead=False)
+    except lmdb.Error as error:
+        raise Problem("%s: not a readable LMDB (%s); remove %s and make it again" % (path, error, path.parent))
+    with environment, environment.begin(buffers=True) as transaction:
+        yield transaction
+
+
+def read(transaction, name, path):
+    """The value of the key `name` in the LMDB `path`, a buffer. Raises Problem if it is not there."""
+    value = transaction.get(name)
+    if value is None:
+        raise Problem("%s: incomplete, no key %s; remove %s and make it again" % (path, name.decode(), path.parent))
+    return value
+
+
+def write_list(path, names, labels):
+    """Write convert_imageset's list file: a path and a label a line."""
+    with open(str(path), "w", encoding="utf-8") as file:
+        file.writelines("%s %d\n" % pair for pair in zip(names, labels))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_list(path):
+    """The names, list of str, and labels, list of int, of a list file. Raises Problem when missing or malformed."""
+    try:
+        pairs = [line.rsplit(" ", 1) for line in Path(path).read_text(encoding="utf-8").splitlines()]
+        return [name for name, _ in pairs], [int(label) for _, label in pairs]
+    except (FileNotFoundError, UnicodeDecodeError, ValueError):
+        raise Problem("%s: missing or no list of paths and labels; remove %s and run `make folds`"
+                      % (path, Path(path).parent))

@@ -1,0 +1,31 @@
+"""PSPI, the Prkachin and Solomon pain intensity of a frame's action units, and its quantisation to 0..5."""
+import numpy as np
+
+from pain.errors import Problem
+
+CLASSES = 6  # quantised intensities 0..5
+MAX_PSPI = 16
+
+
+def pspi(au4, au6, au7, au9, au10, au43):
+    """Prkachin and Solomon's pain intensity, 0..16, of action unit intensities 0..5 (AU43: 0 or 1)."""
+    return au4 + max(au6, au7) + max(au9, au10) + au43
+
+
+def quantise(intensity):
+    """The paper's classes 0..5 of PSPI values 0..16: 0 1 2 3 stay, 4 and 5 are 4, 6 and more are 5.
+
+    intensity: a number or an array of any shape. Returns int64 of the same shape.
+    """
+    return np.digitize(intensity, (1, 2, 3, 4, 6))
+
+
+def parse_pspi(text, where):
+    """`text` as a PSPI value (float, 0..16). Raises Problem naming `where` when it is not one."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value <= MAX_PSPI:  # false for nan as well
+        raise Problem("%s: label %r is not a PSPI between 0 and %d" % (where, text.strip()[:40], MAX_PSPI))
+    return value

@@ -1,0 +1,142 @@
+"""A synthetic dataset in UNBC's layout: subjects whose faces grimace and relax, and labels that agree."""
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from pain import errors, files
+from pain.datasets import pspi as pspi_module
+from pain.datasets import unbc
+from pain.datasets.synthetic.faces import GRIMACE, HEIGHT, HIGHEST, REACH, WIDTH, Face, Pose, ease, render, subject
+
+SEEDS = 0, 2 ** 32 - 1  # least and highest
+RECORD = "synthetic.json"  # in the folder of a dataset: the arguments it was made with
+
+
+def wander(rng, frames, reach):
+    """A slow path within `reach` of 0, two waves: a list of `frames` floats."""
+    time = np.arange(frames) / frames
+    return (reach / 2 * sum(np.sin(2 * np.pi * (rng.uniform(0.2, 1.2) * time + rng.rand())) for _ in range(2))).tolist()
+
+
+def poses(rng, frames):
+    """The Pose of the head in each of a video's frames."""
+    paths = [wander(rng, frames, reach) for reach in REACH]
+    return [Pose(x, y, angle, 1 + growth) for x, y, angle, growth in zip(*paths)]
+
+
+def courses(rng, frames, strong):
+    """The action units in each frame of a video, {AU: intensity, with fractions}: a grimace if `strong`, or a twitch.
+
+    Each comes (onset), stays (apex) and goes (offset) between two stretches at rest. Times are shares of the video.
+    """
+    time = np.arange(frames) / frames
+    course = {au: np.zeros(frames) for au in HIGHEST}
+    if strong:
+        peaks = {au: rng.uniform(*span) for au, span in GRIMACE.items()}
+        spans = (0.15, 0.25), (0.18, 0.25), (0.05, 0.1), (0.25, 0.35)
+    else:
+        peaks = {au: rng.uniform(0.6, 1.6) for au in rng.choice(sorted(GRIMACE), 2, replace=False)}
+        spans = (0.2, 0.5), (0.1, 0.15), (0.05, 0.1), (0.1, 0.2)
+    start, onset, apex, offset = (rng.uniform(*span) for span in spans)
+
+    def bump(late, early, onset, offset):
+        return ease((time - start - late) / onset) * (1 - ease((time - fall + early) / offset))
+
+    fall = start + onset + apex
+    for au, peak in peaks.items():  # not all of a face moves at once
+        course[au] = peak * bump(rng.uniform(0, 0.06), rng.uniform(0, 0.06), onset, offset)
+    if strong and rng.rand() < 0.7:  # at the worst of it the eyes close
+        course["AU43"] = bump(onset / 2, 0, onset / 2, offset / 2)
+    return [dict(zip(course, aus)) for aus in zip(*(path.tolist() for path in course.values()))]
+
+
+def write_numbers(path, rows):
+    """Write `rows` of numbers as the archive does, `   1.0000000e+00` each; no rows make an empty file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join("".join("%16.7e" % number for number in row) + "\n" for row in rows))
+
+
+def write_frame(root, video, frame, image, aus):
+    """Write a frame's image (240, 320, 3; light 0..1) and labels. video: (subject, video); aus: {AU: intensity}.
+
+    Returns the frame's PSPI.
+    """
+    folder = root.joinpath("Images", *video)
+    folder.mkdir(parents=True, exist_ok=True)
+    pixels = np.round(255 * image.clip(0, 1)).astype(np.uint8)
+    Image.fromarray(pixels).save(str(folder / (frame + ".png")), compress_level=1)
+    labels = {au: round(intensity) for au, intensity in aus.items()}
+    pspi = pspi_module.pspi(**{au.lower(): label for au, label in labels.items()})
+    write_numbers(unbc.pspi_file(root, video[0], video[1], frame), [[pspi]])
+    write_numbers(unbc.facs_file(root, video[0], video[1], frame),
+                  [[int(au[2:]), label, 0, 0] for au, label in labels.items() if label])
+    return pspi
+
+
+def draw(root, subjects, videos, frames, seed):
+    """Draw and label the whole dataset below `root`.
+
+    A subject's and a video's random numbers depend on nothing but the seed and their own numbers.
+    """
+    face = Face()
+    with tqdm(total=subjects * videos * frames, unit="frame") as progress:
+        for k in range(1, subjects + 1):
+            who = subject(face, np.random.RandomState([seed, k]))
+            for take in range(1, videos + 1):
+                video = "%03d-sy%03d" % (k, k), "sy%03dt%0*daaaff" % (k, len(str(videos)), take)
+                rng = np.random.RandomState([seed, k, take])
+                course, worst = courses(rng, frames, strong=take % 2 == 1), 0
+                for i, (aus, pose) in enumerate(zip(course, poses(rng, frames)), 1):
+                    grain = who.grain * rng.standard_normal((HEIGHT, WIDTH, 1)).astype(np.float32)
+                    image = render(face, who, aus, pose) + grain
+                    worst = max(worst, write_frame(root, video, "%s%03d" % (video[1], i), image, aus))
+                    progress.update()
+                for rating, highest in unbc.RATINGS.items():
+                    write_numbers(root.joinpath("Sequence_Labels", rating, video[0], video[1] + ".txt"),
+                                  [[round(highest * worst / pspi_module.MAX_PSPI)]])
+
+
+def arguments_of(folder):
+    """The arguments of the synthetic dataset in `folder`; {} if there is nothing. Raises Problem for anything else."""
+    try:
+        return json.loads((folder / RECORD).read_text())
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        if folder.exists() and not (folder.is_dir() and not os.listdir(str(folder))):
+            raise errors.Problem("%s: holds something that is no synthetic dataset; name a new folder" % folder)
+        return {}
+
+
+def make(out, draw=draw, **arguments):
+    """Make the dataset of draw's `arguments` in the folder `out`. Returns False if it is there already.
+
+    It grows in `out`.partial, renamed when it is whole; what an interrupted run left there is begun anew.
+    Raises Problem when either folder holds anything else.
+    """
+    out = Path(os.path.abspath(str(out)))
+    found = arguments_of(out)
+    if found == arguments:
+        return False
+    if found:
+        raise errors.Problem("%s: holds the synthetic dataset of %s; remove it or name another folder"
+                          % (out, " ".join("--%s %s" % item for item in found.items())))
+    partial = out.with_name(out.name + ".partial")
+    if arguments_of(partial):
+        shutil.rmtree(str(partial))
+    partial.mkdir(parents=True, exist_ok=True)
+    with files.replacing(partial / RECORD) as record:
+        record.write_text(json.dumps(arguments) + "\n")
+    draw(partial, **arguments)
+    os.replace(str(partial), str(out))
+    return True
+
+
+def check_ranges(arguments, **ranges):
+    """Raise Problem when one of a tool's arguments is outside its range, (least, most)."""
+    for name, (least, most) in ranges.items():
+        if not least <= arguments[name] <= most:
+            raise errors.Problem("--%s %d: must be %d to %d" % (name, arguments[name], least, most))

@@ -1,0 +1,167 @@
+"""A file fetched over HTTP that may break off, stall, lie and redirect."""
+import fcntl
+import http.client
+import re
+import socket
+import time
+import urllib.error
+import urllib.request
+from urllib.parse import urlsplit
+
+from tqdm import tqdm
+
+from pain.downloads.checks import check_space, fault
+from pain.errors import Problem
+
+TIMEOUT = 30  # seconds without a byte before the server counts as stalled
+TRIES = 5  # in a row that bring nothing new
+PAUSE = 2  # seconds before the second of them; twice as long before each further one
+CHUNK = 1 << 16  # bytes
+
+
+class Interrupted(Exception):
+    """A transfer that ended early, for a reason (its text) that may have passed when it is tried again."""
+
+
+# ---- the transfer ----
+
+class Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to http and https alone, never from https down to http, and no more than ten."""
+
+    def redirect_request(self, request, response, code, message, headers, address):
+        old, new = urlsplit(request.full_url).scheme, urlsplit(address).scheme
+        if new not in ("http", "https") or (old, new) == ("https", "http"):
+            raise Problem("%s: redirects to %s, which is not followed; get the file by hand"
+                          % (request.full_url, address))
+        return super().redirect_request(request, response, code, message, headers, address)
+
+
+def download(url, path, size=None, sha256=None):
+    """Fetch the http(s) address to the file `path`, going on with the part that is there, and check it.
+
+    size (bytes), sha256 (hexadecimal): None where unknown. Raises Problem when it cannot be had, and a part stays; or
+    when it is not what it should be, and is removed.
+    """
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise Problem("%s: not an http or https address" % url)
+    tries = 0
+    with open(str(path), "ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Problem("%s: another process is fetching it" % path)
+        most, whole = file.tell(), False
+        try:
+            while not whole:
+                try:
+                    transfer(url, file, path, size)
+                    whole = True
+                except Interrupted as interrupted:
+                    tries = 1 if file.tell() > most else tries + 1
+                    most = max(most, file.tell())
+                    if tries >= TRIES:
+                        raise Problem("%s: %s; run the same command again to go on" % (url, interrupted))
+                    print("%s: %s; trying again" % (url, interrupted))
+                    time.sleep(PAUSE * 2 ** (tries - 1))
+        finally:
+            if not whole and not file.tell():
+                discard(path)
+    wrong = fault(path, size, sha256)
+    if wrong:
+        discard(path)
+        raise Problem("%s: what came %s; it is another file, or was damaged, and is removed" % (url, wrong))
+
+
+def transfer(url, file, path, size):
+    """One try at what is missing of the open `file` at `path`. Raises Interrupted if that does not come to the end.
+
+    A server that has another version of the file by now than the one of which there is a part, or names none, or cannot
+    send parts, sends the whole, and the file is begun anew.
+    """
+    version, offset, known = version_file(path), file.tell(), None
+    headers = {"User-Agent": "fetch_models"}
+    if offset and version.exists():
+        known = version.read_text()
+        headers.update({"Range": "bytes=%d-" % offset, "If-Range": known})
+    try:
+        request = urllib.request.Request(url, headers=headers)
+        response = urllib.request.build_opener(Redirects).open(request, timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        with error:
+            if error.code == 416 and error.headers.get("Content-Range") == "bytes */%d" % offset:
+                return  # it is all there
+        if error.code == 416:
+            begin_anew(file, version)
+        if error.code >= 500 or error.code in (408, 416, 429):
+            raise Interrupted("the server says %d %s" % (error.code, error.reason))
+        raise Problem("%s: the server says %d %s; look for the file at its source"
+                      % (url, error.code, error.reason.split("\n")[0]))
+    except (OSError, http.client.HTTPException) as error:
+        raise Interrupted(reason(error))
+    with response:
+        if response.headers.get_content_type() == "text/html":
+            raise Problem("%s: a web page, not the file; open it in a browser and save the file by hand" % url)
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            raise Problem("%s: sent as %s; get the file by hand" % (url, response.headers["Content-Encoding"]))
+        tag = response.headers.get("ETag", "W/")
+        served = response.headers.get("Last-Modified", "") if tag.startswith("W/") else tag
+        if response.status == 206:
+            part = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
+            if not part or int(part.group(1)) != offset or served not in ("", known):
+                begin_anew(file, version)
+                raise Interrupted("the server sent another part than it was asked for")
+            total = int(part.group(2))
+        else:
+            begin_anew(file, version)
+            offset, total = 0, size if response.length is None else response.length
+            if served:
+                version.write_text(served)
+        if size is not None and total != size:
+            begin_anew(file, version)
+            raise Problem("%s: the server has %d bytes, not %d: another version of the file" % (url, total, size))
+        check_space(version.parent, (total or 0) - offset)
+        with tqdm(total=total, initial=offset, unit="B", unit_scale=True, desc=path.stem.lstrip(".")) as bar:
+            for chunk in iter(lambda: receive(response), b""):
+                file.write(chunk)
+                file.flush()
+                bar.update(len(chunk))
+                if total is not None and file.tell() > total:
+                    break  # only where the server did not say how much there is
+    if total is not None and file.tell() < total:
+        raise Interrupted("the connection broke after %d of %d bytes" % (file.tell(), total))
+
+
+def receive(response):
+    """The next bytes, none at the end. Raises Interrupted."""
+    try:
+        return response.read1(CHUNK)
+    except (OSError, http.client.HTTPException) as error:
+        raise Interrupted(reason(error))
+
+
+def reason(error):
+    """Why the connection failed, in a few words."""
+    error = getattr(error, "reason", error)  # of an URLError the exception within
+    if isinstance(error, socket.timeout):
+        return "the server sent nothing for %g seconds" % TIMEOUT
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def begin_anew(file, version):
+    """Empty the file that is being fetched, and forget which version it was."""
+    file.seek(0)
+    file.truncate()
+    if version.exists():
+        version.unlink()
+
+
+def version_file(path):
+    """Where it is noted of which version, by the name (ETag, or date) that the server gave it, there is a part."""
+    return path.with_suffix(".version")
+
+
+def discard(path):
+    """Remove a part and the note of its version, if they are there."""
+    for path in path, version_file(path):
+        if path.exists():
+            path.unlink()

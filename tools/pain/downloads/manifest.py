@@ -1,0 +1,31 @@
+"""The manifest of published weights, models/manifest.json."""
+import json
+from pathlib import Path
+
+from pain.errors import Problem
+from pain.project import ROOT
+
+MANIFEST = ROOT / "models" / "manifest.json"
+FIELDS = "name", "file", "what", "source", "url", "licence", "loads_into"
+
+
+# ---- the manifest ----
+
+def read_manifest(path):
+    """The manifest's cards: a dict, name -> card (a dict). Raises Problem when it is none."""
+    try:
+        cards = json.loads(Path(path).read_text(encoding="utf-8"))["files"]
+        for card in cards:
+            missing = [field for field in FIELDS if not card.get(field)]
+            if card.get("archive") and not card["archive"].get("member"):
+                missing.append("archive member")
+            if missing:
+                raise Problem("%s: %s has no %s" % (path, card.get("name", "a card"), ", ".join(missing)))
+            if Path(card["file"]).name != card["file"] or card["file"].startswith("."):
+                raise Problem("%s: %s: the file is called %r; give a name without a folder"
+                              % (path, card["name"], card["file"]))
+        return {card["name"]: card for card in cards}
+    except FileNotFoundError:
+        raise Problem("%s: no such manifest; it is part of the project" % path)
+    except (ValueError, KeyError, TypeError, AttributeError):  # no JSON; JSON of something else
+        raise Problem("%s: not a manifest: a JSON file of {\"files\": [a card, ...]}" % path)

@@ -1,0 +1,100 @@
+"""Labels and predictions of a video's frames, checked row by row."""
+import re
+from collections import namedtuple
+
+import numpy as np
+
+from pain.errors import Problem
+
+LARGEST = np.finfo(np.float32).max  # Caffe predicts in float32; far beyond it, squares overflow
+
+# named: whether subjects and videos have names, or only numbers. no_videos: None, or why videos are whole subjects.
+Result = namedtuple("Result", "name path videos named no_videos")
+# subject and video, names; frames (N,) str, label (N,) int, prediction (N,) float64; and where they stand: place is a
+# text like "a.csv: line %d" and rows (N,) int the numbers to put into it.
+Video = namedtuple("Video", "subject video frames label prediction place rows")
+
+
+def runs(values):
+    """Where each of `values`, N of anything, stands: {value: (n,) int}. Quick where equal ones stand together."""
+    ends = [i for i in range(1, len(values)) if values[i] != values[i - 1]] + [len(values)]
+    groups, start = {}, 0
+    for end in ends:
+        groups.setdefault(values[start], []).append(np.arange(start, end))
+        start = end
+    return {value: np.concatenate(parts) for value, parts in groups.items()}
+
+
+def numbers(texts):
+    """`texts` as (N,) float64, NaN for those that are no numbers."""
+    try:
+        return np.array(texts, float)
+    except ValueError:
+        return np.array([number(text) for text in texts])
+
+
+def number(text):
+    """`text` as a float, NaN when it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+def check(label, prediction, place, rows, top):
+    """The labels and predictions, (N,) float64, as (N,) int and (N,) float64.
+
+    Raises Problem naming the places of those that are out of range.
+    """
+    for good, need in ((np.isin(label, range(top + 1)), "label is not an integer 0..%d" % top),
+                       (np.abs(prediction) <= LARGEST, "prediction is not a finite number")):  # false for NaN as well
+        if not good.all():
+            raise Problem("%s: the %s; correct it or make the file again" % (places(place, rows[~good]), need))
+    return label.astype(int), prediction
+
+
+def places(place, rows, most=3):
+    """What to call the rows of a file: `a.csv: line 5`, or `a.csv: lines 5, 6, 7 and 12 more`."""
+    if len(rows) == 1:
+        return place % rows[0]
+    more = " and %d more" % (len(rows) - most) if len(rows) > most else ""
+    return place.replace("%d", "%s").replace(" line ", " lines ").replace(" frame ", " frames ") % (
+        ", ".join(map(str, rows[:most])) + more)
+
+
+# What is made of a result.
+
+def subject_names(result):
+    """The subjects' names, in the result's order."""
+    return list(dict.fromkeys(video.subject for video in result.videos))
+
+
+def frames_of(result):
+    """All labels (N,) int and predictions (N,) float64 of a result."""
+    return tuple(np.concatenate([getattr(video, field) for video in result.videos])
+                 for field in ("label", "prediction"))
+
+
+def in_order(video):
+    """`video` with its frames in order, and their numbers, (N,) int, for names."""
+    numbers = frame_numbers(video)
+    return take(video._replace(frames=numbers), np.argsort(numbers))
+
+
+def frame_numbers(video):
+    """The numbers in which a video's frame names end, (N,) int; 1..N where these are none, or not all different."""
+    endings = [re.search("[0-9]{0,18}$", frame).group() for frame in video.frames]
+    if all(endings) and len(set(map(int, endings))) == len(endings):
+        return np.array(endings, int)
+    return np.arange(len(endings)) + 1
+
+
+def take(video, order):
+    """`video` with its frames in another order, (N,) int."""
+    return video._replace(frames=video.frames[order], label=video.label[order], prediction=video.prediction[order],
+                          rows=video.rows[order])
+
+
+def full_name(video):
+    """SUBJECT/VIDEO, or the subject alone where its videos are not known."""
+    return "/".join(filter(None, (video.subject, video.video)))

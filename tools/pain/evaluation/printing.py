@@ -1,0 +1,59 @@
+"""The measured rows and comparisons as text, and as the rows of a CSV."""
+import numpy as np
+
+from pain.evaluation.metrics import METRICS, title
+from pain.files import or_none
+from pain.variants import PAPER, quoted
+
+
+def print_table(heading, rows, metrics):
+    """Print `rows`, as evaluate() gives them, and the paper's own rows below, in columns of `metrics`."""
+    paper = [dict(dict.fromkeys(METRICS, np.nan), **quoted(name), name=name) for name in PAPER]
+    width = max(len(row["name"]) for row in rows + paper)
+    print(heading)
+    print((" " * (width + 10) + "".join("%8s%12s" % (title(metric), "") for metric in metrics)).rstrip())
+    for row in rows + [row for row in paper if not np.isnan([row.get(metric, np.nan) for metric in metrics]).all()]:
+        line = "%-*s  %-8s" % (width, row["name"], "measured" if "over" in row else "quoted")
+        for metric in metrics:
+            low, high = row.get("interval", {}).get(metric, (np.nan, np.nan))
+            line += "%8s%-12s" % (decimals(row[metric]), "" if np.isnan(low) else " %.2f..%.2f" % (low, high))
+        print(line.rstrip())
+    for row in rows:
+        if left_out(row, metrics):
+            print("left out of %s, as undefined: %s" % (row["name"], left_out(row, metrics)))
+    print()
+
+
+def decimals(value):
+    """A figure with three decimals, `-` where it is undefined."""
+    return "-" if np.isnan(value) else "%.3f" % value
+
+
+def left_out(row, metrics):
+    """The units of a measured row in which some of `metrics` are undefined, `PCC 1 of 25`, empty if there are none."""
+    units_of = row["over"]["mae"]  # an MAE is never undefined
+    missing = ["%s %d of %d" % (title(metric), units_of - row["over"][metric], units_of)
+               for metric in metrics if row["over"][metric] < units_of]
+    return ", ".join(missing)
+
+
+def print_comparisons(metric, pairs):
+    """Print compare_all()'s list of a metric."""
+    print("Differences in %s, first less second, with 95 %% interval; p, and p corrected for %d comparisons"
+          % (title(metric), len(pairs)))
+    width = max(len(pair["a"]) + len(pair["b"]) for pair in pairs) + 6
+    for pair in pairs:
+        interval = "" if np.isnan(pair["low"]) else "%+.3f..%+.3f" % (pair["low"], pair["high"])
+        difference, p, corrected = (form % pair[field] if pair[field] == pair[field] else "-" for field, form in (
+            ("difference", "%+.3f"), ("p", "%.4f"), ("corrected", "%.4f")))
+        print("%-*s%8s %16s   p %-6s  corrected %s"
+              % (width, "%s  -  %s" % (pair["a"], pair["b"]), difference, interval, p, corrected))
+    print()
+
+
+def wide(rows, metrics):
+    """The columns and the rows of the measured rows as CSV: figures, then over_, low_ and high_ of each."""
+    columns = ["name", "protocol", *metrics, *(part + name for part in ("over_", "low_", "high_") for name in metrics)]
+    return columns, [map(or_none, [row["name"], row["protocol"], *(row[name] for name in metrics),
+                                   *row["over"].values(), *(end[0] for end in row["interval"].values()),
+                                   *(end[1] for end in row["interval"].values())]) for row in rows]

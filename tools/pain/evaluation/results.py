@@ -1,0 +1,121 @@
+"""Results: labels and predictions of every frame, read from files, checked row by row, and put side by side.
+
+    predictions.csv    columns subject, video, frame, label, prediction, a row a frame; more columns do no harm
+    a folder           all the predictions.csv below it are one result
+    a .mat file        the authors' format, subjects and videos by number; video_index.mat beside it tells the videos
+"""
+import os
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from pain.datasets.pspi import CLASSES, MAX_PSPI, quantise
+from pain.errors import Problem
+from pain.evaluation.frames import Result, Video, check, numbers, places, runs
+from pain.evaluation.mat_files import read_mat
+from pain.files import read_table
+from pain.variants import NAMES
+
+MADE_BY = "make predict"
+COLUMNS = "subject", "video", "frame", "label", "prediction"  # of predictions.csv
+
+
+def read_results(paths, pspi=()):
+    """Read each result once, giving those that would share a name their path as well. Returns a list of Result.
+
+    pspi: those of `paths` that hold PSPI 0..16 instead of intensities 0..5.
+    """
+    results = [read_result(path, MAX_PSPI if path in pspi else CLASSES - 1) for path in dict.fromkeys(map(Path, paths))]
+    count = Counter(result.name for result in results)
+    return [result if count[result.name] == 1 else result._replace(name="%s (%s)" % (result.name, result.path))
+            for result in results]
+
+
+def read_result(path, top=CLASSES - 1):
+    """Read a predictions.csv, a folder tree of them, or the authors' .mat file. Returns a Result, its videos in order.
+
+    Raises Problem naming file and rows when anything is missing, not a label 0..top, not a finite prediction, or twice.
+    """
+    full = Path(os.path.abspath(str(path)))
+    name = full.name if path.is_dir() else full.parent.name if full.name == "predictions.csv" else full.stem
+    files = sorted(path.rglob("predictions.csv")) if path.is_dir() else [path]
+    if not files:
+        raise Problem("%s: no predictions.csv in this folder; make it with `%s`" % (path, MADE_BY))
+    if path.suffix == ".mat" and not path.is_dir():
+        videos, no_videos = read_mat(path, top)
+        return Result(NAMES.get(name, name), path, videos, False, no_videos)
+    return Result(NAMES.get(name, name), path, read_csvs(files, top), True, None)
+
+
+# CSV files.
+
+def read_csvs(paths, top):
+    """The frames of the predictions.csv files `paths`, a list of Video in the files' order."""
+    seen, videos = {}, {}
+    for path in paths:
+        rows, (subjects, names, frames, label, prediction) = read_table(path, COLUMNS, MADE_BY)
+        place, rows = str(path).replace("%", "%%") + ": line %d", np.array(rows)
+        label, prediction = check(numbers(label), numbers(prediction), place, rows, top)
+        keys = list(zip(subjects, names, frames))
+        refuse_again(keys, seen, path, place, rows)
+        frames = np.array(frames)
+        for video, some in runs(list(zip(subjects, names))).items():
+            if video in videos:
+                raise Problem("%s: subject %s, video %s is in %s, too; keep a video in one file"
+                              % (places(place, rows[some]), *video, videos[video].place.split(": line")[0]))
+            videos[video] = Video(*video, frames[some], label[some], prediction[some], place, rows[some])
+    return list(videos.values())
+
+
+def refuse_again(keys, seen, path, place, rows):
+    """Raise Problem if one of `keys`, a file's frames, is there twice or in `seen`, {key: path} of earlier files."""
+    new = dict.fromkeys(keys, path)
+    if len(new) < len(keys) or not seen.keys().isdisjoint(new):
+        first, again = {}, []
+        for i, key in enumerate(keys):
+            if key in seen or first.setdefault(key, i) != i:
+                again.append(i)
+        key = keys[again[0]]
+        raise Problem("%s: subject %s, video %s, frame %s again, first in %s; %s" % (
+            places(place, rows[again]), *key, seen.get(key) or place % rows[first[key]],
+            "give each result its own folder" if key in seen else "keep one row a frame"))
+    seen.update(new)
+
+
+def quantised(result):
+    """`result`, in PSPI, on the paper's scale 0..5: predictions are rounded to whole PSPI, and quantised as labels."""
+    return result._replace(videos=[
+        video._replace(label=quantise(video.label), prediction=quantise(np.floor(video.prediction + 0.5)).astype(float))
+        for video in result.videos])
+
+
+def with_pain(result):
+    """`result` without the subjects whose labels are all 0. Raises Problem when none is left."""
+    pain = {video.subject for video in result.videos if video.label.any()}
+    if not pain:
+        raise Problem("%s: no subject shows pain; take --subjects all" % result.path)
+    return result._replace(videos=[video for video in result.videos if video.subject in pain])
+
+
+def all_zeros(result, name="all zeros"):
+    """The paper's trivial solution: `result`'s labels, each predicted as 0, as a Result of that name."""
+    return result._replace(name=name, videos=[video._replace(prediction=np.zeros(len(video.label)))
+                                              for video in result.videos])
+
+
+def all_mean(result, name="all mean"):
+    """The other one: each subject's frames predicted as the mean label of all frames of the other subjects.
+
+    Returns a Result of that name, or None where there is but one subject.
+    """
+    total, frames = Counter(), Counter()
+    for video in result.videos:
+        total[video.subject] += int(video.label.sum())
+        frames[video.subject] += len(video.label)
+    if len(frames) < 2:
+        return None
+    mean = {subject: (sum(total.values()) - total[subject]) / (sum(frames.values()) - frames[subject])
+            for subject in frames}
+    return result._replace(name=name, videos=[video._replace(prediction=np.full(len(video.label), mean[video.subject]))
+                                              for video in result.videos])

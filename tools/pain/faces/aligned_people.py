@@ -1,0 +1,162 @@
+"""Photographs of people aligned, person by person: a folder of faces and faces.csv."""
+import os
+import shutil
+from collections import Counter, namedtuple
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from pain.datasets.black_frames import read_frame
+from pain.errors import Problem
+from pain.faces.aligned_videos import save
+from pain.faces.alignment import align
+from pain.faces.detector import detect
+from pain.faces.rows import FACE_COLUMNS, detected, earlier_rows, missing
+from pain.faces.workers import in_workers
+from pain.files import making, read_csv, write_csv
+
+COLUMNS = ("person", "image", "bytes", *FACE_COLUMNS)
+MIN_FACE = 40 / 250  # of the image's height: LFW's and CASIA-WebFace's are 250 pixels, the faces in them some 100
+LARGEST = 1000  # pixels: an image with a longer side is shrunk, which bounds memory and keeps fine detail from aliasing
+CHUNK = 64  # images in memory at a time
+LONGEST_NAME = 200  # bytes: a person's and an image's make an LMDB's key, of 511 at most
+
+Photograph = namedtuple("Photograph", "bytes time")  # a file's size, and when it was changed
+
+
+def list_people(root):
+    """The people of the folder `root` in order, {name: {image's name: Photograph}}. Hidden files are passed over.
+
+    Raises Problem when there is no such folder, no image in a folder of it, or a name that cannot be used.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise Problem("%s: no such folder; name one with a folder of images a person" % root)
+    people, folders = {}, list_names(root, os.DirEntry.is_dir)
+    for person in tqdm(folders, desc="list", unit="person", leave=False, disable=not folders):
+        people[person.name] = {image.name: Photograph(image.stat().st_size, image.stat().st_mtime)
+                               for image in list_names(root / person.name, os.DirEntry.is_file)}
+    if not any(people.values()):
+        raise Problem("%s: no images; there must be a folder a person with images in it" % root)
+    return people
+
+
+def list_names(folder, kind):
+    """The os.DirEntry of `kind` in `folder`, in order. Raises Problem for a name that lists and keys cannot hold."""
+    with os.scandir(str(folder)) as entries:
+        found = sorted((entry for entry in entries if entry.name[0] != "." and kind(entry)), key=lambda one: one.name)
+    for entry in found:
+        if not entry.name.isprintable() or len(entry.name.encode()) > LONGEST_NAME:
+            raise Problem("%s: %r is no name to work with; give it printable characters, %d bytes at most"
+                          % (folder, entry.name, LONGEST_NAME))
+    return found
+
+
+def read_photograph(path):
+    """An image as (height, width, 3) uint8 RGB, its longer side at most LARGEST pixels, and by how much it was shrunk.
+
+    In the place of an image that cannot be used, the reason, a str.
+    """
+    image = read_frame(path)
+    if isinstance(image, str):
+        return image, 1
+    factor = -(-max(image.shape[:2]) // LARGEST)
+    return (np.asarray(Image.fromarray(image).reduce(factor)) if factor > 1 else image), factor
+
+
+def enlarged(face, factor):
+    """A face found in an image shrunk by `factor`, where it is in the image itself."""
+    box, confidence, landmarks = face
+    return (np.append((box[:2] + 0.5) * factor - 0.5, box[2:] * factor), confidence,
+            (landmarks + 0.5) * factor - 0.5)
+
+
+def align_person(detector, source, out, images):
+    """Align the images, {name: Photograph}, in the folder `source` into the folder `out`. Returns how many they are."""
+    rows, stems = [], set()
+    with making(out) as partial:
+        for start in range(0, len(images), CHUNK):
+            names = list(images)[start:start + CHUNK]
+            photographs = [read_photograph(source / name) for name in names]
+            faces = detect(detector, [image for image, _ in photographs])
+            for name, (image, factor), face in zip(names, photographs, faces):
+                stem = Path(name).stem
+                if isinstance(image, str):
+                    fields = missing(image)
+                elif face is None:
+                    fields = missing("no face found")
+                elif stem in stems:
+                    fields = missing("a second image of this name")
+                else:
+                    stems.add(stem)
+                    fields = detected(enlarged(face, factor))
+                    save(partial / (stem + ".png"), align(image, face[2]))
+                rows.append([out.name, name, images[name].bytes, *fields])
+        write_csv(partial / "faces.csv", COLUMNS, rows)
+    return len(images)
+
+
+def is_finished(out, images):
+    """Whether the folder `out` holds what align_person() makes of these images."""
+    expected = [(Path(name).stem, (out.name, name, str(image.bytes))) for name, image in images.items()]
+    newest = max(image.time for image in images.values())
+    return earlier_rows(out / "faces.csv", COLUMNS, newest, expected) is not None
+
+
+def align_people(root, out, people, jobs=1):
+    """Align the `people`, as list_people() has them, of the folder `root` into the folder `out` with `jobs` processes.
+
+    Raises Problem as in_workers() does.
+    """
+    root, out = Path(root), Path(out)
+    for leftover in out.glob(".*.partial"):
+        shutil.rmtree(str(leftover))
+    people, tasks = {person: images for person, images in people.items() if images}, []
+    with tqdm(total=sum(map(len, people.values())), unit="image", desc="align") as progress:
+        for person, images in people.items():
+            if is_finished(out / person, images):
+                progress.update(len(images))
+            else:
+                tasks.append((root / person, out / person, images))
+        for _, count in in_workers(align_person, tasks, jobs, MIN_FACE):
+            progress.update(count)
+
+
+def write_faces(out, people):
+    """Write `out`/faces.csv, all of the people's."""
+    rows = (row.values() for person, images in people.items() if images for row in read_faces(out, person))
+    write_csv(Path(out) / "faces.csv", COLUMNS, rows)
+
+
+def read_faces(out, person):
+    """What became of a person's images: a list of dicts of COLUMNS. Raises Problem when the person is not there."""
+    return read_csv(Path(out) / person / "faces.csv", COLUMNS, "align_people.py")
+
+
+def list_faces(out, people):
+    """The aligned faces of each person, {person: paths below `out`}, and how many images were detected, or were not.
+
+    The second is a Counter of "detected" and of reasons.
+    """
+    faces, counts = {}, Counter()
+    for person, images in people.items():
+        rows = read_faces(out, person) if images else []
+        faces[person] = [aligned_name(person, row["image"]) for row in rows if row["status"] == "detected"]
+        counts.update(row["reason"] or row["status"] for row in rows)
+    return faces, counts
+
+
+def aligned_name(person, image):
+    """The path of an image's aligned face, below the folder of all."""
+    return "%s/%s.png" % (person, Path(image).stem)
+
+
+def print_left_out(counts, faces_csv):
+    """Print why images were left out. counts: list_faces()'s."""
+    reasons = [(reason, count) for reason, count in counts.most_common() if reason != "detected"]
+    for reason, count in reasons:
+        print("  left out: %d images: %s" % (count, reason))
+    if reasons:
+        print("  which they are is in %s" % faces_csv)

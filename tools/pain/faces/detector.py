@@ -1,0 +1,123 @@
+"""MTCNN as the authors set it: the faces in an image, with five landmarks each."""
+import contextlib
+import os
+from importlib.metadata import version
+
+import numpy as np
+from PIL import Image
+
+from pain.faces.alignment import LANDMARKS
+
+THRESHOLDS = 0.6, 0.7, 0.7
+PYRAMID_FACTOR = 0.709
+MIN_FACE = 100 / 240  # of the image's height
+BATCH = 16  # frames MTCNN sees at a time
+ENOUGH = 60  # pixels: images whose smallest face has a multiple of them are reduced by that, for MTCNN looks at 48
+
+
+class FaceDetector:
+    """MTCNN as the authors set it, on `threads` cores. Loads TensorFlow, so make one a process.
+
+    min_face: the smallest face looked for, as a share of the image's height.
+    """
+
+    def __init__(self, threads, min_face=MIN_FACE):
+        # TensorFlow announces its faster but less repeatable kernels on stderr; without them it is quiet and as fast.
+        os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="0")
+        import mtcnn
+        import tensorflow
+        with contextlib.suppress(RuntimeError):  # it runs already, in the threads of the process's first detector
+            tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+            tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+        self.min_face = min_face
+        self.old = version("mtcnn").startswith("0.")  # what Python 3.8 can have
+        if self.old:
+            self.mtcnn, self.pixels = None, None
+        else:
+            mtcnn.stages.stage_pnet.build_scale_pyramid = image_pyramid
+            mtcnn.mtcnn.standarize_batch = normalized
+            self.mtcnn = mtcnn.MTCNN()
+
+    def __call__(self, images):
+        """The face nearest each image's centre, or None: what faces() gives, a face or None an image."""
+        return [min(found, key=lambda face: np.linalg.norm(centre(face[0]) - np.array(image.shape[1::-1]) / 2),
+                    default=None) for image, found in zip(images, self.faces(images))]
+
+    def faces(self, images):
+        """All faces in each of the images.
+
+        images: list of (height, width, 3) uint8 arrays, RGB, of any sizes; what is found in one depends on no other.
+        Returns a list for each of (box, confidence, landmarks): box (4,) x, y, width, height; landmarks (5, 2) x, y in
+        the order of LANDMARKS; all in pixels, the first being 0.
+        """
+        found = [None] * len(images)
+        for batch in batches([image.shape for image in images]):
+            some = [images[i] for i in batch]
+            for i, faces in zip(batch, self._detect_old(some) if self.old else self._detect(some)):
+                found[i] = faces
+        return found
+
+    def _detect(self, images):
+        smallest = self.min_face * images[0].shape[0]
+        reduced = max(1, int(smallest // ENOUGH))
+        rows = np.asarray(self.mtcnn.detect_faces(
+            [image if reduced == 1 else np.asarray(Image.fromarray(image).reduce(reduced)) for image in images],
+            output_type="numpy", fit_to_image=False, min_face_size=smallest / reduced, scale_factor=PYRAMID_FACTOR,
+            threshold_pnet=THRESHOLDS[0], threshold_rnet=THRESHOLDS[1], threshold_onet=THRESHOLDS[2])).reshape(-1, 16)
+        rows[:, [*range(1, 5), *range(6, 16)]] *= reduced
+        rows[:, [1, 2, *range(6, 16)]] += (reduced - 1) / 2  # the first pixel's middle is that of a block's
+        return [[(row[1:5], row[5], row[6:].reshape(2, 5).T) for row in rows[rows[:, 0] == i]]
+                for i in range(len(images))]
+
+    def _detect_old(self, images):
+        from mtcnn import MTCNN
+        if self.pixels != self.min_face * images[0].shape[0]:
+            self.pixels = self.min_face * images[0].shape[0]
+            self.mtcnn = MTCNN(min_face_size=self.pixels, steps_threshold=list(THRESHOLDS),
+                               scale_factor=PYRAMID_FACTOR)
+        return [[(np.array(face["box"]), face["confidence"], np.array([face["keypoints"][name] for name in LANDMARKS]))
+                 for face in self.mtcnn.detect_faces(image)] for image in images]
+
+
+def image_pyramid(width, height, min_face_size, scale_factor, min_size=12):
+    """The scales at which MTCNN's first net looks for faces, largest first.
+
+    In the place of mtcnn 1.0's own, which goes on to images smaller than the net's window, fails there, and reports
+    no face at all whenever min_face_size is much above its default of 20.
+    """
+    count = np.floor(np.log(min_face_size / min(width, height)) / np.log(scale_factor)) + 1
+    return min_size / min_face_size * scale_factor ** np.arange(max(count, 0))
+
+
+def normalized(images, **_):
+    """What MTCNN's nets take: images (N x height x width x 3) of one shape, -1..1; their shapes, and no padding.
+
+    In the place of mtcnn 1.0's own, whose float64 array is copied into TensorFlow anew for every scale and every net:
+    three quarters of the time. The values are the same to the bit, for float32 has room for them.
+    """
+    import tensorflow
+    pixels = tensorflow.cast(tensorflow.constant(np.stack(images)), tensorflow.float32)
+    return (pixels - 127.5) / 128, np.array([image.shape for image in images]), np.zeros((len(images), 3, 2), int)
+
+
+def batches(shapes):
+    """The numbers of the images, whose shapes these are, in lists of at most BATCH of one shape.
+
+    MTCNN pads images of several sizes to the largest, and then finds other faces in them.
+    """
+    of_shape = {}
+    for i, shape in enumerate(shapes):
+        of_shape.setdefault(shape, []).append(i)
+    return [same[start:start + BATCH] for same in of_shape.values() for start in range(0, len(same), BATCH)]
+
+
+def centre(box):
+    """The centre (2,) x, y of a box (4,) x, y, width, height."""
+    return box[:2] + box[2:] / 2
+
+
+def detect(detector, images):
+    """What `detector` finds in each of `images`, arrays, or str where one cannot be used: None there."""
+    usable = [i for i, image in enumerate(images) if not isinstance(image, str)]
+    faces = dict(zip(usable, detector([images[i] for i in usable])))
+    return [faces.get(i) for i in range(len(images))]

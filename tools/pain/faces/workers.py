@@ -1,0 +1,48 @@
+"""Processes with a face detector each, that work through a list of tasks."""
+import concurrent.futures.process
+import importlib.util
+import multiprocessing
+import os
+import sys
+
+from pain.command import end_on_interrupt
+from pain.errors import Problem
+from pain.faces.detector import MIN_FACE, FaceDetector
+
+
+def start_worker(threads, min_face):
+    """Prepare a worker process: a detector of its own, using `threads` cores."""
+    global worker_detector
+    end_on_interrupt()
+    worker_detector = FaceDetector(threads, min_face)
+
+
+def work(function, task):
+    """What a worker process does."""
+    return function(worker_detector, *task)
+
+
+def in_workers(function, tasks, jobs, min_face=MIN_FACE):
+    """Yield (i, function(a FaceDetector, *tasks[i])) in the order in which `jobs` processes get them done.
+
+    Raises Problem when this Python has no MTCNN, or when a process dies.
+    """
+    if not tasks:
+        return
+    if importlib.util.find_spec("mtcnn") is None:
+        raise Problem("%s: has no package mtcnn, with which faces are found; take another Python for this step"
+                      % sys.executable)
+    jobs = min(jobs, len(tasks))
+    with concurrent.futures.ProcessPoolExecutor(
+            jobs, mp_context=multiprocessing.get_context("spawn"), initializer=start_worker,
+            initargs=(max(1, os.cpu_count() // jobs), min_face)) as pool:
+        futures = {pool.submit(work, function, task): i for i, task in enumerate(tasks)}
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                yield futures[future], future.result()
+        except concurrent.futures.process.BrokenProcessPool:
+            raise Problem("a worker process died, perhaps for want of memory; run the command again with fewer --jobs "
+                          "to go on")
+        finally:
+            for future in futures:
+                future.cancel()

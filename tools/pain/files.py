@@ -1,0 +1,113 @@
+"""Files that are whole or not there, and one reader of people's tables."""
+import contextlib
+import csv
+import hashlib
+import os
+import shutil
+from itertools import accumulate
+from pathlib import Path
+
+from pain.errors import Problem
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Give a temporary path beside `path`; on success it is flushed to disk and renamed to `path`, else removed."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(".%s.%d.partial%s" % (path.stem, os.getpid(), path.suffix))
+    try:
+        yield partial
+        with open(str(partial), "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(str(partial), str(path))
+    finally:
+        if partial.exists():
+            partial.unlink()
+
+
+def write_csv(path, columns, rows):
+    """Write `rows` (sequences in the order of `columns`) to the CSV file `path`, whole or not at all."""
+    with replacing(path) as partial, open(str(partial), "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def read_csv(path, columns, made_by):
+    """Read the CSV file `path` as a list of dicts of strings, at least one.
+
+    Raises Problem when it is missing or empty (naming `made_by`, the command that makes it), is no CSV text,
+    lacks one of `columns`, or has a row of another length.
+    """
+    fieldnames, rows, _ = read_rows(path, columns, made_by)
+    return [dict(zip(fieldnames, row)) for row in rows]
+
+
+def read_table(path, columns, made_by):
+    """Read `columns` of the CSV file `path`: the lines on which its N rows end, and N strings a column.
+
+    Raises Problem as read_csv() does. Quicker than that for many rows.
+    """
+    fieldnames, rows, lines = read_rows(path, columns, made_by)
+    texts = list(zip(*rows))
+    return lines, [texts[fieldnames.index(column)] for column in columns]
+
+
+def read_rows(path, columns, made_by):
+    """The CSV file's column names, its rows (lists of strings, at least one; no empty lines), and where each ends."""
+    try:
+        with open(str(path), newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, strict=True)
+            fieldnames, rows = next(reader, []), list(reader)
+    except FileNotFoundError:
+        raise Problem("%s: no such file; make it with `%s`" % (path, made_by))
+    except (UnicodeDecodeError, csv.Error):
+        raise Problem("%s: not a CSV text file; make it again with `%s`" % (path, made_by))
+    missing = [column for column in columns if column not in fieldnames]
+    if missing:
+        raise Problem("%s: no column %s; make it again with `%s`" % (path, ", ".join(missing), made_by))
+    lines = range(2, len(rows) + 2)
+    if reader.line_num > len(rows) + 1:  # fields of several lines
+        lines = list(accumulate((1 + sum(field.count("\n") for field in row) for row in [fieldnames, *rows])))[1:]
+    if set(map(len, rows)) - {len(fieldnames)}:
+        lines, rows = zip(*[(line, row) for line, row in zip(lines, rows) if row]) if any(rows) else ((), ())
+        for line, row in zip(lines, rows):
+            if len(row) != len(fieldnames):
+                raise Problem("%s: line %d does not have %d fields" % (path, line, len(fieldnames)))
+    if not rows:
+        raise Problem("%s: no rows; make it again with `%s`" % (path, made_by))
+    return fieldnames, rows, lines
+
+
+@contextlib.contextmanager
+def making(folder):
+    """Give an empty folder, .NAME.partial, that on success is renamed to `folder`, in the place of what is there."""
+    partial = folder.with_name(".%s.partial" % folder.name)
+    shutil.rmtree(str(partial), ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        shutil.rmtree(str(folder), ignore_errors=True)
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(str(partial), ignore_errors=True)
+
+
+def fingerprint(path):
+    """The first digits of a file's SHA-256."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+
+
+def or_none(value):
+    """A row's value as JSON and CSV have it: None for NaN, within dicts and sequences, too."""
+    if isinstance(value, dict):
+        return {key: or_none(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [or_none(inner) for inner in value]
+    return None if value != value else value
+
+
+def rounded(value, digits=6):
+    """`value` as JSON has it: a float of so many digits, None for None and NaN."""
+    return None if value is None or value != value else round(float(value), digits)

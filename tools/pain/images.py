@@ -1,0 +1,44 @@
+"""Reading images: an 8-bit array, or one line that says what is wrong with the file."""
+import struct
+import warnings
+import zlib
+
+import numpy as np
+import skimage.color
+from PIL import Image, ImageOps
+
+from pain.errors import Problem
+
+KEPT = "L", "LA", "RGB", "RGBA"  # Pillow's modes of 8 bits a channel that stay as they are
+# What Pillow raises for mangled files.
+MANGLED = (OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, EOFError, OverflowError, struct.error,
+           zlib.error, Image.DecompressionBombError)
+
+
+def read_image(path):
+    """An image file as a uint8 array, (height, width) or (height, width, channels), RGB, the way up its EXIF says.
+
+    Palettes, CMYK and the like become RGB. Raises Problem when it is missing, truncated, no image, or has other than 8
+    bits a channel.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a problem is raised, and not warned of
+            with Image.open(str(path)) as image:
+                if image.mode[0] in "IF":
+                    raise Problem("%s: unreadable: not 8 bits a channel" % path)
+                image.load()
+                image = ImageOps.exif_transpose(image)
+                return np.array(image if image.mode in KEPT else image.convert("RGB"))
+    except FileNotFoundError:
+        raise Problem("%s: no such image" % path)
+    except MANGLED:
+        raise Problem("%s: unreadable: truncated, or no image" % path)
+
+
+def read_rgb(path):
+    """An image file as (height, width, 3) uint8 RGB: grey thrice, without alpha. Raises Problem as read_image() does."""
+    image = read_image(path)
+    if image.ndim == 2 or image.shape[2] < 3:
+        image = skimage.color.gray2rgb(image.reshape(*image.shape[:2], -1)[:, :, 0])
+    return np.ascontiguousarray(image[:, :, :3])

@@ -1,0 +1,69 @@
+"""A caffe.Net from a prototxt and a caffemodel, or one line that says why not."""
+import functools
+import os
+from pathlib import Path
+
+import caffe
+from caffe.proto import caffe_pb2
+
+from pain.errors import Problem
+from pain.prototxts import parse
+from pain.weights import difference, listed, match, names, read_blobs, summary
+
+
+@functools.lru_cache(maxsize=None)
+def quiet_caffe():
+    """Have caffe keep its account of every layer to itself, unless GLOG_minloglevel in the environment says otherwise."""
+    if "GLOG_minloglevel" not in os.environ:
+        caffe.init_log(2)
+
+
+def build_net(net_file, stages=()):
+    """The caffe.Net of a prototxt in phase TEST and these stages. Raises Problem when caffe cannot build it.
+
+    Genuine Caffe ends the process instead, unless it is the prototxt's syntax that is wrong.
+    """
+    quiet_caffe()
+    try:
+        net = parse(Path(net_file).read_text(), caffe_pb2.NetParameter(), net_file)
+        if not (net.layer or net.layers or net.input):
+            raise Problem("%s: a net without layers; prototxt/ has ours" % net_file)
+        return caffe.Net(str(net_file), caffe.TEST, stages=list(stages))
+    except FileNotFoundError:
+        raise Problem("%s: no such net; prototxt/ has ours" % net_file)
+    except UnicodeDecodeError:
+        raise Problem("%s: not a prototxt; a net is a text file" % net_file)
+    except RuntimeError as error:
+        raise Problem("%s: %s" % (net_file, error))
+
+
+def load_net(net_file, weights, stages=()):
+    """The net in phase TEST with the weights, all of its layers filled. Raises Problem if they are of another net."""
+    net = build_net(net_file, stages)
+    for layer in match(net, read_blobs(weights)):
+        if layer.status != "filled":
+            raise Problem("%s: of another net than %s: %s" % (weights, net_file, difference(layer)))
+    net.copy_from(str(weights))
+    return net
+
+
+def check_weights(path, net_file, stages=("deploy",)):
+    """Say in a line what of the net the caffemodel fills. Raises Problem if that is nothing, or if Caffe would stop."""
+    stored = read_blobs(path)
+    layers = match(build_net(net_file, stages), stored)
+    for layer in layers:
+        if layer.status == "refused":
+            raise Problem("%s: caffe would refuse it for %s: %s" % (path, net_file, difference(layer)))
+    if not names(layers, "filled"):
+        raise Problem("%s: fills no layer of %s; it is of another net (its layers: %s)"
+                      % (path, net_file, listed([name for name in stored if stored[name]])))
+    return summary(path, layers)
+
+
+def use_gpu(number):
+    """Have nets run on this GPU. Raises Problem when there is none."""
+    try:
+        caffe.set_device(number)
+        caffe.set_mode_gpu()
+    except RuntimeError as error:
+        raise Problem("--gpu %d: %s" % (number, error))

@@ -1,0 +1,221 @@
+"""The page's answers: uploads, curves as they grow, the camera."""
+import asyncio
+import contextlib
+import shutil
+import socket
+import time
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocketDisconnect
+
+from pain.errors import Problem
+from pain.page.jobs import QUEUE, RUNNING, Full, Jobs, Worker
+from pain.page.origin_guard import Guard
+from pain.page.rows import compact, rows_from
+from pain.page.uploads import MB, PICTURE, kind_of, printable, read_picture
+from pain.video import curve
+
+PAGE = Path(__file__).resolve().parent / "static"
+FILES = {"/": ("index.html", "text/html"), "/style.css": ("style.css", "text/css"),
+         "/app.js": ("app.js", "text/javascript"), "/curve.js": ("curve.js", "text/javascript")}
+SPARE = 500 * MB  # of the disk, which uploads leave free
+
+
+class Page:
+    """The answers to the page's requests.
+
+    jobs: a Jobs; sample: a video file or None; most: bytes that an upload may have.
+    """
+
+    def __init__(self, jobs, sample, most):
+        self.jobs, self.sample, self.most = jobs, sample and Path(sample), most
+        self.files = {path: ((PAGE / name).read_bytes(), kind) for path, (name, kind) in FILES.items()}
+
+    def routes(self):
+        job = "/api/jobs/{key}"
+        return [*(Route(path, self.file) for path in self.files),
+                Route("/api", self.about),
+                Route("/api/jobs", self.upload, methods=["PUT"]),
+                Route("/api/sample", self.start_sample, methods=["POST"]),
+                Route(job, self.state), Route(job, self.remove, methods=["DELETE"]),
+                Route(job + "/rows", self.rows), Route(job + "/video", self.video),
+                Route(job + "/curve.csv", self.curve), Route(job + "/labels.csv", self.labels),
+                WebSocketRoute("/api/live", self.live)]
+
+    async def file(self, request):
+        content, kind = self.files[request.url.path]
+        return Response(content, media_type=kind)
+
+    async def about(self, request):
+        return JSONResponse({"faces": curve.FACES, "most_bytes": self.most, "keep_minutes": self.jobs.keep / 60,
+                             "sample": self.sample is not None})
+
+    # A job's beginning.
+
+    async def upload(self, request):
+        length = request.headers.get("content-length", "0")
+        room = min(self.most, shutil.disk_usage(self.jobs.folder).free - SPARE)
+        self.check_size(int(length) if length.isdigit() else 0, room)
+        with self.new_job(printable(request.query_params.get("name", ""))) as job:
+            size = 0
+            with open(str(job.video), "xb") as file:
+                async for chunk in request.stream():
+                    size += len(chunk)
+                    self.check_size(size, room)
+                    file.write(chunk)
+            await self.check(job)
+        return JSONResponse(self.describe(job), 201)
+
+    def check_size(self, size, room):
+        if size > self.most:
+            raise HTTPException(413, "The video has more than %d MB, the most that is taken here; cut it, or begin the "
+                                     "page with a higher limit (--max-mb)." % (self.most // MB))
+        if size > room:
+            raise HTTPException(507, "The disk is too full for this video; free some space, or remove other videos.")
+
+    async def start_sample(self, request):
+        if self.sample is None:
+            raise HTTPException(404, "There is no sample here.")
+        labels = self.sample.with_suffix(".csv")
+        with self.new_job("sample", self.sample, labels if labels.exists() else None) as job:
+            await self.check(job)
+        return JSONResponse(self.describe(job), 201)
+
+    @contextlib.contextmanager
+    def new_job(self, *arguments):
+        try:
+            with self.jobs.new(*arguments) as job:
+                yield job
+        except Full:
+            raise HTTPException(503, "%d videos are waiting already; try again when one is done." % QUEUE)
+
+    async def check(self, job):
+        try:
+            await run_in_threadpool(job.check)
+        except Problem as problem:
+            raise HTTPException(415, str(problem))
+
+    # What has become of it.
+
+    def find(self, request):
+        job = self.jobs.get(request.path_params["key"])
+        if job is None:
+            raise HTTPException(404, "That video is not here, or not any more.")
+        return job
+
+    def describe(self, job):
+        """What the page is told of a job."""
+        rate = job.rate()
+        left = max(0, job.total - job.done) if job.total else None
+        return {"id": job.id, "name": job.name, "state": job.state, "error": job.error, "damage": job.damage,
+                "before": self.jobs.place(job),
+                "done": job.done, "total": job.total, "rate": rate,
+                "eta": left / rate if rate and left is not None and job.state == RUNNING else None,
+                "width": job.width, "height": job.height, "labels": job.labels is not None}
+
+    async def state(self, request):
+        return JSONResponse(self.describe(self.find(request)))
+
+    async def rows(self, request):
+        job = self.find(request)
+        state = self.describe(job)  # before the rows, so that whoever reads of the end has them all
+        try:
+            rows, end = await run_in_threadpool(rows_from, job.curve, int(request.query_params.get("from", "0")))
+        except ValueError:
+            raise HTTPException(400, "from: no row begins there.")
+        return JSONResponse({"job": state, "rows": rows, "next": end})
+
+    async def video(self, request):
+        return self.send(self.find(request).video)
+
+    async def curve(self, request):
+        return self.send(self.find(request).curve, "text/csv")
+
+    async def labels(self, request):
+        return self.send(self.find(request).labels, "text/csv")
+
+    def send(self, path, kind=None):
+        """A file, or the part of it that was asked for."""
+        if path is None or not path.exists():
+            raise HTTPException(404, "That file is not here, or not any more.")
+        return FileResponse(str(path), media_type=kind or kind_of(path))
+
+    async def remove(self, request):
+        job = self.find(request)
+        self.jobs.remove(job)
+        return JSONResponse(self.describe(job))
+
+    # The camera.
+
+    async def live(self, socket):
+        """Answer each picture with its rows; nothing is kept."""
+        await socket.accept()
+        began = time.monotonic()
+        with contextlib.suppress(WebSocketDisconnect):
+            while True:
+                picture = await socket.receive_bytes()
+                moment = time.monotonic() - began
+                try:
+                    image = await run_in_threadpool(read_picture, picture)
+                    rows = await asyncio.wrap_future(self.jobs.worker.picture(image, moment))
+                except Problem as problem:
+                    await socket.send_json({"error": str(problem)})
+                else:
+                    await socket.send_json({"time": moment, "width": image.shape[1], "height": image.shape[0],
+                                            "rows": compact(rows)})
+
+
+async def refused(request, error):
+    """An error as JSON, one line."""
+    return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
+
+
+async def gone(request, error):
+    """Nobody is there to answer."""
+    return Response(status_code=499)
+
+
+def create_app(estimator, host="127.0.0.1", port=8765, token=None, sample=None, most=2000 * MB, keep=3600, about=None):
+    """The ASGI application. keep: seconds; about: a dict for each curve.csv's head; the rest as for Page and Guard."""
+    jobs = Jobs(Worker(estimator, about or {}), keep)
+    page = Page(jobs, sample, most)
+
+    async def clean():
+        while True:
+            await asyncio.sleep(min(30, keep / 4))
+            await run_in_threadpool(jobs.remove_old)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app):
+        with jobs:
+            cleaning = asyncio.create_task(clean())
+            yield
+            cleaning.cancel()
+
+    app = Starlette(routes=page.routes(), lifespan=lifespan,
+                    exception_handlers={HTTPException: refused, ClientDisconnect: gone})
+    app.router.redirect_slashes = False
+    return Guard(app, host, port, token)
+
+
+def listen(host, port):
+    """A socket that listens on this address. Raises Problem when it cannot be had."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family)
+    except OSError as error:
+        raise Problem("%s port %d: %s; name another with --port (make app PORT=...) or --host"
+                      % (host, port, error.strerror or error))
+
+
+def server(app):
+    """A uvicorn server of the application."""
+    return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="on",
+                                         ws_max_size=PICTURE[0], ws_max_queue=2, timeout_graceful_shutdown=3))

@@ -1,0 +1,158 @@
+"""The report's tables."""
+import numpy as np
+
+from pain.evaluation import diagnosis
+from pain.evaluation.frames import frames_of
+from pain.evaluation.metrics import PAIN_METRICS, title
+from pain.evaluation.printing import left_out
+from pain.evaluation.scores import TABLES
+from pain.tables import Estimate, Table, column
+from pain.variants import PAPER, PAPER_METRICS, quoted
+
+SURE = 0.05  # corrected p below which a difference is shown as one
+
+
+# The tables.
+
+def all_tables(evaluation):
+    """Every table of the report, a list of Table."""
+    papers = [paper_table(evaluation, heading, metrics) for heading, metrics in TABLES.items()]
+    return papers + [table(evaluation) for table in (
+        agreement_table, pain_table, comparison_table, subject_table, video_table, lag_table, confusion_table,
+        intensity_table, reliability_table)]
+
+
+def estimate(row, metric):
+    """A figure of an evaluate() row with its interval."""
+    return Estimate(row[metric], *row["interval"][metric])
+
+
+def paper_table(evaluation, heading, metrics):
+    """One of the paper's tables: measured and printed side by side, and the rows that only the paper has."""
+    columns, measured = [column("result", "")], {row["name"]: row for row in evaluation.rows}
+    rows = [[name] for name in dict.fromkeys([*measured, *PAPER])]
+    for metric in metrics:
+        columns.append(column(metric, title(metric), interval=True))
+        for row in rows:
+            row.append(estimate(measured[row[0]], metric) if row[0] in measured else None)
+        if metric in PAPER_METRICS:
+            columns.append(column(metric + "_paper", "paper"))
+            for row in rows:
+                row.append(quoted(row[0]).get(metric, np.nan))
+    rows = [row for row in rows if row[0] in measured or any(cell == cell and cell is not None for cell in row[1:])]
+    return Table(heading.lower().replace(" ", "_"), heading + ", measured and in the paper", columns, rows,
+                 "%s. 95 %% intervals of %d draws of subjects, seed %d. paper: its printed figures, on UNBC-McMaster, "
+                 "protocol subject.%s" % (evaluation.protocol, evaluation.draws, evaluation.seed,
+                                          remarks(evaluation, metrics)))
+
+
+def remarks(evaluation, metrics):
+    """What is left out of means as undefined, and of which results', as a sentence."""
+    names = {}
+    for row in evaluation.rows:
+        for part in filter(None, left_out(row, metrics).split(", ")):
+            names.setdefault(part, []).append(row["name"])
+    parts = [part + (" (%s)" % ", ".join(some) if len(some) < len(evaluation.rows) else "")
+             for part, some in names.items()]
+    return " Left out of means, as undefined: %s." % "; ".join(parts) if parts else ""
+
+
+def agreement_table(evaluation):
+    """The other metrics that ask for no threshold."""
+    metrics = "rmse", "icc11", "ccc"
+    return Table("agreement", "Other measures of agreement",
+                 [column("result", ""), *(column(metric, title(metric), interval=True) for metric in metrics)],
+                 [[row["name"], *(estimate(row, metric) for metric in metrics)] for row in evaluation.rows],
+                 evaluation.protocol + "." + remarks(evaluation, metrics))
+
+
+def pain_table(evaluation):
+    """Pain or no pain, at every threshold."""
+    rows = [[">= %d" % t, row["name"], *(estimate(row, "%s_%d" % (metric, t)) for metric in PAIN_METRICS)]
+            for t in range(1, evaluation.top + 1) for row in evaluation.rows]
+    return Table("pain", "Pain or no pain: is the intensity at least this?",
+                 [column("threshold", "intensity"), column("result", ""),
+                  *(column(metric, title(metric), interval=True) for metric in PAIN_METRICS)], rows,
+                 evaluation.protocol + ". Units without positives or without negatives are left out.")
+
+
+def comparison_table(evaluation):
+    """Every two results, in every compared metric."""
+    rows = [[title(metric), pair["a"], pair["b"], Estimate(pair["difference"], pair["low"], pair["high"]), pair["p"],
+             pair["corrected"]] for metric, pairs in evaluation.comparisons.items() for pair in pairs]
+    return Table("comparisons", "Differences between any two results, first less second",
+                 [column("metric", "metric"), column("first", "first"), column("second", "second"),
+                  column("difference", "difference", interval=True), column("p", "p", 4),
+                  column("corrected_p", "corrected p", 4)], rows,
+                 "%s. Intervals: bootstrap over subjects. p: two-sided permutation over subjects, %d draws, seed %d; "
+                 "corrected by Holm within a metric." % (evaluation.protocol, evaluation.draws, evaluation.seed))
+
+
+BREAKDOWN = [column("frames", "frames", 0), column("pain", "with pain"), column("mae", "MAE"), column("mse", "MSE"),
+             column("pcc", "PCC"), column("bias", "bias")]
+
+
+def subject_table(evaluation):
+    """A row a result and subject."""
+    keys = ["subject", "videos", *(one.key for one in BREAKDOWN)]
+    return Table("subjects", "By subject", [column("result", "result"), column("subject", "subject"),
+                                            column("videos", "videos", 0), *BREAKDOWN],
+                 [[result.name, *(row[key] for key in keys)]
+                  for result, rows in zip(evaluation.results, evaluation.subjects) for row in rows],
+                 "with pain: the share of frames labelled above 0. bias: mean of prediction less label.")
+
+
+def video_table(evaluation):
+    """A row a result and video, a result's worst first."""
+    keys = ["subject", "video", *(one.key for one in BREAKDOWN), "lag"]
+    return Table("videos", "By video, worst first",
+                 [column("result", "result"), column("subject", "subject"), column("video", "video"), *BREAKDOWN,
+                  column("lag", "lag", 0)],
+                 [[result.name, *(row[key] for key in keys)]
+                  for result, rows in zip(evaluation.results[:evaluation.measured], evaluation.videos)
+                  for row in sorted(rows, key=lambda row: -row["mae"])],
+                 "lag: frames by which predictions follow the labels, where both vary.")
+
+
+def lag_table(evaluation):
+    """The lags of each result's videos: how many have one, and their quartiles."""
+    rows = []
+    for result, videos in zip(evaluation.results[:evaluation.measured], evaluation.videos):
+        lags = [row["lag"] for row in videos if row["lag"] == row["lag"]]
+        quartiles = np.percentile(lags, [25, 50, 75]).tolist() if lags else [np.nan] * 3
+        rows.append([result.name, len(lags), *quartiles])
+    return Table("lags", "Frames by which predictions follow the labels",
+                 [column("result", ""), column("videos", "videos", 0), column("quarter", "a quarter below", 1),
+                  column("median", "median", 1), column("three_quarters", "three quarters below", 1)], rows,
+                 "By cross-correlation, of videos in which labels and predictions vary; at most %d frames either way."
+                 % diagnosis.LAG)
+
+
+def confusion_table(evaluation):
+    """Labelled against predicted intensities of all frames."""
+    rows = []
+    for result in evaluation.results[:evaluation.measured]:
+        for label, counts in enumerate(diagnosis.confusion(*frames_of(result), evaluation.top)):
+            rows.append([result.name, "%d" % label, *counts.tolist()])
+    return Table("confusion", "Labelled and predicted intensities",
+                 [column("result", "result"), column("label", "label"),
+                  *(column("predicted_%d" % c, "predicted %d" % c, 0) for c in range(evaluation.top + 1))], rows,
+                 "Frames. Predictions are rounded, half up.")
+
+
+def intensity_table(evaluation):
+    """The error of all frames by their label."""
+    rows = [[result.name, "%d" % label, frames, bias, mae] for result in evaluation.results[:evaluation.measured]
+            for label, frames, bias, mae in diagnosis.by_intensity(*frames_of(result))]
+    return Table("by_intensity", "Error by labelled intensity",
+                 [column("result", "result"), column("label", "label"), column("frames", "frames", 0),
+                  column("bias", "bias"), column("mae", "MAE")], rows, "bias: mean of prediction less label.")
+
+
+def reliability_table(evaluation):
+    """The mean label of frames predicted about alike."""
+    rows = [[result.name, predicted, label, frames] for result in evaluation.results[:evaluation.measured]
+            for predicted, label, frames in diagnosis.reliability(*frames_of(result), evaluation.top)]
+    return Table("reliability", "What predictions mean",
+                 [column("result", "result"), column("prediction", "mean prediction"), column("label", "mean label"),
+                  column("frames", "frames", 0)], rows, "Frames in bins of %g of their prediction." % diagnosis.BIN)

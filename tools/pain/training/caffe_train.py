@@ -1,0 +1,182 @@
+"""A run of `caffe train` in its folder: started, watched, interrupted, gone on with."""
+import collections
+import concurrent.futures
+import os
+import re
+import shlex
+import signal
+import subprocess
+from pathlib import Path
+
+from caffe.proto import caffe_pb2
+from google.protobuf.message import DecodeError
+from tqdm import tqdm
+
+from pain.errors import Problem
+from pain.nets import check_weights
+from pain.project import ROOT
+from pain.prototxts import parse
+
+ITERATION = re.compile(r"Iteration (\d+)[ ,].*?loss = (\S+)")
+
+
+class Training:
+    """A run of `caffe train`: its solver, the folder it runs in, its data, what it starts from, its last snapshot.
+
+    solver: path of the prototxt; data: the folder with the LMDBs of these names, made by the command `made_by`;
+    weights: a caffemodel, or None to start from scratch. Raises Problem when there is no such data or solver.
+    """
+
+    def __init__(self, solver, folder, data, lmdbs, made_by, weights=None):
+        self.solver, self.folder, self.data, self.lmdbs = Path(solver), Path(folder), Path(data), lmdbs
+        self.weights, self.log = weights, self.folder / "train.log"
+        try:
+            text = self.solver.read_text()
+        except (FileNotFoundError, UnicodeDecodeError):
+            raise Problem("%s: no such solver; prototxt/solvers has one a variant" % solver)
+        parameters = parse(text, caffe_pb2.SolverParameter(), solver)
+        self.max_iter, self.prefix = parameters.max_iter, parameters.snapshot_prefix
+        self.net = parameters.net  # relative to self.folder
+        for name in lmdbs:
+            if not (self.data / name / "data.mdb").exists():
+                raise Problem("%s: no such LMDB; make it with `%s`" % (self.data / name, made_by))
+
+    def snapshots(self):
+        """The iterations of which there is a snapshot, oldest first."""
+        return sorted(int(state.stem.rsplit("_", 1)[1])
+                      for state in self.folder.glob(self.prefix + "_iter_*.solverstate"))
+
+    def last_snapshot(self):
+        """The iteration of the last whole snapshot, 0 if there is none. An interrupted caffe leaves half ones."""
+        for iteration in reversed(self.snapshots()):
+            if (is_whole(self.folder / self.snapshot(iteration, "solverstate"), caffe_pb2.SolverState)
+                    and is_whole(self.folder / self.snapshot(iteration, "caffemodel"), caffe_pb2.NetParameter)):
+                return iteration
+        return 0
+
+    def snapshot(self, iteration, suffix):
+        """The name, within the fold's folder, of a snapshot's file."""
+        return "%s_iter_%d.%s" % (self.prefix, iteration, suffix)
+
+    def link(self):
+        """Make the folder and its links to the data."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for name in self.lmdbs:
+            link = self.folder / name
+            target = os.path.relpath(str(self.data.resolve() / name), str(self.folder.resolve()))
+            if link.is_symlink() and os.readlink(str(link)) != target:
+                link.unlink()
+            if not link.is_symlink():
+                link.symlink_to(target)
+
+    def run(self, caffe, gpu, threads, children, progress):
+        """Run `caffe train` to the end, with `threads` cores. Raises Problem with caffe's own words if it fails."""
+        done = self.last_snapshot()
+        command = [*shlex.split(caffe), "train", "-solver", os.path.relpath(str(self.solver), str(self.folder))]
+        if done:
+            command += ["-snapshot", self.snapshot(done, "solverstate")]
+        elif self.weights:
+            command += ["-weights", os.path.relpath(str(self.weights), str(self.folder))]
+        if gpu is not None:
+            command += ["-gpu", str(gpu)]
+        environment = dict(os.environ)
+        for name in "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS":  # of the engine's PyTorch, of BVLC's
+            environment.setdefault(name, str(threads))
+        environment["GLOG_minloglevel"] = "0"  # what is logged is read here
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        tail = collections.deque(maxlen=60)
+        with open(str(self.log), "a") as log:
+            print("$ " + " ".join(map(shlex.quote, command)), file=log, flush=True)
+            process = subprocess.Popen(command, cwd=str(self.folder), env=environment, universal_newlines=True,
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                       errors="replace", start_new_session=True)
+            children.add(process)
+            for line in process.stdout:
+                print(line, end="", file=log, flush=True)
+                tail.append(line.rstrip())
+                match = ITERATION.search(line)
+                if match:
+                    iteration = int(match.group(1))
+                    progress.update(max(0, iteration - done))
+                    done = max(done, iteration)
+                    if not is_finite(match.group(2)):
+                        process.kill()
+                        raise Problem("%s: loss is %s at iteration %d; lower base_lr in %s"
+                                      % (self.log, match.group(2), iteration, self.solver))
+            status = process.wait()
+            children.discard(process)
+        if status:
+            raise Problem("%s: caffe stopped with status %d: %s" % (self.log, status, last_words(tail)))
+        if done >= self.max_iter:
+            self.prune()
+
+    def prune(self):
+        """Remove all snapshots but the last: they are there to go on from."""
+        for iteration in self.snapshots()[:-1]:
+            for suffix in "caffemodel", "solverstate":
+                (self.folder / self.snapshot(iteration, suffix)).unlink()
+
+
+class Children(set):
+    """The running caffe processes. Once stopped, also those that start later are asked to stop."""
+
+    stopped = False
+
+    def add(self, process):
+        super().add(process)
+        if self.stopped:
+            process.send_signal(signal.SIGINT)
+
+    def stop(self):
+        self.stopped = True
+        for process in list(self):
+            process.send_signal(signal.SIGINT)
+
+
+def is_whole(path, message):
+    """Whether the file holds a complete protobuf message of this class."""
+    try:
+        message.FromString(path.read_bytes())
+    except (OSError, DecodeError):
+        return False
+    return True
+
+
+def is_finite(text):
+    """Whether glog's number is one."""
+    return text.lower().lstrip("-") not in ("nan", "inf")
+
+
+def last_words(lines):
+    """Of caffe's last lines the one that says what was wrong: a failed check, or a Python layer's exception."""
+    for line in reversed(lines):
+        if re.match(r"F\d{4} ", line):
+            return line.split("] ", 1)[-1]
+        if re.match(r"\w*(Error|Exception)\b", line):
+            return line
+    return lines[-1] if lines else "it said nothing"
+
+
+def train(trainings, caffe="caffe", gpu=None, jobs=1, title="train"):
+    """See the trainings through, `jobs` at a time, on the GPU `gpu`. Raises Problem when one fails; snapshots stay."""
+    for training in trainings:
+        training.link()
+    done = [training.last_snapshot() for training in trainings]
+    for weights, first in {training.weights: training for training, iteration in zip(trainings, done)
+                           if training.weights and not iteration}.items():
+        print(check_weights(weights, first.folder / first.net), flush=True)
+    todo = [training for training, iteration in zip(trainings, done) if iteration < training.max_iter]
+    threads = max(1, os.cpu_count() // jobs)
+    children = Children()
+    with tqdm(total=sum(training.max_iter for training in trainings), initial=sum(done), unit="iter",
+              desc=title) as progress:
+        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+            futures = [pool.submit(training.run, caffe, gpu, threads, children, progress) for training in todo]
+            try:
+                for future in concurrent.futures.as_completed(futures):
+                    future.result()
+            except BaseException:  # Ctrl-C too: let every caffe write its snapshot
+                for future in futures:
+                    future.cancel()
+                children.stop()
+                raise

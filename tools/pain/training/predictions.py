@@ -1,0 +1,74 @@
+"""A fold's left-out subject predicted by its last snapshot."""
+import contextlib
+import os
+from pathlib import Path
+
+import lmdb
+import numpy as np
+from caffe.proto import caffe_pb2
+from google.protobuf.message import DecodeError
+
+from pain.datasets.lmdbs import open_lmdb, read_list
+from pain.errors import Problem
+from pain.evaluation.results import COLUMNS
+from pain.files import write_csv
+from pain.nets import load_net
+
+
+@contextlib.contextmanager
+def working_directory(folder):
+    """Be in `folder` for a while: a net's LMDBs are named relative to its fold."""
+    before = os.getcwd()
+    os.chdir(str(folder))
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def check_lmdb(path, names, labels):
+    """Raise Problem unless the LMDB holds a readable Datum of each label, in order.
+
+    Caffe itself ends the process when it cannot read one.
+    """
+    try:
+        with open_lmdb(path) as transaction:
+            stored = [caffe_pb2.Datum.FromString(bytes(value)).label for _, value in transaction.cursor()]
+    except (lmdb.Error, DecodeError) as error:
+        raise Problem("%s: damaged (%s); remove %s and run `make folds`" % (path, error, path.parent))
+    if stored != labels:
+        raise Problem("%s: not the %d frames of val.txt; remove %s and run `make folds`"
+                      % (path, len(names), path.parent))
+
+
+def predict(training, iteration):
+    """Predict the fold's frames by its snapshot of this iteration.
+
+    Returns the predictions, (N,) float64 in 0..5, and val.txt's names and labels, N of each.
+    training: train.Training. Raises Problem when the data or the snapshot is damaged or of something else.
+    """
+    names, labels = read_list(training.data / "val.txt")
+    check_lmdb(training.data / "val_lmdb", names, labels)
+    training.link()
+    with working_directory(training.folder):
+        net = load_net(training.net, training.snapshot(iteration, "caffemodel"))
+        predictions = []
+        while len(predictions) < len(names):
+            predictions.extend(net.forward()["intensity"].ravel().astype(float))
+    return np.array(predictions[:len(names)]), names, labels
+
+
+def predict_fold(training):
+    """Write the fold's predictions.csv unless it is newer than the last snapshot. Returns that snapshot's iteration.
+
+    Raises Problem if there is no snapshot.
+    """
+    iteration = training.last_snapshot()
+    if not iteration:
+        raise Problem("%s: no snapshot; train the fold with `make train`" % training.folder)
+    out, model = training.folder / "predictions.csv", training.folder / training.snapshot(iteration, "caffemodel")
+    if not out.exists() or out.stat().st_mtime < model.stat().st_mtime:
+        predictions, names, labels = predict(training, iteration)
+        write_csv(out, COLUMNS, [(*Path(name).with_suffix("").parts, label, "%.6f" % prediction)
+                                 for name, label, prediction in zip(names, labels, predictions)])
+    return iteration

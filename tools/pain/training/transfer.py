@@ -1,0 +1,146 @@
+"""The experiment whether fine-tuning from a verification trunk helps: arms, seeds, tables."""
+import ast
+from collections import namedtuple
+from pathlib import Path
+
+import numpy as np
+from caffe.proto import caffe_pb2
+from google.protobuf import text_format
+from tqdm import tqdm
+
+from pain.datasets.pspi import CLASSES
+from pain.errors import Problem
+from pain.evaluation.metrics import title
+from pain.evaluation.protocols import scored
+from pain.evaluation.results import all_zeros, read_result
+from pain.evaluation.uncertainty import DRAWS, SEED, draw, interval
+from pain.files import replacing
+from pain.prototxts import read_prototxt
+from pain.tables import Estimate, Table, column
+from pain.training.caffe_train import train
+from pain.training.folds import fold_training
+from pain.training.predictions import predict_fold
+from pain.variants import NAMES
+
+METHOD = "smooth_l1_center_l1_sampling"  # the variant that starts are compared with
+METRICS = "mae", "mse", "pcc", "wmae", "wmse"
+
+Arm = namedtuple("Arm", "start variant")  # start: a key of STARTS
+STARTS = {"scratch": "from scratch", "frozen": "trunk frozen", "finetuned": "fine-tuned"}
+
+
+def seeded(message, seed):
+    """Set the random seeds of a net or a solver, in place: the solver's, the batches', the centers'."""
+    if isinstance(message, caffe_pb2.SolverParameter):
+        message.random_seed = seed
+        return
+    for layer in message.layer:
+        if layer.HasField("python_param") and "seed" in layer.python_param.param_str:
+            params = ast.literal_eval(layer.python_param.param_str)
+            layer.python_param.param_str = repr(dict(params, seed=seed))
+
+
+def freeze(net, trunk):
+    """Let the net's layers that `trunk` has as well keep their weights, in place. Both: caffe_pb2.NetParameter.
+
+    Caffe then takes no gradient through them at all.
+    """
+    blobs = {layer.name: {"Convolution": 2, "PReLU": 1}.get(layer.type, 0) for layer in trunk.layer}
+    for layer in net.layer:
+        if blobs.get(layer.name):
+            del layer.param[:]
+            for _ in range(blobs[layer.name]):
+                layer.param.add(lr_mult=0, decay_mult=0)
+
+
+def write_prototxt(source, out, seed, frozen):
+    """Copy the folder of prototxts `source` to `out` with this seed, the pain net's trunk frozen or not."""
+    trunk = read_prototxt(source / "face_verification.prototxt", caffe_pb2.NetParameter())
+    for path in (source / "pain_regression.prototxt", *sorted((source / "solvers").glob("*.prototxt"))):
+        kind = caffe_pb2.SolverParameter if path.parent.name == "solvers" else caffe_pb2.NetParameter
+        message = read_prototxt(path, kind())
+        seeded(message, seed)
+        if frozen and kind is caffe_pb2.NetParameter:
+            freeze(message, trunk)
+        target = out / path.relative_to(source)
+        text = text_format.MessageToString(message)
+        if not target.exists() or target.read_text() != text:
+            with replacing(target) as partial:
+                partial.write_text(text)
+
+
+def trainings_of(arm, seed, folds, prototxt, weights, out):
+    """The Trainings of an arm with a seed, one a fold; their prototxts are written."""
+    folder = out / arm.start / ("seed-%d" % seed)
+    write_prototxt(prototxt, folder / "prototxt", seed, arm.start == "frozen")
+    solver = folder / "prototxt" / "solvers" / (arm.variant + ".prototxt")
+    return [fold_training(solver, fold, folder / "models", None if arm.start == "scratch" else weights)
+            for fold in folds]
+
+
+def subject_figures(result):
+    """METRICS of each of a result's subjects, (S, M) float64, NaN where undefined."""
+    return scored(result, "subject", CLASSES - 1, METRICS).values
+
+
+def estimates(values, draws=DRAWS):
+    """The mean of `values` (seeds R, subjects S, M) over seeds and subjects, NaN left out: M Estimates."""
+    seeds, subjects = draw(values.shape[0], draws, SEED + 1).weights, draw(values.shape[1], draws, SEED).weights
+    defined = ~np.isnan(values)
+
+    def mean(of_seeds, of_subjects):
+        total, count = (np.einsum("br,rsm,bs->bm", of_seeds, part, of_subjects, optimize=True)
+                        for part in (np.where(defined, values, 0), defined.astype(float)))
+        return np.where(count > 0, total, np.nan) / np.where(count > 0, count, 1)
+
+    figure, = mean(np.ones((1, values.shape[0])), np.ones((1, values.shape[1])))
+    return [Estimate(*map(float, cell)) for cell in zip(figure, *interval(mean(seeds, subjects), values.shape[1]))]
+
+
+def name_of(arm, variants):
+    """What to call an arm in a table: its start, or among `variants` its variant."""
+    return NAMES.get(arm.variant, arm.variant) if variants else STARTS[arm.start]
+
+
+def make_tables(values, zeros, iterations):
+    """The tables of starts, of variants, and of their differences. values: {Arm: (R, S, M)}; zeros: (S, M)."""
+    starts = [arm for arm in values if arm.variant == METHOD]
+    variants = [arm for arm in values if arm.start == "finetuned"]
+    note = "Means over %d subjects and %d seeds, %d iterations; 95 %% intervals over both." % (
+        *reversed(next(iter(values.values())).shape[:2]), iterations)
+    figures = [column(name, title(name), interval=True) for name in METRICS]
+    trivial = ["all zeros", *estimates(zeros[None])]
+
+    def table(name, heading, arms):
+        rows = [[name_of(arm, name == "variants"), *estimates(values[arm])] for arm in arms]
+        return Table(name, heading, [column(name, "")] + figures, rows + [trivial], note)
+
+    rows = [["%s - %s" % (name_of(a, few is variants), name_of(b, few is variants)), *estimates(values[a] - values[b])]
+            for few, pairs in ((starts, [(a, b) for i, b in enumerate(starts) for a in starts[i + 1:]]),
+                               (variants, [(a, b) for b in variants if b.variant == METHOD for a in variants if a != b]))
+            for a, b in pairs]
+    return [table("starts", "Where the trunk starts: %s" % NAMES[METHOD], starts),
+            table("variants", "What the losses and the sampling do, fine-tuned", variants),
+            Table("differences", "Differences, the first less the second", [column("pair", "")] + figures, rows, note)]
+
+
+def transfer(folds, prototxt, weights, out, seeds=3, variants=True, caffe="caffe", gpu=None, jobs=1):
+    """Train and predict every arm, fold and seed that is not there yet. Returns make_tables()' tables.
+
+    folds: list of folders; prototxt: the folder of the nets and solvers; weights: the trunk's caffemodel.
+    Raises Problem as training and prediction do.
+    """
+    out, prototxt = Path(out), Path(prototxt)
+    if not (prototxt / "solvers").is_dir():
+        raise Problem("%s: no solvers in it; name a folder like prototxt/" % prototxt)
+    others = sorted(path.stem for path in (prototxt / "solvers").glob("*.prototxt") if path.stem != METHOD)
+    arms = [Arm(start, METHOD) for start in STARTS] + [Arm("finetuned", variant) for variant in others if variants]
+    runs = {(arm, seed): trainings_of(arm, seed, folds, prototxt, weights, out)
+            for seed in range(1, seeds + 1) for arm in arms}
+    every = [training for trainings in runs.values() for training in trainings]
+    train(every, caffe, gpu, jobs, "%d trainings" % len(every))
+    for training in tqdm(every, unit="fold", desc="predict"):
+        predict_fold(training)
+    results = {key: read_result(trainings[0].folder.parent) for key, trainings in runs.items()}
+    values = {arm: np.stack([subject_figures(results[arm, seed]) for seed in range(1, seeds + 1)]) for arm in arms}
+    return make_tables(values, subject_figures(all_zeros(next(iter(results.values())))), every[0].max_iter)

@@ -1,0 +1,43 @@
+"""Episodes of pain in a curve: onset, apex and offset, and how long it is at least so strong."""
+import numpy as np
+
+from pain.files import rounded
+from pain.video.tracks import lasts
+
+ROUNDING = 1e-5  # seconds; curve.csv rounds times to a tenth of that
+THRESHOLDS, MINIMUM = (1, 2, 3), 0.2  # of intensity; seconds
+
+
+def time_at_least(values, durations, known, threshold):
+    """For how long the values are at least the threshold, and the share of the seconds `known` that is."""
+    seconds = durations[values >= threshold].sum() if known > 0 else np.nan  # false for NaN
+    return dict(seconds=rounded(seconds), share=rounded(seconds / known if known > 0 else np.nan))
+
+
+def episodes(values, times, threshold, minimum=MINIMUM):
+    """The first and the last frame of each episode, a list of pairs of indices into (N,) values and times."""
+    above = np.concatenate([[False], values >= threshold, [False]])
+    first, last = np.flatnonzero(above[1:] & ~above[:-1]), np.flatnonzero(above[:-1] & ~above[1:]) - 1
+    end, found = times + lasts(times), []
+    for a, b in zip(first.tolist(), last.tolist()):
+        if found and times[a] - end[found[-1][1]] < minimum - ROUNDING:
+            a = found.pop()[0]
+        found.append((a, b))
+    return [(a, b) for a, b in found if end[b] - times[a] >= minimum - ROUNDING]
+
+
+def of_episode(values, times, durations, first, last):
+    """When an episode begins, is highest and ends, in seconds, and how high it is, highest and on average."""
+    inside = slice(first, last + 1)
+    apex = first + np.nanargmax(values[inside])
+    return dict(onset_s=rounded(times[first]), apex_s=rounded(times[apex]),
+                offset_s=rounded(times[last] + durations[last]), apex=rounded(values[apex]),
+                mean=rounded(mean_over_time(values[inside], durations[inside])))
+
+
+def mean_over_time(values, durations):
+    """The mean of the values that are there, each weighing as long as it lasts; NaN if none is."""
+    there = ~np.isnan(values)
+    if not there.any():
+        return np.nan
+    return np.average(values[there], weights=durations[there] if durations[there].any() else None)

@@ -1,0 +1,102 @@
+"""From frames to Rows of a pain curve: faces found, followed, aligned and given to the nets, in one stream.
+
+    frames ──> detect (MTCNN) ──> follow, in order ──> align, nets ──> (Frame, [Row, ...])
+
+Batches are detected, and rated, by WORKERS threads, whichever is free. Memory does not grow with the video: at most GAP
+frames wait for a lost face to be found again, and a few batches are under way. What a frame's rows say depends on the
+frames before it and the next GAP ones, and on nothing else: not on how many are computed at a time.
+"""
+import itertools
+
+import numpy as np
+
+from pain.faces.alignment import align
+from pain.faces.detector import FaceDetector
+from pain.models import PainNets, find_models, find_net
+from pain.video.batches import WORKERS, batches, in_order, workers
+from pain.video.doubts import doubt
+from pain.video.follow import GAP, Followed
+from pain.video.source import Frame
+
+MIN_FACE = 0.2  # of the image's height: faces in videos are smaller than the archive's
+
+
+class Estimator:
+    """What makes Rows of frames. nets: PainNets; the rest: as load_estimator() takes it."""
+
+    def __init__(self, nets, min_face=MIN_FACE, gap=GAP, track=False, calibration=None):
+        self.nets, self.gap, self.track, self.calibration = nets, gap, track, calibration
+        self.detector = FaceDetector(1, min_face)
+
+    def one(self, image, time=0.):
+        """The Rows of a single picture, (height, width, 3) uint8 RGB, of a camera: nothing is interpolated."""
+        return next(iter(self.compute([Frame(0, time, image)], Followed(self.track, 0))))[1]
+
+    def compute(self, frames, followed):
+        """Yield (Frame, Rows), without threads."""
+        for frame in frames:
+            yield from self.rate(followed.add(frame, self.detector.faces([frame.image])[0]))
+        yield from self.rate(followed.end())
+
+    def with_face(self, frame, rows):
+        """(Frame, Rows with their doubts, the aligned faces of those that have none, by index)."""
+        faces = {}
+        for i, row in enumerate(rows):
+            if row.landmarks is not None:
+                face = align(frame.image, row.landmarks)
+                rows[i] = row._replace(doubt=doubt(frame.image, row.landmarks, face))
+                if not rows[i].doubt:
+                    faces[i] = face
+        return frame, rows, faces
+
+    def rate(self, known):
+        """Known frames, a list of (Frame, Rows) as Followed gives them, with their doubts and intensities."""
+        known = [self.with_face(*one) for one in known]
+        faces = [face for _, _, faces in known for face in faces.values()]
+        intensities = iter(self.nets(np.stack(faces)) if faces else ())
+        for _, rows, faces in known:
+            for i in faces:
+                values = next(intensities)
+                low, high = self.calibration.bounds(values.mean()) if self.calibration else (np.nan, np.nan)
+                rows[i] = rows[i]._replace(intensity=float(values.mean()), low=float(low), high=float(high),
+                                           spread=float(values.std(ddof=1)) if len(values) > 1 else np.nan)
+        return [(frame, rows) for frame, rows, _ in known]
+
+    def run(self, frames, earlier=(), next_frame=0, live=False):
+        """Yield (Frame, Rows), each frame once and in order.
+
+        frames: an iterator of Frame. earlier, next_frame: Rows of the frames before this one, which are not computed
+        again but given as they are. live: frame by frame, as they come. Whatever reading them raises is raised here.
+        """
+        rows_of, frames, ahead = {}, iter(frames), 0 if live else WORKERS
+        for row in earlier:
+            rows_of.setdefault(row.frame, []).append(row)
+        for frame in itertools.islice(frames, next_frame):
+            yield frame, rows_of[frame.number]
+        with workers() as pool:
+            detected = in_order(pool, lambda batch: (batch, self.detector.faces([frame.image for frame in batch])),
+                                batches(frames, lambda frame: frame, live), ahead)
+            known = self._followed(detected, Followed(self.track, self.gap, earlier))
+            for rated in in_order(pool, self.rate, batches(known, lambda one: one[0], live), ahead):
+                yield from rated
+
+    @staticmethod
+    def _followed(detected, followed):
+        for batch, found in detected:
+            for frame, faces in zip(batch, found):
+                yield from followed.add(frame, faces)
+        yield from followed.end()
+
+
+def load_estimator(models, net=None, gpu=None, min_face=MIN_FACE, gap=GAP, track=False, calibration=None):
+    """The Estimator of some models, as find_models() takes them: of several the mean and the spread are given.
+
+    net: their prototxt, or None to look for it; gpu: a number, or None for the CPU; min_face: the smallest face looked
+    for, as a share of the image's height; gap: as GAP; track: one curve a person, else that of the largest face;
+    calibration: a Calibration, or None. Raises Problem.
+    """
+    found = find_models(models)
+    if gpu is not None:
+        from pain.nets import use_gpu
+        use_gpu(gpu)
+    return Estimator(PainNets(found, net or find_net(found[0])), min_face, gap, track, calibration)

@@ -1,0 +1,99 @@
+"""Who is who from frame to frame, and frames that wait for a lost face to be found again."""
+from collections import deque
+
+import numpy as np
+import scipy.optimize
+
+from pain.faces.alignment import interpolate
+from pain.video.curve import FOUND, INTERPOLATED, NONE, Row, no_face
+
+GAP = 10  # frames that a lost face may take to be found again; its landmarks are then interpolated
+OVERLAP = 0.3  # of two boxes, intersection over union, above which they are the same person's
+
+
+class Followed:
+    """Who is who from frame to frame, and frames that wait for a lost face to be found again.
+
+    everyone: follow all faces, by the overlap of their boxes; else the largest face is person 1. gap: as GAP.
+    rows: of earlier frames, to go on from; the next frame is the one after the last of them.
+    """
+
+    def __init__(self, everyone=False, gap=GAP, rows=()):
+        self.everyone, self.gap = everyone, gap
+        self.waiting = deque()  # (Frame, dict: person -> Row, or None while it is not known)
+        last = rows[-1].frame if rows else None
+        there = {row.person for row in rows if row.frame == last and row.face != NONE}
+        self.seen = {row.person: row for row in rows if row.person in there and row.face == FOUND}
+        self.people = max((row.person for row in rows), default=0)
+
+    def add(self, frame, faces):
+        """The frames, a list of (Frame, Rows without intensities), of which all is known now that `frame` is.
+
+        faces: (box, confidence, landmarks), as FaceDetector.faces() finds them in it.
+        """
+        rows = {}
+        self.waiting.append((frame, rows))
+        for person, (box, confidence, points) in self._who(faces).items():
+            # Rounded as in the file, so that a run that goes on from there finds the same.
+            row = Row(frame.number, frame.time, person, FOUND, np.round(box, 2), float(confidence),
+                      np.round(points, 3), "", *[np.nan] * 5)
+            if person in self.seen:
+                self._fill(self.seen[person], row)
+            self.seen[person] = rows[person] = row
+        for person, row in list(self.seen.items()):
+            if row.frame + self.gap < frame.number:
+                self._give_up(person)
+            elif person not in rows:
+                rows[person] = None
+        return self._known()
+
+    def end(self):
+        """The rest, when there are no more frames."""
+        for person in list(self.seen):
+            self._give_up(person)
+        return self._known()
+
+    def _who(self, faces):
+        """The faces by the numbers of their persons."""
+        if not self.everyone:
+            largest = max(faces, key=lambda face: face[0][2] * face[0][3], default=None)
+            return {} if largest is None else {1: largest}
+        known = list(self.seen)
+        overlaps = np.array([[overlap(self.seen[person].box, face[0]) for face in faces] for person in known])
+        pairs = zip(*scipy.optimize.linear_sum_assignment(-overlaps)) if known and faces else ()
+        who = {j: known[i] for i, j in pairs if overlaps[i, j] > OVERLAP}
+        for j in range(len(faces)):
+            if j not in who:
+                self.people += 1
+                who[j] = self.people
+        return {who[j]: face for j, face in enumerate(faces)}
+
+    def _fill(self, before, after):
+        """Interpolate a person's landmarks between two rows in which the face was found."""
+        points = interpolate([before.landmarks, *[None] * (after.frame - before.frame - 1), after.landmarks])
+        for frame, rows in self.waiting:
+            if before.frame < frame.number < after.frame:
+                rows[after.person] = Row(frame.number, frame.time, after.person, INTERPOLATED, None, None,
+                                         np.round(points[frame.number - before.frame], 3), "", *[np.nan] * 5)
+
+    def _give_up(self, person):
+        """The person is lost, or gone: from now on, and in the frames that waited."""
+        del self.seen[person]
+        for _, rows in self.waiting:
+            if rows.get(person, "") is None:
+                del rows[person]
+
+    def _known(self):
+        known = []
+        while self.waiting and None not in self.waiting[0][1].values():
+            frame, rows = self.waiting.popleft()
+            nobody = [no_face(frame.number, frame.time, 0 if self.everyone else 1)]
+            known.append((frame, [rows[person] for person in sorted(rows)] or nobody))
+        return known
+
+
+def overlap(box, other):
+    """Intersection over union of two boxes (4,) x, y, width, height."""
+    sides = [max(0., min(box[i] + box[i + 2], other[i] + other[i + 2]) - max(box[i], other[i])) for i in (0, 1)]
+    common = sides[0] * sides[1]
+    return common / (box[2] * box[3] + other[2] * other[3] - common)

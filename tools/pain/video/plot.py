@@ -1,0 +1,153 @@
+"""The picture of a pain curve: intensity over time, what observers say of it, episodes, and where there is no face."""
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from pain.datasets.pspi import CLASSES
+from pain.notice import SHORT_NOTICE
+from pain.plots import BLUE, color_of
+from pain.video.episodes import episodes
+from pain.video.tracks import best, in_order, lasts, tracks
+
+COLUMNS = 1100  # about the pixels across the axes: a curve is drawn no finer than that
+LANE = 0.09  # inches a person in the strip below
+BAR = 0.17  # of intensity: what the line of a person's episodes takes above the curves
+SAND, GREY, HATCH = "#faf0d7", "0.75", "//////"
+
+
+def draw(about, rows, episodes_threshold=1, labels=None):
+    """Draw a curve, 0..5 over seconds, with its episodes of at least `episodes_threshold`. Returns a matplotlib Figure.
+
+    The line is the smoothed intensity with the raw one pale behind it, or the raw one where nothing is smoothed. The
+    band lies between low and high, or one spread either way. The strip below has a lane a person: grey where there is
+    no face, hatched where there is a doubt. labels: ground truth, (times, values), (M,) each. about: its "source" is
+    the title.
+    """
+    times, people = in_order(rows)[1], tracks(rows)
+    strip_height = LANE * max(1, len(people))
+    figure = Figure(figsize=(6.4, 2.5 + strip_height), dpi=200)
+    FigureCanvasAgg(figure)
+    axes, strip = figure.subplots(2, 1, sharex=True, gridspec_kw=dict(height_ratios=[1.95, strip_height], hspace=0.03))
+    shown = {}  # what the legend explains: a handle a text
+    for bar, one in zip(reversed(range(len(people))), people):
+        draw_person(axes, times, one, len(people) > 1, shown)
+        draw_episodes(axes, times, one, bar if len(people) > 1 else None, episodes_threshold, shown)
+    if labels is not None and len(labels[0]):
+        x, y = thinned(*map(np.asarray, labels))
+        shown["ground truth"], = axes.plot(x, y, "o-", color=BLUE, linewidth=0.8, markersize=2.2, zorder=4)
+    draw_strip(strip, times, people, shown)
+    dress(axes, strip, times, str(about.get("source") or ""),
+          CLASSES - 0.75 + BAR * (len(people) if len(people) > 1 else 0))
+    strip.legend(shown.values(), shown.keys(), loc="upper center", bbox_to_anchor=(0.5, -0.38 / strip_height),
+                 ncol=min(4, max(1, len(shown))), frameon=False, fontsize=8, handlelength=1.6, columnspacing=1.6)
+    return figure
+
+
+def draw_person(axes, times, one, several, shown):
+    """Draw a Track's band and lines. several: whether it is one of several."""
+    color, values = color_of(one.person), best(one)
+    bounded, smoothed = (not np.isnan(column).all() for column in (one.low, one.smoothed))
+    low, high = (one.low, one.high) if bounded else (one.intensity - one.spread, one.intensity + one.spread)
+    if not np.isnan(low).all():
+        starts = columns(times)
+        between = np.clip([np.fmin.reduceat(low, starts), np.fmax.reduceat(high, starts)], 0, CLASSES - 1)
+        axes.fill_between(times[starts], *between, color=color, alpha=0.09 if several else 0.16, linewidth=0)
+        shown.setdefault("90 % of labels" if bounded else "spread of the nets",
+                         Patch(color="0.4" if several else color, alpha=0.25, linewidth=0))
+    if smoothed:
+        axes.plot(*thinned(times, one.intensity), color=color, linewidth=0.6, alpha=0.25 if several else 0.4)
+    x, y = thinned(times, values)
+    axes.plot(x, y, color=color, linewidth=1.3 if x is times else 0.7, solid_joinstyle="round")
+    alone = ~np.isnan(values) & np.isnan(np.append(np.nan, values[:-1])) & np.isnan(np.append(values[1:], np.nan))
+    axes.plot(times[alone], values[alone], ".", color=color, markersize=2.5)  # of which a line shows nothing
+    name = "person %d" % one.person if several else "intensity, smoothed" if smoothed else "intensity"
+    shown[name] = Line2D([], [], color=color, linewidth=1.4)
+    if smoothed:
+        shown.setdefault("not smoothed", Line2D([], [], color="0.4" if several else color, linewidth=0.8, alpha=0.6))
+
+
+def draw_episodes(axes, times, one, bar, threshold, shown):
+    """Shade a Track's episodes, or draw them above the curves, as a bar `bar` from below, unless that is None."""
+    found, end = episodes(best(one), times, threshold), times + lasts(times)
+    if not found:
+        return
+    spans = [(times[first], end[last] - times[first]) for first, last in found]
+    if bar is not None:
+        axes.broken_barh(spans, (CLASSES - 0.75 + BAR * bar, 0.6 * BAR), facecolor=color_of(one.person), alpha=0.7,
+                         linewidth=0)
+        shown.setdefault("at least %g" % threshold, Line2D([], [], color="0.4", linewidth=2.5))
+    else:
+        style = dict(facecolor=SAND, linewidth=0)
+        axes.broken_barh(spans, (0, 1), transform=axes.get_xaxis_transform(), zorder=0.8, **style)
+        shown.setdefault("at least %g" % threshold, Patch(**style))
+
+
+def draw_strip(strip, times, people, shown):
+    """A lane a person, the first on top: grey where there is no face, hatched where there is a doubt."""
+    for lane, one in enumerate(people):
+        for where, text, style in (
+                (~(one.found | one.interpolated), "no face", dict(facecolor=GREY, edgecolor="none", linewidth=0)),
+                (one.doubted, "in doubt", dict(facecolor="white", edgecolor="0.35", hatch=HATCH, linewidth=0.4))):
+            spans = stretches(times, where)
+            if spans:
+                strip.broken_barh(spans, (lane + 0.1, 0.8), **style)
+                shown.setdefault(text, Patch(**style))
+    if not people and len(times):
+        strip.broken_barh([(times[0], times[-1] - times[0])], (0.1, 0.8), facecolor=GREY, linewidth=0)
+        shown["no face"] = Patch(facecolor=GREY)
+    strip.set_ylim(max(1, len(people)), 0)
+    strip.set_yticks(np.arange(len(people)) + 0.5 if len(people) > 1 else [],
+                     [one.person for one in people] if len(people) > 1 else [], fontsize=6)
+    strip.tick_params(axis="y", length=0, pad=2)
+    for text, one in zip(strip.get_yticklabels(), people):
+        text.set_color(color_of(one.person))
+
+
+def dress(axes, strip, times, title, top):
+    """Title, notice, axes and grid. top: of the axes, in units of intensity."""
+    axes.set_title(title.replace("$", r"\$"), fontsize=9)
+    axes.set(ylabel="pain intensity", yticks=range(CLASSES), ylim=(-0.25, top))
+    axes.grid(axis="y", color="0.9", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(axis="x", length=0, labelbottom=False)
+    long = len(times) and times[-1] - times[0] >= 180
+    strip.set_xlabel("time in minutes" if long else "time in seconds")
+    strip.xaxis.set_major_locator(MaxNLocator(nbins=9, steps=[1, 3, 6, 10] if long else [1, 2, 5, 10]))
+    if long:
+        strip.xaxis.set_major_formatter(FuncFormatter(lambda x, _: "%d:%02d" % divmod(round(x), 60)))
+    if len(times):
+        margin = 0.01 * (times[-1] - times[0]) or 1
+        axes.set_xlim(times[0] - margin, times[-1] + margin)
+    strip.annotate(SHORT_NOTICE, (1, 0), (0, -24), "axes fraction", "offset points", fontsize=5.5, color="0.5",
+                   ha="right", va="top")
+    for one, hidden in (axes, ("top", "right", "bottom")), (strip, ("top", "right", "left")):
+        one.spines[list(hidden)].set_visible(False)
+
+
+def columns(times):
+    """Where the pixel columns of the picture begin among N frames, (M,) int: all of them, unless they are many."""
+    if len(times) <= 2 * COLUMNS:
+        return np.arange(len(times))
+    column = np.floor(COLUMNS * (times - times[0]) / (times[-1] - times[0]))
+    return np.flatnonzero(np.append(True, np.diff(column) > 0))
+
+
+def thinned(times, values):
+    """The points of a line of N values, (M,) each: all, or the least and the greatest value of each pixel column."""
+    starts = columns(times)
+    if len(starts) == len(times):
+        return times, values
+    ends = np.fmin.reduceat(values, starts), np.fmax.reduceat(values, starts)
+    return np.repeat(times[starts], 2), np.transpose(ends).ravel()
+
+
+def stretches(times, where):
+    """(start, length) in seconds of the stretches of (N,) frames where it is true; not more than can be drawn."""
+    starts = columns(times)
+    there = np.concatenate([[False], np.logical_or.reduceat(where, starts) if len(starts) else [], [False]])
+    first, end = np.flatnonzero(there[1:] & ~there[:-1]), np.flatnonzero(there[:-1] & ~there[1:])
+    edges = np.append(times[starts], times[-1:] + lasts(times)[-1:])
+    return [(edges[a], edges[b] - edges[a]) for a, b in zip(first, end)]

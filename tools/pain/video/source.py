@@ -1,0 +1,201 @@
+"""Frames of a video, one after the other, as they are meant to be seen: upright, RGB, with square pixels.
+
+    with open_video("visit.mp4") as video:      # or a folder of images, "-" for a pipe, "0" for a camera
+        for frame in video.frames():
+            frame.number, frame.time, frame.image
+
+PyAV decodes: whatever FFmpeg reads, of any bit depth, with alpha or without, at any frame rate, turned by a flag.
+"""
+import math
+import re
+import sys
+from collections import namedtuple
+from pathlib import Path
+
+import av
+import numpy as np
+
+from pain.errors import Problem
+from pain.images import read_rgb
+
+# number: from 0; time: in seconds from the first; image: (height, width, 3) uint8 RGB.
+Frame = namedtuple("Frame", "number time image")
+
+# What a file from a stranger may be: containers that name no other file and no address.
+UPLOAD_FORMATS = ("mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "mpegts", "mpeg", "ogg", "flv",
+                  "asf")
+IMAGES = ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"
+RATE = 25  # frames a second, where nothing says how many
+CAMERAS = {"linux": ("v4l2", "/dev/video%d"), "darwin": ("avfoundation", "%d:none"), "win32": ("dshow", "video=%d")}
+MOST_PIXELS = 64e6  # of a frame: more is no video, but an attempt to fill the memory
+SHORT = 1.  # a video that ends so many seconds before it should is damaged
+
+
+class Video:
+    """What open_video() gives. name: of the source; width, height: of the first frame; rate: frames a second, about;
+    count: how many frames there will be, about, or None; live: whether it comes from a camera; damage: once the frames
+    are all read, what is wrong with the file, or ""."""
+
+    live, damage = False, ""
+
+    def frames(self):
+        """Yield every Frame. Once only."""
+        raise NotImplementedError
+
+    def close(self):
+        """Be done with it; may be called at any time."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Decoded(Video):
+    """What PyAV reads."""
+
+    def __init__(self, source, name, formats=None, **options):
+        self.name = name
+        if formats:
+            options["options"] = {"format_whitelist": ",".join(formats), "protocol_whitelist": "file"}
+        try:
+            self.container = av.open(source, **options)
+        except (av.FFmpegError, OSError) as error:
+            raise Problem("%s: %s" % (name, said(error)))
+        streams = [stream for stream in self.container.streams.video
+                   if not stream.disposition & av.stream.Disposition.attached_pic]  # a record's cover
+        if not streams:
+            kinds = ", ".join(sorted({stream.type for stream in self.container.streams})) or "nothing"
+            self.close()
+            raise Problem("%s: there is no video in it, only %s" % (name, kinds))
+        self.stream = streams[0]
+        if self.stream.width * self.stream.height > MOST_PIXELS:
+            self.close()
+            raise Problem("%s: frames of %d x %d pixels; make them smaller" % (
+                name, self.stream.width, self.stream.height))
+        self.stream.thread_type = "AUTO"
+        self.rate = float(self.stream.average_rate or self.stream.guessed_rate or RATE)
+        seconds = self.stream.duration and float(self.stream.duration * self.stream.time_base)
+        seconds = seconds or (self.container.duration or 0) / av.time_base
+        self.seconds = seconds if math.isfinite(seconds) and seconds > 0 else None
+        self.count = self.stream.frames or (self.seconds and round(self.seconds * self.rate)) or None
+        self.ratio = float(self.stream.sample_aspect_ratio or 1)  # of a pixel's width to its height
+        self.broken = 0
+        self.decoded = self._decode()
+        try:
+            self.first = next(self.decoded, None)
+        except Problem:
+            self.close()
+            raise
+        if self.first is None:
+            self.close()
+            raise Problem("%s: there is not one frame in it that can be decoded" % name)
+        self.height, self.width = self.first.image.shape[:2]
+
+    def _decode(self):
+        start, time, number = None, -1 / self.rate, 0
+        for picture in self._pictures():
+            here = time + 1 / self.rate
+            if picture.pts is not None:
+                start = picture.time if start is None else start
+                here = max(picture.time - start, time + 1e-6) if number else 0.
+            time = here
+            yield Frame(number, time, upright(picture, self.ratio))
+            number += 1
+        missing = self.seconds - (time + 1 / self.rate) if self.seconds else 0
+        if self.broken:
+            self.damage = "%s: damaged: %d pieces of it could not be decoded" % (self.name, self.broken)
+        elif missing > SHORT:
+            self.damage = "%s: damaged: it ends after %.1f of %.1f s" % (self.name, time + 1 / self.rate, self.seconds)
+
+    def _pictures(self):
+        packets = self.container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except av.FFmpegError:
+                self.broken += 1
+                return
+            try:
+                yield from packet.decode()
+            except av.FFmpegError:
+                self.broken += 1
+
+    def frames(self):
+        yield self.first
+        self.first = None
+        yield from self.decoded
+
+    def close(self):
+        self.container.close()
+
+
+class Folder(Video):
+    """Images in the order of their names, numbers in them counting as numbers."""
+
+    def __init__(self, path, rate):
+        self.name = str(path)
+        self.paths = sorted((file for file in Path(path).iterdir() if file.suffix.lower() in IMAGES),
+                            key=lambda file: [int(part) if part.isdigit() else part
+                                              for part in re.split(r"(\d+)", file.name)])
+        if not self.paths:
+            raise Problem("%s: no images in this folder (%s)" % (path, ", ".join(IMAGES)))
+        self.rate, self.count = rate, len(self.paths)
+        self.height, self.width = read_rgb(self.paths[0]).shape[:2]
+
+    def frames(self):
+        for number, path in enumerate(self.paths):
+            yield Frame(number, number / self.rate, read_rgb(path))
+
+
+class Camera(Decoded):
+    """A camera of this machine, by number."""
+
+    live = True
+
+    def __init__(self, number):
+        system = "linux" if sys.platform.startswith("linux") else sys.platform
+        if system not in CAMERAS:
+            raise Problem("camera %d: on %s cameras cannot be read; record a video instead" % (number, sys.platform))
+        kind, name = CAMERAS[system]
+        try:
+            super().__init__(name % number, "camera %d" % number, format=kind)
+        except Problem:
+            raise Problem("camera %d: there is none, or another program has it; cameras are numbered from 0" % number)
+        self.count = self.seconds = None
+
+
+def open_video(source, formats=None, rate=RATE):
+    """The Video of a path, of a folder of images, of "-", standard input, or of a number, a camera's; for a `with`.
+
+    formats: only files of these formats (FFmpeg's names), such as UPLOAD_FORMATS. rate: of a folder's images, a second.
+    Raises Problem, one line that names the source, when it is missing, no video, or has no frame that can be decoded.
+    """
+    source = str(source)
+    if source == "-":
+        return Decoded(sys.stdin.buffer, "standard input", formats)
+    if source.isdigit():
+        return Camera(int(source))
+    if Path(source).is_dir():
+        return Folder(source, rate)
+    return Decoded(source, source, formats)
+
+
+def said(error):
+    """What PyAV's error means for the user."""
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, PermissionError):
+        return "may not be read; change its permissions"
+    if isinstance(error, av.error.InvalidDataError):
+        return "not a video that FFmpeg can read: another kind of file, empty, or cut short"
+    return "cannot be opened: %s" % (getattr(error, "strerror", None) or error)
+
+
+def upright(picture, ratio=1.):
+    """An av.VideoFrame as (height, width, 3) uint8 RGB, square pixels: widened by `ratio`, turned as its flag says."""
+    image = picture.reformat(format="rgb24", width=max(1, round(picture.width * ratio))).to_ndarray()
+    return np.ascontiguousarray(np.rot90(image, picture.rotation // 90)) if picture.rotation % 360 else image
