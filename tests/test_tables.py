@@ -1,4 +1,4 @@
-"""tools/tables.py: the same cells as CSV, LaTeX and Markdown."""
+"""pain.tables: the same cells as CSV, LaTeX and Markdown."""
 import csv
 
 import pytest

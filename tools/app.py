@@ -5,7 +5,7 @@
 It serves this machine only (127.0.0.1). With --host it listens elsewhere, and then asks for a token. Videos are written
 to a private folder, estimated one after the other, and removed --keep-minutes after their last use and at the end.
 
-    GET    /                          the page, of app_page/
+    GET    /                          the page, of pain/page/static/
     GET    /api                       what the page needs to know
     PUT    /api/jobs?name=NAME        the video as body; a Job: {id, state, ...}
     POST   /api/sample                a Job of the built-in sample
@@ -15,7 +15,7 @@ to a private folder, estimated one after the other, and removed --keep-minutes a
     DELETE /api/jobs/ID               cancel and remove it
     socket /api/live                  a JPEG picture each way in turn with its rows
 
-guard.py says who may ask; jobs.py does the work.
+pain/page/origin_guard.py says who may ask; jobs.py there does the work.
 """
 import contextlib
 import secrets

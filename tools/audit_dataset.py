@@ -7,7 +7,8 @@
            matters: no; faces are searched for in any size, the smallest in proportion
 
 Each check takes a Dataset, which is all that was read of the folder, and returns lines for what is wrong. The archive
-itself, known by its first subject, is compared with what is known of it (unbc.py); any other data only with itself.
+itself, known by its first subject, is compared with what is known of it (pain/datasets/unbc.py); any other data only
+with itself.
 """
 import os
 import sys

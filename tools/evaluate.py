@@ -2,8 +2,8 @@
 
     python tools/evaluate.py models/smooth_l1 theirs.csv authors.mat --compare mae pcc
 
-metrics.py says what a figure is, protocols.py over what it is averaged, uncertainty.py how sure it is, and results.py
-which files can be read.
+In pain/evaluation/, metrics.py says what a figure is, protocols.py over what it is averaged, uncertainty.py how sure it
+is, and results.py which files can be read.
 """
 import json
 

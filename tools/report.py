@@ -6,7 +6,7 @@
     report/tables/        the same tables as CSV, LaTeX and Markdown
     report/figures/       figures for a paper, PNG and PDF
 
-The page is report_page/page.html, a Jinja template, with its style and script. plotly.js, embedded, draws it.
+The page is pain/report/static/page.html, a Jinja template, with its style and script. plotly.js, embedded, draws it.
 """
 from pathlib import Path
 

@@ -10,7 +10,7 @@ pairs.txt begins with a line `sets pairs` (LFW: 10 300); then follow, set by set
 of one person, and as many `name i name j`, of two. With `pairs` alone (LFW's view 1) there is one set. No other then
 says which threshold to take: accuracy is that of the best one on these very pairs, an upper bound.
 
-Run by the Python of the caffe that is to do it. verification.py defines every figure.
+Run by the Python of the caffe that is to do it. pain/evaluation/verification.py defines every figure.
 """
 import json
 import os

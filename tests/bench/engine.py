@@ -1,4 +1,4 @@
-"""The engine against genuine Caffe on the same cores, turn by turn: python tests/bench_engine.py [ROUNDS]
+"""The engine against genuine Caffe on the same cores, turn by turn: tests/bench/engine.py [ROUNDS]
 
 Training iterations of the full pain net (batch 64, balanced batches, two losses), the memory that takes, deploy's
 forward, and how long `caffe train` takes to its first iteration. Medians of all rounds, and ratios genuine / engine.

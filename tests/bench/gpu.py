@@ -1,4 +1,4 @@
-"""The engine on a GPU, next to the same net in plain PyTorch: python tests/bench_gpu.py [TRAININGS_AT_A_TIME ...]
+"""The engine on a GPU, next to the same net in plain PyTorch: tests/bench/gpu.py [TRAININGS_AT_A_TIME ...]
 
 Iterations a second of `caffe train -gpu 0` with the full pain net (batch 64, balanced batches, two losses), one
 training at a time and several, and the hours that the paper's 25 folds of 5,000 iterations would take. The peer has

@@ -1,4 +1,4 @@
-"""Frames a second of predict_video, next to the plain loop (mtcnn a frame, net a frame): python tests/bench_video.py
+"""Frames a second of predict_video, next to the plain loop (mtcnn a frame, net a frame): tests/bench/video.py
 
 The same drawn video, 320 x 240 and 640 x 480, with the full trunk and a slim one, turn by turn; medians and ratios.
 What the stages take is CPU time a frame of each by itself. With `memory`, how much more of it 20,000 frames take than

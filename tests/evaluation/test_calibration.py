@@ -1,4 +1,4 @@
-"""tools/calibration.py and labels.py: intervals against shares known by construction, ground truth, and refusals."""
+"""evaluation.calibration and video.labels: intervals against shares known by construction, ground truth, and refusals."""
 import numpy as np
 import pytest
 from hypothesis import given, settings

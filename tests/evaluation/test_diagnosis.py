@@ -1,4 +1,4 @@
-"""tools/diagnosis.py: confusion, calibration, lag and breakdowns by hand and by other formulas."""
+"""pain.evaluation.diagnosis: confusion, calibration, lag and breakdowns by hand and by other formulas."""
 import numpy as np
 import pytest
 from hypothesis import given, settings

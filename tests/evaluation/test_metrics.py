@@ -1,4 +1,4 @@
-"""tools/metrics.py: each metric against other formulas and libraries, its identities, and where it is undefined."""
+"""pain.evaluation.metrics: each against other formulas and libraries, its identities, and where it is undefined."""
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings

@@ -1,4 +1,4 @@
-"""tools/protocols.py: figures of any set of subjects are those of its frames, by hand and at random."""
+"""pain.evaluation.protocols: figures of any set of subjects are those of its frames, by hand and at random."""
 import numpy as np
 import pytest
 from hypothesis import given, settings

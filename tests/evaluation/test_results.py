@@ -1,4 +1,4 @@
-"""tools/results.py: what is read, what is refused with which rows, and results put side by side."""
+"""pain.evaluation.results: what is read, what is refused with which rows, and results put side by side."""
 import numpy as np
 import pytest
 from scipy.io import savemat

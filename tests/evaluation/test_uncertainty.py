@@ -1,4 +1,4 @@
-"""tools/uncertainty.py: draws, intervals and p values against SciPy, enumeration and simulation."""
+"""pain.evaluation.uncertainty: draws, intervals and p values against SciPy, enumeration and simulation."""
 import itertools
 import time
 

@@ -1,4 +1,4 @@
-"""tools/app_page in a real browser: a real video through real nets, and all that a person can do with its curve."""
+"""pain/page/static in a real browser: a real video through real nets, and all that a person can do with its curve."""
 import base64
 import csv
 import http.server

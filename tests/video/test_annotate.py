@@ -1,4 +1,4 @@
-"""tools/annotate.py: the video decoded again: size, frames, times, and the boxes and curves where they should be."""
+"""pain.video.annotate: the video decoded again: size, frames, times, and the boxes and curves where they should be."""
 import numpy as np
 import pytest
 

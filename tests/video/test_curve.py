@@ -1,4 +1,4 @@
-"""tools/curve.py: what is written comes back, a file cut anywhere is gone on with, and what is no curve is refused."""
+"""video.curve: what is written comes back, a file cut anywhere is gone on with, and what is no curve is refused."""
 import csv
 
 import numpy as np

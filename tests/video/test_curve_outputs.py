@@ -1,4 +1,4 @@
-"""tools/curve_summary.py and curve_plot.py: smoothing by formulas and SciPy, episodes by hand, the picture."""
+"""What is made of a curve: smoothing by formulas and SciPy, episodes by hand, the picture."""
 import json
 
 import numpy as np

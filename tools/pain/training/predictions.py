@@ -45,7 +45,7 @@ def predict(training, iteration):
     """Predict the fold's frames by its snapshot of this iteration.
 
     Returns the predictions, (N,) float64 in 0..5, and val.txt's names and labels, N of each.
-    training: train.Training. Raises Problem when the data or the snapshot is damaged or of something else.
+    training: caffe_train.Training. Raises Problem when the data or the snapshot is damaged or of something else.
     """
     names, labels = read_list(training.data / "val.txt")
     check_lmdb(training.data / "val_lmdb", names, labels)

@@ -68,7 +68,7 @@ def placed(rows, labels):
 
 
 def to_draw(rows, labels):
-    """The labels that are of a frame of the curve, as curve_plot.draw() takes them: times in seconds, values, (K,)."""
+    """The labels that are of a frame of the curve, as plot.draw() takes them: times in seconds, values, (K,)."""
     at, label = placed(rows, labels)
     return in_order(rows)[1][at], label
 

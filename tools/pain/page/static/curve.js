@@ -102,7 +102,7 @@ export function countAbove(curve, person, threshold) {
 
 // Labels.
 
-// The text of a CSV file as tools/labels.py has it, columns label and frame or time_s: [{frame or time, label}]. Throws
+// The text of a CSV file as pain/video/labels.py has it, columns label and frame or time_s: [{frame or time, label}]. Throws
 // an Error that names the line at fault.
 export function parseLabels(text) {
   const lines = text.replace(/^\ufeff/, "").split(/\r\n|\n|\r/).map((line, i) => [i + 1, line.trim()])
