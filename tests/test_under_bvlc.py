@@ -9,7 +9,7 @@ from support.project import BVLC, GENUINE, ROOT, needs_bvlc
 pytestmark = [needs_bvlc, pytest.mark.skipif(GENUINE, reason="this is that run")]
 
 
-@pytest.mark.parametrize("name", ["test_layers", "test_prototxts", "test_weights", "datasets/test_folds",
+@pytest.mark.parametrize("name", ["test_layers", "test_progress", "test_prototxts", "test_weights", "datasets/test_folds",
                                   "evaluation/test_metrics", "evaluation/test_results", "evaluation/test_evaluate",
                                   "evaluation/test_paper_figure"])
 def test_under_bvlc(name):

@@ -10,11 +10,10 @@ means and where the weights come from stand in the file's metadata; they are rea
 """
 from pathlib import Path
 
-from tqdm import tqdm
-
 from pain.command import Parser, run
 from pain.errors import Problem
 from pain.export.onnx_file import export
+from pain.progress import progress, write
 
 
 def main():
@@ -26,14 +25,14 @@ def main():
     args = parser.parse_args()
     if args.out and len(args.models) > 1:
         raise Problem("--out is for one model; here are %d" % len(args.models))
-    for weights in tqdm(args.models, unit="model", desc="export"):
+    for weights in progress(args.models, unit="model", desc="export"):
         out = Path(args.out or Path(weights).with_suffix(".onnx"))
         if out.exists() and any(Path(name).exists() and out.samefile(name) for name in (weights, args.net)):
             raise Problem("%s: would be overwritten; name another file with --out" % out)
         differences = export(weights, args.net, out, args.stage)
         output, worst = next(iter(differences)), max(differences, key=differences.get)
-        tqdm.write("%s: %s differs from caffe's by %.1e of its scale, no blob by more than %.1e (%s)"
-                   % (out, output, differences[output], differences[worst], worst))
+        write("%s: %s differs from caffe's by %.1e of its scale, no blob by more than %.1e (%s)"
+              % (out, output, differences[output], differences[worst], worst))
 
 
 if __name__ == "__main__":

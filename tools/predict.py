@@ -5,10 +5,9 @@
 Run by the Python of the caffe that is to do it, after tools/train.py. A fold's predictions that are newer than its
 snapshot are left as they are.
 """
-from tqdm import tqdm
-
 from pain.command import Parser, run
 from pain.nets import use_gpu
+from pain.progress import progress, write
 from pain.training.folds import fold_training, select_folds
 from pain.training.predictions import predict_fold
 
@@ -24,10 +23,10 @@ def main():
     if args.gpu is not None:
         use_gpu(args.gpu)
     trainings = [fold_training(args.solver, fold, args.models) for fold in select_folds(args.folds, args.fold)]
-    for training in tqdm(trainings, unit="fold", desc="predict"):
+    for training in progress(trainings, unit="fold", desc="predict"):
         iteration = predict_fold(training)
         if iteration < training.max_iter:
-            tqdm.write("%s: only trained to iteration %d of %d" % (training.folder, iteration, training.max_iter))
+            write("%s: only trained to iteration %d of %d" % (training.folder, iteration, training.max_iter))
 
 
 if __name__ == "__main__":

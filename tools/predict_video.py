@@ -16,11 +16,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tqdm import tqdm
-
 from pain.command import Parser, fail, run
 from pain.errors import Problem
 from pain.evaluation.calibration import Calibration
+from pain.progress import progress
 from pain.video.curve import FACES
 from pain.video.episodes import THRESHOLDS
 from pain.video.labels import labels
@@ -94,11 +93,11 @@ def main():
         estimator = load_estimator(models, args.net, args.gpu, args.min_face, args.gap, args.track, calibration)
         start = time.monotonic()
         try:
-            with tqdm(total=video.count, unit="frame", desc=Path(video.name).name) as progress:
+            with progress(total=video.count, unit="frame", desc=Path(video.name).name) as bar:
                 for _ in predict_video(estimator, video, out, described(video, models, args), args.resume,
                                        args.annotate):
                     computed += 1
-                    progress.update()
+                    bar.update()
         except KeyboardInterrupt:
             if not video.live:
                 fail("interrupted after %d frames; %s is valid so far%s" % (

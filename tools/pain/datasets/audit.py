@@ -6,7 +6,6 @@ from collections import Counter, namedtuple
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from pain.datasets import pspi, unbc
 from pain.datasets.black_frames import BLACK, read_frame
@@ -14,6 +13,7 @@ from pain.errors import Problem
 from pain.faces.detector import BATCH
 from pain.files import read_csv
 from pain.images import read_image
+from pain.progress import progress
 
 # frames: {(subject, video, frame): Frame}, those with an image, in order; labels: {the same key, image or not: PSPI, or
 # a str, what is wrong with the file}; units: {key: {AU: intensity}, or a str}; ratings: {(kind, subject, video): number
@@ -35,7 +35,7 @@ def read_dataset(root, jobs, faces=None):
             for path in sorted((Path(root) / "Images" / subject / video).glob("*.png"))]
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         paths = [Path(root).joinpath("Images", *key[:2], key[2] + ".png") for key in keys]
-        frames = list(tqdm(pool.map(look_at, paths), total=len(paths), unit="frame", desc="frames"))
+        frames = list(progress(pool.map(look_at, paths), total=len(paths), unit="frame", desc="frames"))
     return Dataset(Path(root), dict(zip(keys, frames)), read_labels(root, "PSPI", keys, unbc.read_pspi),
                    read_labels(root, "FACS", keys, unbc.read_action_units), read_ratings(root, videos), faces)
 
@@ -91,7 +91,7 @@ def find_faces(dataset, detector):
     """The Dataset with faces looked for by `detector`, a FaceDetector, in every frame that shows anything."""
     keys = [key for key, frame in dataset.frames.items() if not frame.black and frame.size]
     faces = {}
-    for key in tqdm(keys, unit="frame", desc="faces"):
+    for key in progress(keys, unit="frame", desc="faces"):
         faces[key] = read_frame(dataset.root.joinpath("Images", *key[:2], key[2] + ".png"))
         if len(faces) % BATCH == 0 or key == keys[-1]:
             batch = [key for key, image in faces.items() if not isinstance(image, bool)]

@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from pain.command import end_on_interrupt
 from pain.datasets.lmdbs import HEIGHT, WIDTH, datum, datums, key, open_lmdb, read, write_list, write_lmdb
@@ -16,6 +15,7 @@ from pain.datasets.redundant_frames import RULES
 from pain.errors import Problem
 from pain.files import read_csv
 from pain.images import read_image
+from pain.progress import progress
 
 MADE_BY = "make align"
 
@@ -60,20 +60,20 @@ def encode(path, label):
     return datum(image, label)
 
 
-def make_val(aligned, subject, folder, pool, progress):
+def make_val(aligned, subject, folder, pool, bar):
     """Make folder/val_lmdb and val.txt, decoding in the processes of `pool`, unless an earlier call has."""
     if (folder / "val_lmdb").exists():
-        progress.update(len(subject.names))
+        bar.update(len(subject.names))
         return
     shutil.rmtree(str(folder / "val_lmdb.partial"), ignore_errors=True)
     paths = [aligned / name for name in subject.names]
     records = zip(subject.names, datums(encode, paths, subject.labels, pool))
-    write_lmdb(folder / "val_lmdb.partial", records, len(paths), progress)
+    write_lmdb(folder / "val_lmdb.partial", records, len(paths), bar)
     write_list(folder / "val.txt", subject.names, subject.labels)
     (folder / "val_lmdb.partial").rename(folder / "val_lmdb")
 
 
-def make_train(subjects, folders, left_out, seed, progress):
+def make_train(subjects, folders, left_out, seed, bar):
     """Make train_lmdb and train.txt of the fold that leaves out subject number `left_out`, from the val_lmdbs."""
     samples = [(s, i) for s, subject in enumerate(subjects) if s != left_out for i in np.flatnonzero(subject.keep)]
     order = np.random.RandomState([seed, left_out]).permutation(len(samples))
@@ -84,7 +84,7 @@ def make_train(subjects, folders, left_out, seed, progress):
         val = {s: stack.enter_context(open_lmdb(folder / "val_lmdb"))
                for s, folder in enumerate(folders) if s != left_out}
         values = (read(val[s], key(i, name), folders[s] / "val_lmdb") for (s, i), name in zip(samples, names))
-        write_lmdb(folders[left_out] / "train_lmdb", zip(names, values), len(samples), progress)
+        write_lmdb(folders[left_out] / "train_lmdb", zip(names, values), len(samples), bar)
     write_list(folders[left_out] / "train.txt", names, [subjects[s].labels[i] for s, i in samples])
 
 
@@ -102,16 +102,16 @@ def make_folds(aligned, out, rule="code", seed=1, jobs=1):
     names = ["%02d-%s" % (number, subject.name) for number, subject in enumerate(subjects, 1)]
     folders = [current_folder(out, name, made_from) for name in names]
     frames = sum(len(subject.names) for subject in subjects)
-    with tqdm(total=frames + sum(kept - subject.keep.sum() for subject in subjects), unit="frame",
-              desc="%d folds" % len(subjects)) as progress:
+    with progress(total=frames + sum(kept - subject.keep.sum() for subject in subjects), unit="frame",
+                  desc="%d folds" % len(subjects)) as bar:
         with concurrent.futures.ProcessPoolExecutor(jobs, initializer=end_on_interrupt) as pool:
             for subject, folder in zip(subjects, folders):
-                make_val(aligned, subject, folder, pool, progress)
+                make_val(aligned, subject, folder, pool, bar)
         for number, subject in enumerate(subjects):
             if folders[number].name == names[number]:
-                progress.update(kept - subject.keep.sum())
+                bar.update(kept - subject.keep.sum())
                 continue
-            make_train(subjects, folders, number, seed, progress)
+            make_train(subjects, folders, number, seed, bar)
             folders[number] = folders[number].rename(out / names[number])
     return subjects
 

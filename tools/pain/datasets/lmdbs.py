@@ -30,7 +30,7 @@ def key(index, name):
     return b"%08d_%s" % (index, name.encode())
 
 
-def write_lmdb(path, records, count, progress):
+def write_lmdb(path, records, count, bar):
     """Write (name, Datum bytes) pairs, `count` of them, as the LMDB folder `path`."""
     size = HEIGHT * WIDTH * 3 + 1024
     environment = lmdb.open(str(path), map_size=count * (size + 4096 + 512) + (16 << 20), sync=False)
@@ -38,7 +38,7 @@ def write_lmdb(path, records, count, progress):
         transaction = environment.begin(write=True)
         for index, (name, datum) in enumerate(records):
             transaction.put(key(index, name), datum, append=True)
-            progress.update()
+            bar.update()
             if (index + 1) % COMMIT_EVERY == 0:
                 transaction.commit()
                 transaction = environment.begin(write=True)

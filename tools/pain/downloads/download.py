@@ -8,10 +8,9 @@ import urllib.error
 import urllib.request
 from urllib.parse import urlsplit
 
-from tqdm import tqdm
-
 from pain.downloads.checks import check_space, fault
 from pain.errors import Problem
+from pain.progress import progress
 
 TIMEOUT = 30  # seconds without a byte before the server counts as stalled
 TRIES = 5  # in a row that bring nothing new
@@ -120,7 +119,7 @@ def transfer(url, file, path, size):
             begin_anew(file, version)
             raise Problem("%s: the server has %d bytes, not %d: another version of the file" % (url, total, size))
         check_space(version.parent, (total or 0) - offset)
-        with tqdm(total=total, initial=offset, unit="B", unit_scale=True, desc=path.stem.lstrip(".")) as bar:
+        with progress(total=total, initial=offset, unit="B", unit_scale=True, desc=path.stem.lstrip(".")) as bar:
             for chunk in iter(lambda: receive(response), b""):
                 file.write(chunk)
                 file.flush()

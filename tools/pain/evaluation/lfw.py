@@ -4,7 +4,6 @@ from pathlib import Path
 
 import caffe
 import numpy as np
-from tqdm import tqdm
 
 from pain.datasets.black_frames import read_frame
 from pain.datasets.lmdbs import HEIGHT, WIDTH
@@ -24,6 +23,7 @@ from pain.faces.aligned_people import align_people, aligned_name, list_people, r
 from pain.faces.alignment import TEMPLATE, align
 from pain.nets import build_net, load_net
 from pain.plots import new_figure
+from pain.progress import progress
 
 NET = "prototxt/face_verification.prototxt"
 BATCH = 64  # images the net sees at a time
@@ -137,7 +137,7 @@ def extract(net, faces, where):
     net.blobs["pixels"].reshape(BATCH, 3, HEIGHT, WIDTH)
     net.reshape()
     features = []
-    for start in tqdm(range(0, len(faces), BATCH), unit="batch", desc="features"):
+    for start in progress(range(0, len(faces), BATCH), unit="batch", desc="features"):
         pixels = np.stack([read_face(*face) for face in faces[start:start + BATCH]])
         halves = []
         for some in pixels, pixels[..., ::-1]:

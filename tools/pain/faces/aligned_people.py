@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from pain.datasets.black_frames import read_frame
 from pain.errors import Problem
@@ -16,6 +15,7 @@ from pain.faces.detector import detect
 from pain.faces.rows import FACE_COLUMNS, detected, earlier_rows, missing
 from pain.faces.workers import in_workers
 from pain.files import making, read_csv, write_csv
+from pain.progress import progress
 
 COLUMNS = ("person", "image", "bytes", *FACE_COLUMNS)
 MIN_FACE = 40 / 250  # of the image's height: LFW's and CASIA-WebFace's are 250 pixels, the faces in them some 100
@@ -35,7 +35,7 @@ def list_people(root):
     if not root.is_dir():
         raise Problem("%s: no such folder; name one with a folder of images a person" % root)
     people, folders = {}, list_names(root, os.DirEntry.is_dir)
-    for person in tqdm(folders, desc="list", unit="person", leave=False, disable=not folders):
+    for person in progress(folders, desc="list", unit="person", leave=False, disable=not folders):
         people[person.name] = {image.name: Photograph(image.stat().st_size, image.stat().st_mtime)
                                for image in list_names(root / person.name, os.DirEntry.is_file)}
     if not any(people.values()):
@@ -114,14 +114,14 @@ def align_people(root, out, people, jobs=1):
     for leftover in out.glob(".*.partial"):
         shutil.rmtree(str(leftover))
     people, tasks = {person: images for person, images in people.items() if images}, []
-    with tqdm(total=sum(map(len, people.values())), unit="image", desc="align") as progress:
+    with progress(total=sum(map(len, people.values())), unit="image", desc="align") as bar:
         for person, images in people.items():
             if is_finished(out / person, images):
-                progress.update(len(images))
+                bar.update(len(images))
             else:
                 tasks.append((root / person, out / person, images))
         for _, count in in_workers(align_person, tasks, jobs, MIN_FACE):
-            progress.update(count)
+            bar.update(count)
 
 
 def write_faces(out, people):

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import skimage.io
 import skimage.transform
-from tqdm import tqdm
 
 from pain.datasets import unbc
 from pain.datasets.black_frames import read_frame
@@ -12,6 +11,7 @@ from pain.faces.detector import detect
 from pain.faces.rows import FACE_COLUMNS, detected, earlier_rows, interpolated, missing
 from pain.faces.workers import in_workers
 from pain.files import making, write_csv
+from pain.progress import progress
 
 COLUMNS = ("subject", "video", "frame", "pspi", *FACE_COLUMNS)
 
@@ -57,17 +57,17 @@ def align_faces(root, out, jobs=1):
     """
     videos = unbc.list_videos(root)
     tasks = []
-    for subject, video in tqdm(videos, desc="labels", unit="video", leave=False):
+    for subject, video in progress(videos, desc="labels", unit="video", leave=False):
         frames = unbc.list_frames(root, subject, video)
         labels = {frame: unbc.read_pspi(unbc.pspi_file(root, subject, video, frame)) for frame in frames}
         tasks.append((root, out, subject, video, labels))
     results = [finished_rows(*task) for task in tasks]
     todo = [i for i, rows in enumerate(results) if rows is None]
-    with tqdm(total=sum(len(task[-1]) for task in tasks), unit="frame", desc="align") as progress:
-        progress.update(sum(len(rows) for rows in results if rows))
+    with progress(total=sum(len(task[-1]) for task in tasks), unit="frame", desc="align") as bar:
+        bar.update(sum(len(rows) for rows in results if rows))
         for i, rows in in_workers(align_video, [tasks[i] for i in todo], jobs):
             results[todo[i]] = rows
-            progress.update(len(rows))
+            bar.update(len(rows))
     rows = [row for of_video in results for row in of_video]
     write_csv(Path(out) / "frames.csv", COLUMNS, rows)
     return rows

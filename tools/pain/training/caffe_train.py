@@ -10,10 +10,10 @@ from pathlib import Path
 
 from caffe.proto import caffe_pb2
 from google.protobuf.message import DecodeError
-from tqdm import tqdm
 
 from pain.errors import Problem
 from pain.nets import check_weights
+from pain.progress import progress
 from pain.project import ROOT
 from pain.prototxts import parse
 
@@ -69,7 +69,7 @@ class Training:
             if not link.is_symlink():
                 link.symlink_to(target)
 
-    def run(self, caffe, gpu, threads, children, progress):
+    def run(self, caffe, gpu, threads, children, bar):
         """Run `caffe train` to the end, with `threads` cores. Raises Problem with caffe's own words if it fails."""
         done = self.last_snapshot()
         command = [*shlex.split(caffe), "train", "-solver", os.path.relpath(str(self.solver), str(self.folder))]
@@ -97,7 +97,7 @@ class Training:
                 match = ITERATION.search(line)
                 if match:
                     iteration = int(match.group(1))
-                    progress.update(max(0, iteration - done))
+                    bar.update(max(0, iteration - done))
                     done = max(done, iteration)
                     if not is_finite(match.group(2)):
                         process.kill()
@@ -168,10 +168,10 @@ def train(trainings, caffe="caffe", gpu=None, jobs=1, title="train"):
     todo = [training for training, iteration in zip(trainings, done) if iteration < training.max_iter]
     threads = max(1, os.cpu_count() // jobs)
     children = Children()
-    with tqdm(total=sum(training.max_iter for training in trainings), initial=sum(done), unit="iter",
-              desc=title) as progress:
+    with progress(total=sum(training.max_iter for training in trainings), initial=sum(done), unit="iter",
+                  desc=title) as bar:
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-            futures = [pool.submit(training.run, caffe, gpu, threads, children, progress) for training in todo]
+            futures = [pool.submit(training.run, caffe, gpu, threads, children, bar) for training in todo]
             try:
                 for future in concurrent.futures.as_completed(futures):
                     future.result()

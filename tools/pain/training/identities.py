@@ -8,7 +8,6 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from pain.command import end_on_interrupt
 from pain.datasets.black_frames import read_frame
@@ -17,6 +16,7 @@ from pain.datasets.lmdbs import HEIGHT, WIDTH, datum, datums, write_list, write_
 from pain.errors import Problem
 from pain.faces.aligned_people import align_people, list_faces, list_people, write_faces
 from pain.files import replacing
+from pain.progress import progress
 
 
 def encode(path, label):
@@ -53,10 +53,10 @@ def make_lmdb(folder, people, out, least, seed, jobs):
     order = np.random.RandomState(seed).permutation(len(samples))
     names, labels = [names[i] for i in order], [labels[i] for i in order]
     try:
-        with tqdm(total=len(names), unit="face", desc="train_lmdb") as progress, \
+        with progress(total=len(names), unit="face", desc="train_lmdb") as bar, \
                 concurrent.futures.ProcessPoolExecutor(jobs, initializer=end_on_interrupt) as pool:
             paths = ["%s/%s" % (folder, name) for name in names]
-            write_lmdb(partial, zip(names, datums(encode, paths, labels, pool)), len(names), progress)
+            write_lmdb(partial, zip(names, datums(encode, paths, labels, pool)), len(names), bar)
         write_list(out / "train.txt", names, labels)
         with replacing(out / "people.txt") as text:
             text.write_text("".join(person + "\n" for person in people), encoding="utf-8")

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 from caffe.proto import caffe_pb2
 from google.protobuf import text_format
-from tqdm import tqdm
 
 from pain.datasets.pspi import CLASSES
 from pain.errors import Problem
@@ -15,6 +14,7 @@ from pain.evaluation.protocols import scored
 from pain.evaluation.results import all_zeros, read_result
 from pain.evaluation.uncertainty import DRAWS, SEED, draw, interval
 from pain.files import replacing
+from pain.progress import progress
 from pain.prototxts import read_prototxt
 from pain.tables import Estimate, Table, column
 from pain.training.caffe_train import train
@@ -139,7 +139,7 @@ def transfer(folds, prototxt, weights, out, seeds=3, variants=True, caffe="caffe
             for seed in range(1, seeds + 1) for arm in arms}
     every = [training for trainings in runs.values() for training in trainings]
     train(every, caffe, gpu, jobs, "%d trainings" % len(every))
-    for training in tqdm(every, unit="fold", desc="predict"):
+    for training in progress(every, unit="fold", desc="predict"):
         predict_fold(training)
     results = {key: read_result(trainings[0].folder.parent) for key, trainings in runs.items()}
     values = {arm: np.stack([subject_figures(results[arm, seed]) for seed in range(1, seeds + 1)]) for arm in arms}

@@ -5,10 +5,10 @@ from itertools import combinations
 import numpy as np
 from PIL import Image
 from scipy import ndimage
-from tqdm import tqdm
 
 from pain import command
 from pain.datasets.synthetic.faces import HIGHEST, REACH, Face, Pose, lighting, render, subject
+from pain.progress import progress
 
 PEOPLE = 1 << 31  # begins the random seeds of people, so that they are no subject's
 FOLDS, PAIRS = 10, 50  # pairs of each kind a fold, at most
@@ -60,10 +60,10 @@ def start_worker():
 def draw(root, people, images, seed, jobs=1):
     """Draw everybody below `root`, and pairs.txt, with `jobs` processes."""
     with concurrent.futures.ProcessPoolExecutor(jobs, initializer=start_worker) as pool, \
-            tqdm(total=people * images, unit="image") as progress:
+            progress(total=people * images, unit="image") as bar:
         futures = [pool.submit(draw_person, root, k, images, seed) for k in range(1, people + 1)]
         for future in concurrent.futures.as_completed(futures):
-            progress.update(future.result())
+            bar.update(future.result())
     (root / "pairs.txt").write_text(pairs_text(people, images, np.random.RandomState([PEOPLE, seed])))
 
 

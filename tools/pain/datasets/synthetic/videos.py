@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from pain import errors, files
 from pain.datasets import pspi as pspi_module
 from pain.datasets import unbc
 from pain.datasets.synthetic.faces import GRIMACE, HEIGHT, HIGHEST, REACH, WIDTH, Face, Pose, ease, render, subject
+from pain.progress import progress
 
 SEEDS = 0, 2 ** 32 - 1  # least and highest
 RECORD = "synthetic.json"  # in the folder of a dataset: the arguments it was made with
@@ -84,7 +84,7 @@ def draw(root, subjects, videos, frames, seed):
     A subject's and a video's random numbers depend on nothing but the seed and their own numbers.
     """
     face = Face()
-    with tqdm(total=subjects * videos * frames, unit="frame") as progress:
+    with progress(total=subjects * videos * frames, unit="frame") as bar:
         for k in range(1, subjects + 1):
             who = subject(face, np.random.RandomState([seed, k]))
             for take in range(1, videos + 1):
@@ -95,7 +95,7 @@ def draw(root, subjects, videos, frames, seed):
                     grain = who.grain * rng.standard_normal((HEIGHT, WIDTH, 1)).astype(np.float32)
                     image = render(face, who, aus, pose) + grain
                     worst = max(worst, write_frame(root, video, "%s%03d" % (video[1], i), image, aus))
-                    progress.update()
+                    bar.update()
                 for rating, highest in unbc.RATINGS.items():
                     write_numbers(root.joinpath("Sequence_Labels", rating, video[0], video[1] + ".txt"),
                                   [[round(highest * worst / pspi_module.MAX_PSPI)]])
