@@ -15,11 +15,10 @@ import torch
 from caffe import command, log
 from caffe.proto import caffe_pb2
 
-from test_parity import GENUINE
+from genuine import GENUINE, needs_genuine
 
 ENGINE = Path(caffe.__file__).parents[1]
 PROVIDERS = {"engine": [sys.executable, "-m", "caffe"], "genuine": [str(GENUINE.with_name("caffe"))]}
-needs_genuine = pytest.mark.skipif(not GENUINE.exists(), reason="no genuine Caffe here: `make bvlc` did not run")
 both = pytest.mark.parametrize("provider", ["engine", pytest.param("genuine", marks=needs_genuine)])
 needs_no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 

@@ -28,9 +28,9 @@ def case(name, layer, bottoms=((2, 3, 4, 5),), tops=1, phase="TRAIN", params="no
     params: what its blobs are filled with, inputs: what the bottoms are filled with, each a kind (see `values`), or a
     list of a kind a blob; steps: forward and backward passes, one after the other; tolerance: of the largest value;
     diffs: whether gradients are compared; net: more prototxt before the layer; reshape: the bottoms' shapes from the
-    second step on; force: whether all bottoms get gradients (False: those that a loss_weight and propagate_down ask for);
-    files: a function of a folder, which makes files in it, in `layer` the folder is called FOLDER; prepare: a function of
-    the net, called before the first forward.
+    second step on; force: whether all bottoms get gradients (False: those that a loss_weight and propagate_down ask
+    for); files: a function of a folder, which makes files in it, in `layer` the folder is called FOLDER; prepare: a
+    function of the net, called before the first forward.
     """
     names = ["x0"] if in_place else ["y%d" % i for i in range(tops)] if isinstance(tops, int) else list(tops)
     return Case(name, layer, [tuple(shape) for shape in bottoms], names, phase, params, inputs, steps, tolerance, net,

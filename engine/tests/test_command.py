@@ -3,22 +3,35 @@ import math
 import os
 import platform
 import re
-import signal
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import caffe
-import caffe_command
 import pytest
+import tomllib
 import torch
 from caffe import command, log, memory
 from caffe.flags import FLAGS
 from hypothesis import given, settings, strategies
 
-from command_runs import (ENGINE, LAYERS, PREFIX, SOLVER, both, folder, last_line, needs_genuine,  # noqa: F401
-                          needs_no_gpu, only_line, process, run, start, status_of)
+import caffe_command
+from command_runs import (  # noqa: F401
+    ENGINE,
+    LAYERS,
+    PREFIX,
+    SOLVER,
+    both,
+    folder,
+    last_line,
+    needs_genuine,
+    needs_no_gpu,
+    only_line,
+    process,
+    run,
+    start,
+    status_of,
+)
 
 # Flags and statuses.
 

@@ -10,8 +10,21 @@ import pytest
 from caffe import command
 from caffe.proto import caffe_pb2
 
-from command_runs import (ENGINE, LAYERS, NET, PREFIX, SOLVER, both, folder, needs_genuine, only_line,  # noqa: F401
-                          process, run, start, status_of)
+from command_runs import (  # noqa: F401
+    ENGINE,
+    LAYERS,
+    NET,
+    PREFIX,
+    SOLVER,
+    both,
+    folder,
+    needs_genuine,
+    only_line,
+    process,
+    run,
+    start,
+    status_of,
+)
 
 # What parse_log.py looks for.
 ITERATION = re.compile(r"Iteration (\d+)(?: \(\S+ iter/s, \S+s/\d+ iters\))?, (loss|lr) = (\S+)$")

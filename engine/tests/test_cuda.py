@@ -7,14 +7,10 @@ import pytest
 import torch
 from caffe import context
 
-import parity
-import scripts
 import solver_runs
 from command_runs import folder, process, run  # noqa: F401  two are fixtures
+from genuine import RECORD, AsGenuine, error
 from solver_runs import flat, make_solver
-from test_parity import CASES, FAMILIES, HERE, error
-from test_pycaffe import MODULES, PROGRAMS, assert_same, saw
-from test_solvers import RECORD
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
 
@@ -29,26 +25,8 @@ def gpu(monkeypatch):
     caffe.set_mode_gpu()
 
 
-@pytest.fixture(scope="module")
-def recorded():
-    return {family: dict(np.load(HERE / "recorded" / (family + ".npz"))) for family in FAMILIES}
-
-
-@pytest.fixture(scope="module")
-def seen():
-    return {module: saw(HERE / "recorded" / (module + ".npz")) for module in MODULES}
-
-
-@pytest.mark.parametrize("family, case", CASES, ids=[case.name for _, case in CASES])
-def test_as_genuine_caffe(family, case, recorded):
-    for key, array in parity.run(case).items():
-        difference = error(array, recorded[family][case.name + "/" + key])
-        assert difference < case.tolerance, "%s: %g" % (key, difference)
-
-
-@pytest.mark.parametrize("module, name", PROGRAMS, ids=["-".join(program) for program in PROGRAMS])
-def test_programs_as_genuine_caffe(module, name, seen):
-    assert_same(scripts.run(scripts.programs(module)[name]), seen[module][name])
+class TestOnCuda(AsGenuine):
+    pass
 
 
 @pytest.mark.parametrize("case", solver_runs.CASES)

@@ -8,34 +8,13 @@ import pytest
 import torch
 from caffe.errors import CaffeError
 
-import parity
 import pretend_device
-import scripts
+from genuine import AsGenuine
 from pretend_device import gpu  # noqa: F401  a fixture
-from test_parity import CASES, FAMILIES, HERE, error
-from test_pycaffe import MODULES, PROGRAMS, assert_same, saw
 
 
-@pytest.fixture(scope="module")
-def recorded():
-    return {family: dict(np.load(HERE / "recorded" / (family + ".npz"))) for family in FAMILIES}
-
-
-@pytest.fixture(scope="module")
-def seen():
-    return {module: saw(HERE / "recorded" / (module + ".npz")) for module in MODULES}
-
-
-@pytest.mark.parametrize("family, case", CASES, ids=[case.name for _, case in CASES])
-def test_as_genuine_caffe(family, case, recorded):
-    for key, array in parity.run(case).items():
-        difference = error(array, recorded[family][case.name + "/" + key])
-        assert difference < case.tolerance, "%s: %g" % (key, difference)
-
-
-@pytest.mark.parametrize("module, name", PROGRAMS, ids=["-".join(program) for program in PROGRAMS])
-def test_programs_as_genuine_caffe(module, name, seen):
-    assert_same(scripts.run(scripts.programs(module)[name]), seen[module][name])
+class TestOnThePretendDevice(AsGenuine):
+    pass
 
 
 # The device itself: what it is to find, it finds.

@@ -11,10 +11,9 @@ import torch
 import pretend_device
 import solver_runs
 from command_runs import folder, last_line, run  # noqa: F401  fixtures
+from genuine import RECORD, error
 from pretend_device import gpu  # noqa: F401  a fixture
 from solver_runs import flat, make_solver
-from test_parity import error
-from test_solvers import RECORD
 
 CASES = ["%s %s" % (kind, case) for kind in solver_runs.TYPES for case in ("all",)] + ["SGD l1", "Adam multistep"]
 STATES = ["SGD-HDF5", "Adam-BINARYPROTO"]

@@ -11,8 +11,8 @@ from caffe.db import Lmdb
 from caffe.errors import CaffeError
 from PIL import Image
 
-from test_data import make_lmdb, make_net
-from test_fuzz_files import mutated
+from data_nets import make_lmdb, make_net
+from mutations import mutated
 
 MUTATIONS = 1000
 

@@ -6,12 +6,11 @@ import signal
 
 import caffe
 import numpy as np
-import pytest
 from caffe.errors import CaffeError
 from caffe.layer import TABLE
 
 import parity
-from test_parity import CASES, HERE
+from genuine import CASES, HERE
 
 NETS = 1000
 SOLVERS = 400

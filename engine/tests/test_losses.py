@@ -7,7 +7,7 @@ import torch
 from caffe.errors import CaffeError
 from caffe.proto import caffe_pb2
 
-from test_vision import make_net
+from one_layer import make_net
 
 SOFTMAX, INFOGAIN, CONTRASTIVE = 'type: "SoftmaxWithLoss"', 'type: "InfogainLoss"', 'type: "ContrastiveLoss"'
 FLAT = [(4, 3), (4,)]

@@ -13,7 +13,7 @@ import torch
 from caffe.blob import Blob
 from caffe.errors import CaffeError
 
-from test_parity import GENUINE
+from genuine import GENUINE, needs_genuine
 
 X = 'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 dim: 4 } } }\n'
 XY = X.replace('top: "x"', 'top: "x" top: "y"')
@@ -118,7 +118,7 @@ def test_refused_while_the_net_is_built(name, tmp_path):
         make(text, tmp_path)
 
 
-@pytest.mark.skipif(not GENUINE.exists(), reason="no genuine Caffe here: `make bvlc` did not run")
+@needs_genuine
 def test_genuine_caffe_refuses_the_same(tmp_path):
     program = """
 import json, os, sys

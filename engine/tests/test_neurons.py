@@ -7,7 +7,7 @@ import pytest
 import torch
 from caffe.errors import CaffeError
 
-from test_vision import gradient, make_net
+from one_layer import gradient, make_net
 
 X = np.array([[-2, -1, -0.5, 0.25, 1, 3]], np.float32)
 

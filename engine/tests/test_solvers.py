@@ -5,9 +5,6 @@ afresh where genuine Caffe is at hand.
 """
 import os
 import re
-import resource
-import subprocess
-from pathlib import Path
 
 import caffe
 import h5py
@@ -19,59 +16,14 @@ from caffe.layer import TABLE
 from caffe.proto import caffe_pb2
 
 import solver_runs
-from solver_runs import Batches, flat, learned, make_solver
-from test_parity import GENUINE, HERE, error
-
-RECORD = HERE / "recorded" / "solvers.npz"
-SNAPSHOTS = ["SGD-BINARYPROTO", "SGD-HDF5", "Adam-BINARYPROTO", "Adam-HDF5"]
-needs_genuine = pytest.mark.skipif(not GENUINE.exists(), reason="no genuine Caffe here: `make bvlc` did not run")
-
-
-def genuine(*args, cwd):
-    """Run solver_runs.py under genuine Caffe. Returns what it logged."""
-    environment = dict(os.environ, PYTHONPATH=str(HERE), GLOG_minloglevel="0")
-    return subprocess.run([str(GENUINE), str(HERE / "solver_runs.py"), *map(str, args)], env=environment, cwd=cwd,
-                          check=True, stderr=subprocess.PIPE, text=True).stderr
-
-
-def record(out, folder):
-    """Have genuine Caffe compute everything that the tests compare with."""
-    genuine("weights", folder / "weights.npz", cwd=folder)
-    arrays = dict(np.load(folder / "weights.npz"), log=np.array(log_lines(genuine("log", cwd=folder))))
-    genuine("snapshot", *make_folders(folder), cwd=folder)
-    for path in folder.glob("*-*/*"):
-        if path.name.startswith("tiny_iter_10."):
-            arrays["%s/%s" % (path.parent.name, path.name)] = np.frombuffer(path.read_bytes(), np.uint8)
-        elif path.name == "end.npy":
-            arrays["%s/end" % path.parent.name] = np.load(path)
-    np.savez_compressed(out, **arrays)
-
-
-def make_folders(folder):
-    for name in SNAPSHOTS:
-        (folder / name).mkdir()
-    return SNAPSHOTS
-
-
-def log_lines(text):
-    """The training's part of a log, without glog's prefix and without what the clock has said."""
-    lines = [line.partition("] ")[2] for line in text.splitlines()]
-    return [re.sub(r" \(\S+ iter/s, \S+s/5 iters\)", "", line) for line in lines[lines.index("Solving tiny"):]]
+from genuine import RECORD, SNAPSHOTS, error, genuine, log_lines, make_folders, needs_genuine, record_solvers
+from solver_files import GOOD, in_a_folder_of_its_own, loud, write_solver  # noqa: F401  two are fixtures
+from solver_runs import Batches, flat, make_solver
 
 
 @pytest.fixture(scope="session")
 def recorded():
     return dict(np.load(RECORD))
-
-
-@pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def loud(monkeypatch):
-    monkeypatch.setenv("GLOG_minloglevel", "0")
 
 
 # Against genuine Caffe.
@@ -87,7 +39,7 @@ def test_weights_after_20_iterations(case, recorded):
 
 @needs_genuine
 def test_the_record_is_what_genuine_caffe_says(recorded, tmp_path):
-    record(tmp_path / "fresh.npz", tmp_path)
+    record_solvers(tmp_path / "fresh.npz", tmp_path)
     fresh = np.load(tmp_path / "fresh.npz")
     assert set(fresh.files) == set(recorded)
     for key in fresh.files:
@@ -212,16 +164,6 @@ def test_resuming_is_exact(kind, source, form, seed, tmp_path, loud, capfd):
 
 # What is refused.
 
-GOOD = 'net: "net.prototxt" base_lr: 0.1 lr_policy: "fixed" '
-
-
-def write_solver(text):
-    with open("net.prototxt", "w") as file:
-        file.write(solver_runs.NET)
-    with open("solver.prototxt", "w") as file:
-        file.write(text)
-    return "solver.prototxt"
-
 
 @pytest.mark.parametrize("text, message", [
     ('net: "net.prototxt" base_lr: 1', "Unknown learning rate policy: ''; known are fixed, step"),
@@ -263,147 +205,6 @@ def test_solve_refuses_at_once_what_it_could_not_save():
     with pytest.raises(CaffeError, match="Cannot write to snapshot prefix"):
         solver.solve()
     assert solver.iter == 0
-
-
-# Numbers that stop being finite.
-
-def test_names_the_data_that_is_not_finite():
-    solver = make_solver("SGD")
-    user = solver.net._layers[0].user
-    clean = user.forward
-
-    def forward(bottom, top):
-        clean(bottom, top)
-        if Batches.position == 4:
-            top[0].data[0, 0] = np.nan
-    user.forward = forward
-    with pytest.raises(CaffeError, match=r"Iteration 3: the loss is nan.*layer batches \(Python\): its top x"):
-        solver.step(20)
-    assert solver.iter == 3
-
-
-def test_names_the_layer_that_is_not_finite_and_works_in_place():
-    param = caffe_pb2.SolverParameter(base_lr=0.1, lr_policy="fixed")
-    write_solver("")
-    param.net_param.CopyFrom(caffe.build.read_net("net.prototxt"))
-    param.net_param.layer.insert(3, caffe_pb2.LayerParameter(  # the root of a negative number
-        name="root", type="Power", bottom=["one"], top=["one"], power_param=dict(shift=-2, power=0.5)))
-    with pytest.raises(CaffeError, match=r"Iteration 0: .*layer root \(Power\): its top one"):
-        caffe.get_solver(param).step(1)
-
-
-def test_names_the_weights_that_are_not_finite():
-    solver = make_solver("SGD")
-    solver.step(2)
-    solver.net.params["two"][1].data[1] = np.inf
-    with pytest.raises(CaffeError, match=r"Iteration 2: .*layer two \(InnerProduct\): its learnable blob 1"):
-        solver.step(1)
-
-
-def test_names_a_python_layer_with_a_state_of_its_own():
-    write_solver("")
-    param = caffe_pb2.SolverParameter(base_lr=0.1, lr_policy="fixed")
-    param.net_param.CopyFrom(caffe.build.read_net("net.prototxt"))
-    param.net_param.layer.insert(3, caffe_pb2.LayerParameter(
-        name="late", type="Python", bottom=["one"], top=["late"],
-        python_param=dict(module="solver_runs", layer="InfiniteAtThird")))
-    param.net_param.layer[4].bottom[0] = "late"
-    solver = caffe.get_solver(param)
-    with pytest.raises(CaffeError, match=r"Iteration 2: .*layer late \(Python\): its top late"):
-        solver.step(5)
-
-
-def test_a_test_loss_that_is_not_finite_is_told_and_training_goes_on(capfd, monkeypatch):
-    monkeypatch.setenv("GLOG_minloglevel", "1")
-    solver = make_solver("SGD", options="test_iter: 3 test_interval: 2")
-    user = solver.test_nets[0]._layers[0].user
-    clean, calls = user.forward, []
-
-    def forward(bottom, top):
-        clean(bottom, top)
-        calls.append(top[0].data.copy())
-        top[0].data[0, 0] = np.nan
-    user.forward = forward
-    solver.step(3)
-    assert len(calls) == 6 and solver.iter == 3
-    warnings = capfd.readouterr().err.splitlines()
-    assert len(warnings) == 2
-    assert re.search("Iteration 2, test net #0: the loss is nan.*layer batches .Python.: its top x", warnings[1])
-
-
-def test_weights_that_are_not_finite_are_not_saved():
-    solver = make_solver("SGD", options='snapshot_prefix: "s"')
-    solver.net.params["two"][0].data[0, 1] = np.nan
-    with pytest.raises(CaffeError, match=r"Iteration 0: no snapshot .*layer two .InnerProduct.: its learnable blob 0"):
-        solver.snapshot()
-    assert not list(Path().glob("*.caffemodel"))
-
-
-# Snapshots.
-
-@pytest.mark.parametrize("form", ["BINARYPROTO", "HDF5"])
-@pytest.mark.parametrize("prefix, message", [
-    ("a" * 250, "too long"), ("a\\000b", "null"), ("nowhere/a", "Cannot write")])
-def test_a_prefix_that_is_no_name_of_a_file(form, prefix, message):
-    solver = make_solver("SGD", options='snapshot_prefix: "%s" snapshot_format: %s' % (prefix, form))
-    with pytest.raises(CaffeError, match=message):
-        solver.snapshot()
-    assert not list(Path().glob("*_iter_*"))
-
-
-def test_a_snapshot_that_does_not_fit_on_the_disk_leaves_nothing(tmp_path):
-    for form, what in ("BINARYPROTO", ""), ("HDF5", ".h5"):
-        solver = make_solver("SGD", options='snapshot_prefix: "s" snapshot_format: ' + form)
-        solver.snapshot()
-        name = "s_iter_0.caffemodel" + what
-        before, files = (tmp_path / name).read_bytes(), sorted(os.listdir())
-        solver.net.params["one"][0].data[...] = 0
-        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
-        try:
-            with pytest.raises(CaffeError, match=r"s_iter_0.caffemodel\S*: cannot be written: .*(too large)"):
-                solver.snapshot()
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        assert (tmp_path / name).read_bytes() == before and sorted(os.listdir()) == files
-
-
-@pytest.mark.parametrize("kind, message", [
-    ("other type", "Incorrect length of history blobs: 4, but this solver has 8"),
-    ("other net", r"history blob 0 is of shape \(4, 3\), but that of this net \(7, 3\)"),
-    ("no weights", "its weights, 'tiny_iter_0.caffemodel', are not there"),
-    ("other weights", "layer two .*shape mismatch"),
-])
-def test_a_state_that_does_not_fit_changes_nothing(kind, message):
-    make_solver("SGD", options='snapshot_prefix: "tiny"').snapshot()
-    solver = make_solver("Adam" if kind == "other type" else "SGD", options='snapshot_prefix: "tiny"')
-    if kind == "other net":
-        with open("net.prototxt", "w") as file:
-            file.write(solver_runs.NET.replace("num_output: 4", "num_output: 7"))
-        solver = caffe.get_solver("solver.prototxt")
-    elif kind == "no weights":
-        os.unlink("tiny_iter_0.caffemodel")
-    elif kind == "other weights":
-        weights = caffe.build.read_weights("tiny_iter_0.caffemodel")
-        weights.layer[3].blobs[0].shape.dim[:] = [4, 3]
-        with open("tiny_iter_0.caffemodel", "wb") as file:
-            file.write(weights.SerializeToString())
-    for blob in learned(solver.net):
-        blob.data[...] = 5
-    solver.step(1)
-    before = flat(solver.net)
-    with pytest.raises(CaffeError, match=message):
-        solver.restore("tiny_iter_0.solverstate")
-    assert solver.iter == 1 and np.array_equal(flat(solver.net), before)
-
-
-def test_snapshot_prefix_is_the_solvers_name_or_in_a_folder(tmp_path):
-    (tmp_path / "out").mkdir()
-    write_solver(GOOD)
-    caffe.get_solver(str(tmp_path / "solver.prototxt")).snapshot()
-    assert (tmp_path / "solver_iter_0.solverstate").exists()
-    caffe.get_solver(write_solver(GOOD + 'snapshot_prefix: "out"')).snapshot()
-    assert (tmp_path / "out/solver_iter_0.caffemodel").exists()
 
 
 # The rest of the interface.

@@ -3,26 +3,12 @@
 older_formats/ has the files, recorded/upgraded/ what BVLC's upgrade_net_proto_text and upgrade_solver_proto_text made
 of them (`python record.py upgraded` records it again). That such nets compute the same is tested by test_pycaffe.py.
 """
-import subprocess
-
 import pytest
 from caffe import build
 from caffe.errors import CaffeError
 from caffe.proto import caffe_pb2
 
-from test_parity import GENUINE, HERE
-
-OLD = sorted((HERE / "older_formats").glob("*.prototxt"))
-UPGRADED = HERE / "recorded" / "upgraded"
-
-
-def upgrade_by_genuine_caffe(path, out):
-    """Run the tool of BVLC's that upgrades the file. It lies beside the command `caffe` and is started as that is."""
-    tool = "upgrade_solver_proto_text" if path.stem.startswith("solver") else "upgrade_net_proto_text"
-    caffe = GENUINE.with_name("caffe")
-    script = caffe.read_text().replace('/bin/caffe"', '/bin/%s"' % tool)
-    subprocess.run(["sh", "-c", script, str(caffe), str(path), str(out)], capture_output=True)
-    assert out.exists()  # the status is 1 if fields were dropped
+from genuine import OLD, UPGRADED, needs_genuine, upgrade_by_genuine_caffe
 
 
 def message(path):
@@ -41,7 +27,7 @@ def test_upgrading_again_changes_nothing(path):
     assert read(UPGRADED / path.name) == build.read_text(UPGRADED / path.name, message(path))
 
 
-@pytest.mark.skipif(not GENUINE.exists(), reason="no genuine Caffe here: `make bvlc` did not run")
+@needs_genuine
 @pytest.mark.parametrize("path", OLD, ids=[path.stem for path in OLD])
 def test_the_record_is_what_genuine_caffe_says(path, tmp_path):
     upgrade_by_genuine_caffe(path, tmp_path / "out.prototxt")

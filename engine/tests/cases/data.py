@@ -4,6 +4,7 @@ import io
 
 import caffe
 import numpy as np
+
 from parity import case
 
 # Written by Pillow: 13 x 11, with subsampled colours, to be turned by its EXIF orientation; and 5 x 4, CMYK.

@@ -4,6 +4,7 @@ import os
 import tempfile
 
 from caffe.proto import caffe_pb2
+
 from parity import case
 
 

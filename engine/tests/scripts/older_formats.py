@@ -2,6 +2,7 @@
 import caffe
 import numpy as np
 from caffe.proto import caffe_pb2
+
 from scripts import HERE
 
 

@@ -1,7 +1,8 @@
 """NetSpec programs, and the bytes of the nets they make."""
 import caffe
 import numpy as np
-from caffe import layers as L, params as P
+from caffe import layers as L
+from caffe import params as P
 from caffe.coord_map import coord_map_from_to, crop
 
 
