@@ -187,8 +187,9 @@ app: $(SETUP)
 evaluate.pyz: $(SETUP)
 	rm -rf $(PYZ).files && mkdir $(PYZ).files
 	cp tools/evaluate.py $(PYZ).files/__main__.py
-	for folder in . evaluation datasets; do mkdir -p $(PYZ).files/pain/$$folder; \
-	    cp tools/pain/$$folder/*.py $(PYZ).files/pain/$$folder; done
+	for file in $$(PYTHONPATH=tools $(PYTHON) -c 'import sys, evaluate; print(*(module.__file__.rpartition("/pain/")[2] \
+	        for name, module in sys.modules.items() if name.split(".")[0] == "pain"))'); do \
+	    mkdir -p $$(dirname $(PYZ).files/pain/$$file) && cp tools/pain/$$file $(PYZ).files/pain/$$file; done
 	$(PYTHON) -m zipapp $(PYZ).files --output $(PYZ) --python '/usr/bin/env python3'
 	rm -r $(PYZ).files
 
@@ -212,15 +213,16 @@ else
 endif
 
 clean:
-	rm -rf $(DEMO) $(TRANSFER) $(REPORT) $(PYZ) .venv .bvlc .bvlc.partial .pytest_cache .hypothesis
+	rm -rf build $(DEMO) $(TRANSFER) $(REPORT) $(PYZ) .venv .bvlc .bvlc.partial .pytest_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-.venv/ready: requirements.txt engine/pyproject.toml
+.venv/ready: constraints.txt pyproject.toml setup.py engine/pyproject.toml
 	@$(PYTHON3) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	    { echo "make: $(PYTHON3) is not Python 3.11 to 3.13; name one: make PYTHON3=python3.12 ..." >&2; exit 2; }
 	rm -rf .venv
 	$(PYTHON3) -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	.venv/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+	    --editable ./engine --editable '.[test]'
 	touch $@
 
 .bvlc/bin/caffe:

@@ -41,8 +41,8 @@ def checkout(tmp_path_factory):
     for name in "data", "models":
         (folder / name).mkdir()
     shutil.copy(str(ROOT / "models/manifest.json"), str(folder / "models"))
-    for name in "Makefile", "README.md", "pytest.ini", "requirements.txt":
-        shutil.copy2(str(ROOT / name), str(folder / name))  # requirements.txt with its time, or .venv is made anew
+    for name in "LICENSE", "Makefile", "README.md", "constraints.txt", "pyproject.toml", "pytest.ini", "setup.py":
+        shutil.copy2(str(ROOT / name), str(folder / name))  # with their times, or .venv is made anew
     for name in ".venv", ".bvlc":
         if (ROOT / name).exists():
             (folder / name).symlink_to(ROOT / name)

@@ -3,6 +3,7 @@ import csv
 import json
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from pain.evaluation import results as results_module
 from pain.evaluation import scores, side_by_side
 from pain.evaluation.metrics import METRICS, all_metrics
 from pain.variants import NAMES
+from support.bare_python import run_bare, run_bare_tool
 from support.predictions import AUTHORS, TINY, fails, refuses, tool, tree, write
 from support.project import ROOT, needs_shared
 
@@ -165,7 +167,17 @@ def test_pspi_quantised_or_raw(tmp_path):
     assert "auroc_16" in raw and "PSPI 0..16" in tool("--pspi", theirs, "--raw").stdout.splitlines()[0]
 
 
-# One file to copy.
+# With NumPy alone, and as one file to copy.
+
+def test_needs_nothing_but_numpy(tmp_path):
+    write(tmp_path / "one.csv", TINY)
+    done = run_bare_tool("evaluate.py", tmp_path / "one.csv", "--compare", "mae", "--all")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == tool(tmp_path / "one.csv", "--compare", "mae", "--all").stdout
+    assert run_bare("import numpy, csv, datetime, json").returncode == 0
+    for package in "scipy", "tqdm", "caffe":  # which are there, but not to be had
+        assert "No module named %r" % package in run_bare("import " + package).stderr
+
 
 def test_one_file_to_copy(tmp_path):
     """`make evaluate.pyz` packs what scores CSV files; it needs nothing but Python and NumPy."""
@@ -175,6 +187,9 @@ def test_one_file_to_copy(tmp_path):
     done = subprocess.run(script, shell=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == tool(tmp_path / "one.csv").stdout
+    names = set(zipfile.ZipFile(str(tmp_path / "evaluate.pyz")).namelist())
+    assert {"__main__.py", "pain/evaluation/metrics.py"} <= names
+    assert not {"pain/evaluation/paper_figure.py", "pain/images.py"} & names
     done = subprocess.run([sys.executable, "-I", "evaluate.pyz", "no.csv"], cwd=str(tmp_path), stderr=subprocess.PIPE,
                           universal_newlines=True)
     assert done.returncode == 2 and done.stderr.startswith("evaluate.pyz: no.csv: no such file")

@@ -4,7 +4,6 @@ import warnings
 import zlib
 
 import numpy as np
-import skimage.color
 from PIL import Image, ImageOps
 
 from pain.errors import Problem
@@ -40,5 +39,5 @@ def read_rgb(path):
     """An image file as (height, width, 3) uint8 RGB: grey thrice, without alpha. Raises Problem as read_image() does."""
     image = read_image(path)
     if image.ndim == 2 or image.shape[2] < 3:
-        image = skimage.color.gray2rgb(image.reshape(*image.shape[:2], -1)[:, :, 0])
+        image = image.reshape(*image.shape[:2], -1)[:, :, :1].repeat(3, axis=2)
     return np.ascontiguousarray(image[:, :, :3])
