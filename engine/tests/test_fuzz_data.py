@@ -48,7 +48,7 @@ def test_damaged_record(kind, tmp_path):
     make_lmdb(tmp_path / "whole", [whole])
     layer, = make_net(tmp_path, 'data_param { source: "FOLDER/whole" backend: LMDB batch_size: 1 }')._layers
     layer.cursor.database = Lmdb(tmp_path / "db")
-    batches = [outcome(lambda: layer.batch(number)) for number in range(MUTATIONS)]
+    batches = [outcome(lambda number=number: layer.batch(number)) for number in range(MUTATIONS)]
     read = [batch for batch in batches if batch]
     assert MUTATIONS / 100 < len(read) < MUTATIONS * 9 / 10  # a PNG's checksums find most
     for image, label in read:
@@ -84,7 +84,7 @@ def test_damaged_image(file_format):
     random = np.random.RandomState(0)
     whole, read = encoded(random, file_format), 0
     for i in range(MUTATIONS // 2):
-        image = outcome(lambda: images.decode(mutated(whole, random), [None, True, False][i % 3]))
+        image = outcome(lambda color=[None, True, False][i % 3]: images.decode(mutated(whole, random), color))
         if image is not None:
             read += 1
             assert image.dtype == np.uint8 and image.ndim == 3 and image.size

@@ -30,7 +30,7 @@ def test_damaged_file(end, folder, monkeypatch):
     original, damaged = (folder / ("s_iter_6." + end)).read_bytes(), folder / ("damaged." + end)
     random, solver = np.random.RandomState(0), caffe.get_solver(str(folder / "solver.prototxt"))
     shapes, refused = [blob.shape for blob in learned(solver.net)], 0
-    for i in range(MUTATIONS):
+    for _ in range(MUTATIONS):
         damaged.write_bytes(mutated(original, random))
         try:
             if end.startswith("caffemodel"):

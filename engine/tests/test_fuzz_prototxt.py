@@ -122,7 +122,7 @@ def test_nets(tmp_path, monkeypatch):
         for i in range(NETS):
             text = mutated(corpus[random.randint(len(corpus))], random, FIELDS)
             path.write_text(text)
-            count += refused(lambda: run_net(str(path), i % 2), text)
+            count += refused(lambda phase=i % 2: run_net(str(path), phase), text)
     assert NETS / 5 < count < NETS * 4 / 5  # or the mutations are too coarse, or too fine, to test anything
 
 
