@@ -2,6 +2,7 @@
 #
 #   make demo                     everything below, on synthetic data and a slim net
 #   make test                     the tests
+#   make lint                     ruff, as ruff.toml has it
 #
 #   make align folds train predict evaluate       the real thing, DATA being the dataset
 #   make train VARIANT=l1_center_l1 FOLD=3 JOBS=4
@@ -81,7 +82,7 @@ ONE_FOLD = $(if $(FOLD),--fold $(FOLD))
 ON_GPU = $(if $(GPU),--gpu $(GPU))
 
 .PHONY: demo trained_trunk transfer bvlc synthetic fetch identities pretrain verify align folds train predict onnx \
-    evaluate evaluate.pyz report audit app test test-full bench clean
+    evaluate evaluate.pyz report audit app lint test test-full bench clean
 .NOTPARALLEL:
 
 demo: trained_trunk
@@ -197,6 +198,9 @@ evaluate.pyz: $(SETUP)
 test: .venv/ready
 	-tools/install_bvlc.sh .bvlc
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv/bin/python -m pytest -rs -n $(JOBS) --dist loadfile
+
+lint: .venv/ready
+	.venv/bin/ruff check tools layers tests
 
 test-full: .venv/ready .bvlc/bin/caffe
 	.venv/bin/python -m pytest -rs -m full

@@ -31,7 +31,7 @@ def parse_param_str(layer, required=(), optional=()):
         params = ast.literal_eval(layer.param_str or "{}")
         names = set(params.keys())
     except (ValueError, SyntaxError, AttributeError):
-        raise ValueError("%s: param_str %r is not a dict such as \"{'seed': 1}\"" % (name, layer.param_str))
+        raise ValueError("%s: param_str %r is not a dict such as \"{'seed': 1}\"" % (name, layer.param_str)) from None
     for problem, those in (("lacks", set(required) - names), ("has unknown", names - set(required) - set(optional))):
         if those:
             raise ValueError("%s: param_str %s %s; it takes %s"

@@ -101,7 +101,7 @@ class BalancedBatches:
             self.keys, self.shape = self._scan()
         except (lmdb.Error, DecodeError) as error:
             raise ValueError("BalancedDataLayer: %s: damaged, or no LMDB of Datums (%s); remove it and run `make folds`"
-                             % (source, error))
+                             % (source, error)) from error
         if len(self.mean) not in (1, self.shape[0]):
             raise ValueError("BalancedDataLayer: mean takes 1 or %d numbers, not %d" % (self.shape[0], len(self.mean)))
 

@@ -7,7 +7,7 @@ from pain.datasets.synthetic import faces
 
 @pytest.fixture(scope="session")
 def people(tmp_path_factory):
-    """A folder in LFW's layout of 4 drawn people, 4 images each: NAME/NAME_0001.png, 240 x 240, the face in the middle."""
+    """A folder in LFW's layout: 4 drawn people, 4 images each, NAME/NAME_0001.png, 240 x 240, faces in the middle."""
     from PIL import Image
     root, face = tmp_path_factory.mktemp("people") / "people", faces.Face()
     at_rest = dict.fromkeys(faces.HIGHEST, 0)

@@ -18,8 +18,10 @@ from support.project import ROOT, assert_one_line_error
 def start(tmp_path, body, **options):
     """Start a tool whose main() is `body`, lines of Python."""
     path = tmp_path / "tool.py"
-    path.write_text("import errno, os, signal, sys, time\nfrom pain.command import Parser, end_on_interrupt, fail, run\nfrom pain.errors import Problem\n\ndef main():\n    %s\n\nrun(main)\n"
-                    % body.replace("\n", "\n    "))
+    path.write_text("import errno, os, signal, sys, time\n"
+                    "from pain.command import Parser, end_on_interrupt, fail, run\n"
+                    "from pain.errors import Problem\n\n"
+                    "def main():\n    %s\n\nrun(main)\n" % body.replace("\n", "\n    "))
     options = dict(dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE), **options)
     environment = dict(os.environ, PYTHONPATH=str(ROOT / "tools"), PYTHONUNBUFFERED="")  # buffered, as is usual
     return subprocess.Popen([sys.executable, str(path)], env=environment, universal_newlines=True, **options)

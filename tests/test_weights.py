@@ -164,7 +164,7 @@ def case_files(tmp_path):
 
 def test_the_rules(case_files):
     net = nets.build_net(case_files / "net.prototxt")
-    for i, (name, stored, status) in enumerate(CASES):
+    for i, (name, _, status) in enumerate(CASES):
         layers = weights.match(net, weights.read_blobs(case_files / ("%d.caffemodel" % i)))
         expected = dict(dict.fromkeys(["conv", "ip", "slope"], "random"), **{name: status} if status else {})
         assert {layer.name: layer.status for layer in layers} == expected, CASES[i]
@@ -192,8 +192,8 @@ def test_the_rules_are_genuine_caffes(case_files):
                 os._exit(0)
             print(os.wait()[1], flush=True)"""
     process = subprocess.run([str(BVLC / "python"), "-c", script, str(len(CASES))], cwd=str(case_files),
-                             env=dict(os.environ, PYTHONPATH="", GLOG_minloglevel="2"), stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE, universal_newlines=True)
+                             env=dict(os.environ, PYTHONPATH="", GLOG_minloglevel="2"), capture_output=True,
+                             text=True)
     refused = [status != "0" for status in process.stdout.split()]
     assert refused == [status == "refused" for _, _, status in CASES], process.stderr
     assert process.stderr.count("Cannot copy param") + process.stderr.count("Incompatible number") == sum(refused)

@@ -80,7 +80,8 @@ def main():
         settings = re.sub(r"max_iter.*|snapshot.*|net:.*", "", SOLVER.read_text())
         settings += 'display: 1 average_loss: 1 snapshot_after_train: false snapshot_prefix: "bench"\n'
         full, slim = Path(folder) / "full.prototxt", Path(folder) / "slim.prototxt"
-        full.write_text('%s max_iter: %d net: "%s"' % (settings, ITERATIONS, ROOT / "prototxt/pain_regression.prototxt"))
+        full.write_text('%s max_iter: %d net: "%s"'
+                        % (settings, ITERATIONS, ROOT / "prototxt/pain_regression.prototxt"))
         subprocess.check_call([sys.executable, str(ROOT / "tools" / "make_slim.py"), folder + "/prototxt", "--divide",
                                "32", "--batch", "6"])
         slim.write_text('%s max_iter: 1 net: "%s/prototxt/pain_regression.prototxt"' % (settings, folder))

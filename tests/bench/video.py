@@ -146,7 +146,8 @@ def memory(folder):
                 yield Frame(i, i / 25, images[i % 50] if i % 500 < 450 else 0 * images[0])
 
     at = {}
-    for number in tqdm(predict_video(estimator, Endless(), folder / "out", {}, annotate=True), total=LATE, unit="frame"):
+    numbers = predict_video(estimator, Endless(), folder / "out", {}, annotate=True)
+    for number in tqdm(numbers, total=LATE, unit="frame"):
         if number + 1 in (EARLY, LATE):
             with open("/proc/self/statm") as file:
                 at[number + 1] = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2 ** 20

@@ -174,7 +174,8 @@ def test_an_interrupted_fold_is_never_taken_for_finished(aligned, tmp_path, monk
         shutil.rmtree(str(out), ignore_errors=True)
         calls = itertools.count()
         monkeypatch.setattr(folds_module, "write_lmdb",
-                            lambda *args: (interrupted if next(calls) == after else write_lmdb)(*args))
+                            lambda *args, calls=calls, after=after:
+                            (interrupted if next(calls) == after else write_lmdb)(*args))
         with pytest.raises(KeyboardInterrupt):
             folds_module.make_folds(aligned, out)
         finished = [path for path in out.iterdir() if not path.name.startswith(".")]

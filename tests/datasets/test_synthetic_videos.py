@@ -101,7 +101,8 @@ def test_any_three_subjects_have_every_class(seed):
         for take in (1, 2):
             rng = np.random.RandomState([seed, k, take])
             course = videos.courses(rng, 60, strong=take % 2 == 1)
-            classes.update(pspi_module.quantise([pspi_module.pspi(**{au.lower(): round(aus[au]) for au in aus}) for aus in course]))
+            values = [pspi_module.pspi(**{au.lower(): round(aus[au]) for au in aus}) for aus in course]
+            classes.update(pspi_module.quantise(values))
     assert classes == set(range(pspi_module.CLASSES))
 
 

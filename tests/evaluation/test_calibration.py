@@ -1,4 +1,4 @@
-"""evaluation.calibration and video.labels: intervals against shares known by construction, ground truth, and refusals."""
+"""calibration.py and video/labels.py: intervals against shares known by construction, ground truth, and refusals."""
 import numpy as np
 import pytest
 from hypothesis import given, settings

@@ -181,17 +181,18 @@ def test_needs_nothing_but_numpy(tmp_path):
 
 def test_one_file_to_copy(tmp_path):
     """`make evaluate.pyz` packs what scores CSV files; it needs nothing but Python and NumPy."""
-    script = ("make -s -C {0} evaluate.pyz PYZ={1}/evaluate.pyz PYTHON={2} SETUP= && "
-              "cd {1} && {2} -I evaluate.pyz one.csv").format(ROOT, tmp_path, sys.executable)
+    names = dict(root=ROOT, here=tmp_path, python=sys.executable)
+    script = ("make -s -C %(root)s evaluate.pyz PYZ=%(here)s/evaluate.pyz PYTHON=%(python)s SETUP= && "
+              "cd %(here)s && %(python)s -I evaluate.pyz one.csv") % names
     write(tmp_path / "one.csv", TINY)
-    done = subprocess.run(script, shell=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    done = subprocess.run(script, shell=True, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == tool(tmp_path / "one.csv").stdout
     names = set(zipfile.ZipFile(str(tmp_path / "evaluate.pyz")).namelist())
     assert {"__main__.py", "pain/evaluation/metrics.py"} <= names
     assert not {"pain/evaluation/paper_figure.py", "pain/images.py"} & names
     done = subprocess.run([sys.executable, "-I", "evaluate.pyz", "no.csv"], cwd=str(tmp_path), stderr=subprocess.PIPE,
-                          universal_newlines=True)
+                          text=True)
     assert done.returncode == 2 and done.stderr.startswith("evaluate.pyz: no.csv: no such file")
 
 

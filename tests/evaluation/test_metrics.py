@@ -95,7 +95,7 @@ def test_auroc_by_counting_pairs(pair, threshold):
     label, prediction = pair
     high, low = prediction[label >= threshold], prediction[label < threshold]
     assume(len(high) and len(low))
-    wins = [1 if h > l else 0.5 if h == l else 0 for h in high for l in low]
+    wins = [1 if a > b else 0.5 if a == b else 0 for a in high for b in low]
     assert same(auroc(*pair, threshold), sum(wins) / len(wins))
     if np.ptp(prediction):  # which SciPy wants
         assert same(auroc(*pair, threshold), mannwhitneyu(high, low, alternative="two-sided")[0] / len(wins))

@@ -526,7 +526,8 @@ def unbc_rows():
 
 
 def compare(rows, **changed):
-    return aligned_videos.compare_with_unbc([row for of_subject in dict(rows, **changed).values() for row in of_subject])
+    rows = dict(rows, **changed)
+    return aligned_videos.compare_with_unbc([row for of_subject in rows.values() for row in of_subject])
 
 
 def test_the_authors_counts_are_recognised(unbc_rows):

@@ -13,7 +13,7 @@ from unittest import mock
 import numpy as np
 import pytest
 from PIL import Image
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 import app
@@ -361,7 +361,7 @@ def test_live_pictures(served, grey):
         assert "pixels a side" in json.loads(line.recv(timeout=30))["error"]
     with connect(served.origin.replace("http", "ws") + "/api/live") as line:
         line.send(bytes(uploads.PICTURE[0] + 1))
-        with pytest.raises(Exception):
+        with pytest.raises(ConnectionClosed):
             line.recv(timeout=30)
     served.estimator.gate.set()
     served.until(job, "done")

@@ -45,7 +45,8 @@ def run(name, folder):
     write_samples(folder / "train_lmdb", images, random.randint(0, 6, SAMPLES).tolist())
     (folder / "net.prototxt").write_text(net_text(name))
     stages = 'train_state { stage: "smooth_l1" stage: "center_l1" }' if name == "pain" else ""
-    (folder / "solver.prototxt").write_text(SOLVER % (folder / "net.prototxt", 1e-4 if name == "pain" else 1e-6, stages))
+    rate = 1e-4 if name == "pain" else 1e-6
+    (folder / "solver.prototxt").write_text(SOLVER % (folder / "net.prototxt", rate, stages))
     here = os.getcwd()
     os.chdir(str(folder))  # where the nets look for train_lmdb
     solver, _ = make_solver()

@@ -46,11 +46,11 @@ class Client:
     def __init__(self, port, estimator, folder):
         self.port, self.estimator, self.folder, self.origin = port, estimator, folder, "http://127.0.0.1:%d" % port
 
-    def ask(self, method, path, body=None, headers={}, host=None):
+    def ask(self, method, path, body=None, headers=None, host=None):
         """An HTTP request as (status, headers, body)."""
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
             try:
-                connection.request(method, path, body, {"Host": host or "127.0.0.1:%d" % self.port, **headers})
+                connection.request(method, path, body, {"Host": host or "127.0.0.1:%d" % self.port, **(headers or {})})
             except (BrokenPipeError, ConnectionResetError):  # it has seen enough of the body; the answer may be there
                 pass
             response = connection.getresponse()

@@ -20,8 +20,8 @@ needs_bvlc = pytest.mark.skipif(not (BVLC / "caffe").exists(), reason="no genuin
 
 def run_tool(tool, *args, python=sys.executable, **options):
     """Run tools/`tool` with these arguments; the finished process, its output as text."""
-    return subprocess.run([str(python), str(ROOT / "tools" / tool), *map(str, args)], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, universal_newlines=True, **options)
+    return subprocess.run([str(python), str(ROOT / "tools" / tool), *map(str, args)], capture_output=True,
+                          text=True, **options)
 
 
 def assert_one_line_error(process, *parts):

@@ -61,15 +61,15 @@ def read_rows(path, columns, made_by):
             reader = csv.reader(file, strict=True)
             fieldnames, rows = next(reader, []), list(reader)
     except FileNotFoundError:
-        raise Problem("%s: no such file; make it with `%s`" % (path, made_by))
+        raise Problem("%s: no such file; make it with `%s`" % (path, made_by)) from None
     except (UnicodeDecodeError, csv.Error):
-        raise Problem("%s: not a CSV text file; make it again with `%s`" % (path, made_by))
+        raise Problem("%s: not a CSV text file; make it again with `%s`" % (path, made_by)) from None
     missing = [column for column in columns if column not in fieldnames]
     if missing:
         raise Problem("%s: no column %s; make it again with `%s`" % (path, ", ".join(missing), made_by))
     lines = range(2, len(rows) + 2)
     if reader.line_num > len(rows) + 1:  # fields of several lines
-        lines = list(accumulate((1 + sum(field.count("\n") for field in row) for row in [fieldnames, *rows])))[1:]
+        lines = list(accumulate(1 + sum(field.count("\n") for field in row) for row in [fieldnames, *rows]))[1:]
     if set(map(len, rows)) - {len(fieldnames)}:
         lines, rows = zip(*[(line, row) for line, row in zip(lines, rows) if row]) if any(rows) else ((), ())
         for line, row in zip(lines, rows):

@@ -30,13 +30,13 @@ def read_image(path):
                 image = ImageOps.exif_transpose(image)
                 return np.array(image if image.mode in KEPT else image.convert("RGB"))
     except FileNotFoundError:
-        raise Problem("%s: no such image" % path)
+        raise Problem("%s: no such image" % path) from None
     except MANGLED:
-        raise Problem("%s: unreadable: truncated, or no image" % path)
+        raise Problem("%s: unreadable: truncated, or no image" % path) from None
 
 
 def read_rgb(path):
-    """An image file as (height, width, 3) uint8 RGB: grey thrice, without alpha. Raises Problem as read_image() does."""
+    """An image file as (height, width, 3) uint8 RGB, grey thrice, no alpha. Raises Problem as read_image() does."""
     image = read_image(path)
     if image.ndim == 2 or image.shape[2] < 3:
         image = image.reshape(*image.shape[:2], -1)[:, :, :1].repeat(3, axis=2)

@@ -13,7 +13,7 @@ from pain.weights import difference, listed, match, names, read_blobs, summary
 
 @functools.lru_cache(maxsize=None)
 def quiet_caffe():
-    """Have caffe keep its account of every layer to itself, unless GLOG_minloglevel in the environment says otherwise."""
+    """Have caffe keep its account of every layer to itself, unless the environment sets GLOG_minloglevel."""
     if "GLOG_minloglevel" not in os.environ:
         caffe.init_log(2)
 
@@ -30,11 +30,11 @@ def build_net(net_file, stages=()):
             raise Problem("%s: a net without layers; prototxt/ has ours" % net_file)
         return caffe.Net(str(net_file), caffe.TEST, stages=list(stages))
     except FileNotFoundError:
-        raise Problem("%s: no such net; prototxt/ has ours" % net_file)
+        raise Problem("%s: no such net; prototxt/ has ours" % net_file) from None
     except UnicodeDecodeError:
-        raise Problem("%s: not a prototxt; a net is a text file" % net_file)
+        raise Problem("%s: not a prototxt; a net is a text file" % net_file) from None
     except RuntimeError as error:
-        raise Problem("%s: %s" % (net_file, error))
+        raise Problem("%s: %s" % (net_file, error)) from error
 
 
 def load_net(net_file, weights, stages=()):
@@ -66,4 +66,4 @@ def use_gpu(number):
         caffe.set_device(number)
         caffe.set_mode_gpu()
     except RuntimeError as error:
-        raise Problem("--gpu %d: %s" % (number, error))
+        raise Problem("--gpu %d: %s" % (number, error)) from error

@@ -15,7 +15,7 @@ def parse(text, message, where):
     try:
         return text_format.Merge(text, message)
     except text_format.ParseError as error:
-        raise Problem("%s: not a %s prototxt: %s" % (where, type(message).__name__, error))
+        raise Problem("%s: not a %s prototxt: %s" % (where, type(message).__name__, error)) from error
 
 
 def read_prototxt(path, message):
@@ -23,9 +23,9 @@ def read_prototxt(path, message):
     try:
         return parse(Path(path).read_text(), message, path)
     except FileNotFoundError:
-        raise Problem("%s: no such prototxt; prototxt/ has ours" % path)
+        raise Problem("%s: no such prototxt; prototxt/ has ours" % path) from None
     except UnicodeDecodeError:
-        raise Problem("%s: not a prototxt, which is a text file" % path)
+        raise Problem("%s: not a prototxt, which is a text file" % path) from None
 
 
 def with_changes(solver, changes, where):

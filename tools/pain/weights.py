@@ -40,9 +40,9 @@ def read_blobs(path):
         if said:
             raise DecodeError(said[0].message)
     except FileNotFoundError:
-        raise Problem("%s: no such caffemodel; models/README.md says where the face model comes from" % path)
+        raise Problem("%s: no such caffemodel; models/README.md says where the face model comes from" % path) from None
     except DecodeError:
-        raise Problem("%s: not a caffemodel, or a damaged one" % path)
+        raise Problem("%s: not a caffemodel, or a damaged one" % path) from None
     # V1 has `layers { name blobs }`, V0 `layers { layer { name blobs } }`.
     layers = [*net.layer, *(old.layer if old.HasField("layer") else old for old in net.layers)]
     return {layer.name: [stored_blob(blob) for blob in layer.blobs] for layer in layers}
@@ -68,7 +68,7 @@ def read_hdf5_blobs(path):
         with h5py.File(str(path), "r") as file:
             file["data"].visititems(add)
     except (OSError, KeyError, AttributeError):  # truncated; no data; data is no group
-        raise Problem("%s: not a caffemodel, or a damaged one" % path)
+        raise Problem("%s: not a caffemodel, or a damaged one" % path) from None
     return stored
 
 

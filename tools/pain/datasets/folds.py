@@ -54,7 +54,7 @@ def encode(path, label):
     try:
         image = read_image(path)
     except Problem as problem:
-        raise Problem("%s; remove it and run `%s`" % (problem, MADE_BY))
+        raise Problem("%s; remove it and run `%s`" % (problem, MADE_BY)) from problem
     if image.shape != (HEIGHT, WIDTH, 3):
         raise Problem("%s: not a colour image of %dx%d; remove it and run `%s`" % (path, HEIGHT, WIDTH, MADE_BY))
     return datum(image, label)

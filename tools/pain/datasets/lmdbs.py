@@ -45,7 +45,8 @@ def write_lmdb(path, records, count, bar):
         transaction.commit()
         environment.sync(True)
     except lmdb.Error as error:
-        raise Problem("%s: %s; free some space and run the command again, what is finished is kept" % (path, error))
+        raise Problem("%s: %s; free some space and run the command again, what is finished is kept"
+                      % (path, error)) from error
     finally:
         environment.close()
 
@@ -56,7 +57,8 @@ def open_lmdb(path):
     try:
         environment = lmdb.open(str(path), readonly=True, lock=False, readahead=False)
     except lmdb.Error as error:
-        raise Problem("%s: not a readable LMDB (%s); remove %s and make it again" % (path, error, path.parent))
+        raise Problem("%s: not a readable LMDB (%s); remove %s and make it again"
+                      % (path, error, path.parent)) from error
     with environment, environment.begin(buffers=True) as transaction:
         yield transaction
 
@@ -84,4 +86,4 @@ def read_list(path):
         return [name for name, _ in pairs], [int(label) for _, label in pairs]
     except (FileNotFoundError, UnicodeDecodeError, ValueError):
         raise Problem("%s: missing or no list of paths and labels; remove %s and run `make folds`"
-                      % (path, Path(path).parent))
+                      % (path, Path(path).parent)) from None

@@ -73,9 +73,9 @@ def read_action_units(path):
         rows = [line.split() for line in Path(path).read_text().splitlines() if line.strip()]
         units = {int(float(row[0])): float(row[1]) for row in rows}
     except FileNotFoundError:
-        raise Problem("%s: no such label file; every frame needs one" % path)
+        raise Problem("%s: no such label file; every frame needs one" % path) from None
     except (ValueError, IndexError):
-        raise Problem("%s: not rows of action units" % path)
+        raise Problem("%s: not rows of action units" % path) from None
     if not all(0 <= intensity <= 5 for intensity in units.values()):
         raise Problem("%s: an intensity that is not 0..5" % path)
     if 43 in units:
@@ -88,7 +88,7 @@ def read_pspi(path):
     try:
         text = Path(path).read_text()
     except FileNotFoundError:
-        raise Problem("%s: no such label file; every frame needs one" % path)
+        raise Problem("%s: no such label file; every frame needs one" % path) from None
     except UnicodeDecodeError:
-        raise Problem("%s: not a text file with one PSPI number" % path)
+        raise Problem("%s: not a text file with one PSPI number" % path) from None
     return parse_pspi(text, path)

@@ -48,7 +48,7 @@ def download(url, path, size=None, sha256=None):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Problem("%s: another process is fetching it" % path)
+            raise Problem("%s: another process is fetching it" % path) from None
         most, whole = file.tell(), False
         try:
             while not whole:
@@ -59,7 +59,8 @@ def download(url, path, size=None, sha256=None):
                     tries = 1 if file.tell() > most else tries + 1
                     most = max(most, file.tell())
                     if tries >= TRIES:
-                        raise Problem("%s: %s; run the same command again to go on" % (url, interrupted))
+                        raise Problem("%s: %s; run the same command again to go on"
+                                      % (url, interrupted)) from interrupted
                     print("%s: %s; trying again" % (url, interrupted))
                     time.sleep(PAUSE * 2 ** (tries - 1))
         finally:
@@ -92,11 +93,11 @@ def transfer(url, file, path, size):
         if error.code == 416:
             begin_anew(file, version)
         if error.code >= 500 or error.code in (408, 416, 429):
-            raise Interrupted("the server says %d %s" % (error.code, error.reason))
+            raise Interrupted("the server says %d %s" % (error.code, error.reason)) from error
         raise Problem("%s: the server says %d %s; look for the file at its source"
-                      % (url, error.code, error.reason.split("\n")[0]))
+                      % (url, error.code, error.reason.split("\n")[0])) from error
     except (OSError, http.client.HTTPException) as error:
-        raise Interrupted(reason(error))
+        raise Interrupted(reason(error)) from error
     with response:
         if response.headers.get_content_type() == "text/html":
             raise Problem("%s: a web page, not the file; open it in a browser and save the file by hand" % url)
@@ -135,7 +136,7 @@ def receive(response):
     try:
         return response.read1(CHUNK)
     except (OSError, http.client.HTTPException) as error:
-        raise Interrupted(reason(error))
+        raise Interrupted(reason(error)) from error
 
 
 def reason(error):
@@ -161,6 +162,6 @@ def version_file(path):
 
 def discard(path):
     """Remove a part and the note of its version, if they are there."""
-    for path in path, version_file(path):
-        if path.exists():
-            path.unlink()
+    for file in path, version_file(path):
+        if file.exists():
+            file.unlink()

@@ -26,6 +26,6 @@ def read_manifest(path):
                               % (path, card["name"], card["file"]))
         return {card["name"]: card for card in cards}
     except FileNotFoundError:
-        raise Problem("%s: no such manifest; it is part of the project" % path)
+        raise Problem("%s: no such manifest; it is part of the project" % path) from None
     except (ValueError, KeyError, TypeError, AttributeError):  # no JSON; JSON of something else
-        raise Problem("%s: not a manifest: a JSON file of {\"files\": [a card, ...]}" % path)
+        raise Problem("%s: not a manifest: a JSON file of {\"files\": [a card, ...]}" % path) from None

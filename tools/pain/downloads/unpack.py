@@ -33,11 +33,11 @@ def unpack(archive, member, out, size=None):
                 info = find(opened, member)
                 copy(opened.extractfile(info) if info.isreg() else None, info.size, out, size, member)
     except KeyError:
-        raise Problem("%s: has no file %s" % (archive, member))
+        raise Problem("%s: has no file %s" % (archive, member)) from None
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, RuntimeError, OSError) as error:
         if getattr(error, "errno", None) is not None:  # the disk's
             raise
-        raise Problem("%s: not a zip or tar archive, or a damaged one: %s" % (archive, error))
+        raise Problem("%s: not a zip or tar archive, or a damaged one: %s" % (archive, error)) from error
 
 
 def find(opened, member):

@@ -42,9 +42,9 @@ def read_pairs(path):
     try:
         lines = Path(path).read_text(encoding="utf-8").rstrip().split("\n")
     except FileNotFoundError:
-        raise Problem("%s: no such file; it lists the pairs to compare, as LFW's does" % path)
+        raise Problem("%s: no such file; it lists the pairs to compare, as LFW's does" % path) from None
     except UnicodeDecodeError:
-        raise Problem("%s: not a text file of pairs" % path)
+        raise Problem("%s: not a text file of pairs" % path) from None
     numbers = [int(word) if word.isdecimal() else 0 for word in lines[0].split()]
     if len(numbers) not in (1, 2) or not all(numbers):
         raise Problem("%s: line 1: %r is not the numbers of sets and of matched pairs in each, as `10 300`"

@@ -56,11 +56,11 @@ def read_cells(path, variable):
             from scipy.io import loadmat  # here, so that CSV files need nothing but NumPy
             cells = loadmat(file, variable_names=[variable]).get(variable)
         except ImportError:
-            raise Problem("%s: MATLAB files need SciPy; install it with `pip install scipy`" % path)
+            raise Problem("%s: MATLAB files need SciPy; install it with `pip install scipy`" % path) from None
         except NotImplementedError:
-            raise Problem("%s: a MATLAB 7.3 (HDF5) file; save it in MATLAB with -v7" % path)
+            raise Problem("%s: a MATLAB 7.3 (HDF5) file; save it in MATLAB with -v7" % path) from None
         except Exception as error:  # a damaged file may raise anything in SciPy
-            raise Problem("%s: not a readable MATLAB file (%s); save it in MATLAB with -v7" % (path, error))
+            raise Problem("%s: not a readable MATLAB file (%s); save it in MATLAB with -v7" % (path, error)) from error
     if cells is None or cells.dtype != object or not cells.size:
         raise Problem("%s: no cells named %s in it; save some, one a subject" % (path, variable))
     for s, cell in enumerate(cells.flat, 1):

@@ -68,7 +68,7 @@ def nothing(layer):
 
 @converts("Convolution")
 def convolution(layer):
-    p, (weight, *bias) = layer.param.convolution_param, layer.blobs
+    p, weight = layer.param.convolution_param, layer.blobs[0]
     if layer.axis(p.axis) != 1 or weight.ndim < 3:
         layer.refuse("it is over %d axes, with the channels in axis %d" % (weight.ndim - 2, layer.axis(p.axis)))
     kernel = weight.shape[2:]

@@ -42,7 +42,7 @@ def in_workers(function, tasks, jobs, min_face=MIN_FACE):
                 yield futures[future], future.result()
         except concurrent.futures.process.BrokenProcessPool:
             raise Problem("a worker process died, perhaps for want of memory; run the command again with fewer --jobs "
-                          "to go on")
+                          "to go on") from None
         finally:
             for future in futures:
                 future.cancel()

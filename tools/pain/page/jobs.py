@@ -50,7 +50,7 @@ class Job:
             with open_video(self.video, formats=UPLOAD_FORMATS) as video:
                 self.width, self.height, self.total = video.width, video.height, video.count
         except Problem as problem:
-            raise Problem(self.shown(problem))
+            raise Problem(self.shown(problem)) from problem
 
     def shown(self, problem):
         """The text of a Problem with the video's given name in the place of our file's."""

@@ -94,13 +94,13 @@ class Page:
             with self.jobs.new(*arguments) as job:
                 yield job
         except Full:
-            raise HTTPException(503, "%d videos are waiting already; try again when one is done." % QUEUE)
+            raise HTTPException(503, "%d videos are waiting already; try again when one is done." % QUEUE) from None
 
     async def check(self, job):
         try:
             await run_in_threadpool(job.check)
         except Problem as problem:
-            raise HTTPException(415, str(problem))
+            raise HTTPException(415, str(problem)) from problem
 
     # What has become of it.
 
@@ -129,7 +129,7 @@ class Page:
         try:
             rows, end = await run_in_threadpool(rows_from, job.curve, int(request.query_params.get("from", "0")))
         except ValueError:
-            raise HTTPException(400, "from: no row begins there.")
+            raise HTTPException(400, "from: no row begins there.") from None
         return JSONResponse({"job": state, "rows": rows, "next": end})
 
     async def video(self, request):
@@ -212,7 +212,7 @@ def listen(host, port):
         return socket.create_server(address[:2], family=family)
     except OSError as error:
         raise Problem("%s port %d: %s; name another with --port (make app PORT=...) or --host"
-                      % (host, port, error.strerror or error))
+                      % (host, port, error.strerror or error)) from error
 
 
 def server(app):

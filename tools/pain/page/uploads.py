@@ -33,4 +33,4 @@ def read_picture(data):
                 raise Problem("the camera's picture has more than %d pixels a side; send a smaller one" % PICTURE[1])
             return np.asarray(picture.convert("RGB"))
     except (OSError, SyntaxError, ValueError):
-        raise Problem("the camera's picture is no whole JPEG; start the camera again")
+        raise Problem("the camera's picture is no whole JPEG; start the camera again") from None

@@ -33,7 +33,7 @@ class Training:
         try:
             text = self.solver.read_text()
         except (FileNotFoundError, UnicodeDecodeError):
-            raise Problem("%s: no such solver; prototxt/solvers has one a variant" % solver)
+            raise Problem("%s: no such solver; prototxt/solvers has one a variant" % solver) from None
         parameters = parse(text, caffe_pb2.SolverParameter(), solver)
         self.max_iter, self.prefix = parameters.max_iter, parameters.snapshot_prefix
         self.net = parameters.net  # relative to self.folder

@@ -35,7 +35,7 @@ def check_lmdb(path, names, labels):
         with open_lmdb(path) as transaction:
             stored = [caffe_pb2.Datum.FromString(bytes(value)).label for _, value in transaction.cursor()]
     except (lmdb.Error, DecodeError) as error:
-        raise Problem("%s: damaged (%s); remove %s and run `make folds`" % (path, error, path.parent))
+        raise Problem("%s: damaged (%s); remove %s and run `make folds`" % (path, error, path.parent)) from error
     if stored != labels:
         raise Problem("%s: not the %d frames of val.txt; remove %s and run `make folds`"
                       % (path, len(names), path.parent))

@@ -19,9 +19,9 @@ def read_people(path):
     try:
         people = path.read_text(encoding="utf-8").splitlines()
     except (FileNotFoundError, NotADirectoryError):
-        raise Problem("%s: no such file; make it with `%s`" % (path, MADE_BY))
+        raise Problem("%s: no such file; make it with `%s`" % (path, MADE_BY)) from None
     except UnicodeDecodeError:
-        raise Problem("%s: not a text file; make it again with `%s`" % (path, MADE_BY))
+        raise Problem("%s: not a text file; make it again with `%s`" % (path, MADE_BY)) from None
     if len(people) < 2:
         raise Problem("%s: %d people; telling people apart takes two or more" % (path, len(people)))
     return people

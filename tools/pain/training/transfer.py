@@ -117,7 +117,8 @@ def make_tables(values, zeros, iterations):
 
     rows = [["%s - %s" % (name_of(a, few is variants), name_of(b, few is variants)), *estimates(values[a] - values[b])]
             for few, pairs in ((starts, [(a, b) for i, b in enumerate(starts) for a in starts[i + 1:]]),
-                               (variants, [(a, b) for b in variants if b.variant == METHOD for a in variants if a != b]))
+                               (variants, [(a, b) for a in variants for b in variants
+                                           if b.variant == METHOD and a != b]))
             for a, b in pairs]
     return [table("starts", "Where the trunk starts: %s" % NAMES[METHOD], starts),
             table("variants", "What the losses and the sampling do, fine-tuned", variants),

@@ -123,9 +123,9 @@ def read_lines(path):
         lines = [line for line in lines if line.endswith("\n")]
         return about, [parse(texts) for texts in csv.reader(lines)], lines
     except FileNotFoundError:
-        raise Problem("%s: no such curve; tools/predict_video.py makes it" % path)
+        raise Problem("%s: no such curve; tools/predict_video.py makes it" % path) from None
     except (ValueError, csv.Error):
-        raise Problem("%s: not a curve of tools/predict_video.py, or a damaged one; make it again" % path)
+        raise Problem("%s: not a curve of tools/predict_video.py, or a damaged one; make it again" % path) from None
 
 
 def read_curve(path):

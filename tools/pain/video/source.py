@@ -62,7 +62,7 @@ class Decoded(Video):
         try:
             self.container = av.open(source, **options)
         except (av.FFmpegError, OSError) as error:
-            raise Problem("%s: %s" % (name, said(error)))
+            raise Problem("%s: %s" % (name, said(error))) from error
         streams = [stream for stream in self.container.streams.video
                    if not stream.disposition & av.stream.Disposition.attached_pic]  # a record's cover
         if not streams:
@@ -164,7 +164,8 @@ class Camera(Decoded):
         try:
             super().__init__(name % number, "camera %d" % number, format=kind)
         except Problem:
-            raise Problem("camera %d: there is none, or another program has it; cameras are numbered from 0" % number)
+            raise Problem("camera %d: there is none, or another program has it; cameras are numbered from 0"
+                          % number) from None
         self.count = self.seconds = None
 
 

@@ -81,6 +81,6 @@ def pairs_text(people, images, rng):
     for of_fold in zip(same, other):
         for pairs in of_fold:
             for choice in sorted(rng.choice(len(pairs), count, replace=False)):
-                k, i, l, j = pairs[choice]
-                lines.append("p%04d\t%d\t%d" % (k, i, j) if k == l else "p%04d\t%d\tp%04d\t%d" % (k, i, l, j))
+                a, i, b, j = pairs[choice]
+                lines.append("p%04d\t%d\t%d" % (a, i, j) if a == b else "p%04d\t%d\tp%04d\t%d" % (a, i, b, j))
     return "\n".join(lines) + "\n"

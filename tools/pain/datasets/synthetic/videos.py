@@ -107,7 +107,8 @@ def arguments_of(folder):
         return json.loads((folder / RECORD).read_text())
     except (FileNotFoundError, NotADirectoryError, ValueError):
         if folder.exists() and not (folder.is_dir() and not os.listdir(str(folder))):
-            raise errors.Problem("%s: holds something that is no synthetic dataset; name a new folder" % folder)
+            raise errors.Problem("%s: holds something that is no synthetic dataset; name a new folder"
+                                 % folder) from None
         return {}
 
 
