@@ -8,11 +8,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from pain import variants
 from pain.evaluation import results as results_module
 from pain.evaluation import scores, side_by_side
 from pain.evaluation.metrics import METRICS, all_metrics
-from pain.variants import NAMES
 from support.bare_python import run_bare, run_bare_tool
 from support.predictions import AUTHORS, TINY, fails, refuses, tool, tree, write
 from support.project import ROOT, needs_shared
@@ -97,11 +95,6 @@ def test_json_csv_and_names(tmp_path):
     assert json.loads((tmp_path / "rows.json").read_text()) == {
         "protocol": protocol, "rows": [rows[0], *rows[2:]], "comparisons": {}}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["models", "new", "rows.json", "single.csv"]
-
-
-def test_every_variant_has_the_name_of_its_row():
-    solvers = {path.stem for path in (ROOT / "prototxt" / "solvers").glob("*.prototxt")}
-    assert solvers <= set(NAMES) and len(NAMES) == 7 and set(NAMES.values()) - {"mse"} <= set(variants.PAPER)
 
 
 def test_same_names_are_told_apart_by_path(tmp_path):

@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as arrays
 from pain.evaluation import uncertainty
 from pain.prototxts import make_slim
 from pain.training import transfer
+from pain.variants import METHOD
 from support.caffe_runs import make_folds_of_noise
 from support.project import ENGINE, ROOT, assert_one_line_error, run_tool
 
@@ -73,7 +74,7 @@ def test_every_run_has_its_seed(done):
     assert np.abs(starts[0] - starts[1]).max() > 0.01
     for seed in 1, 2:
         folder = out / "scratch" / ("seed-%d" % seed) / "prototxt"
-        solver = (folder / "solvers" / (transfer.METHOD + ".prototxt")).read_text()
+        solver = (folder / "solvers" / (METHOD.name + ".prototxt")).read_text()
         assert text_format.Merge(solver, caffe_pb2.SolverParameter()).random_seed == seed
         net = text_format.Merge((folder / "pain_regression.prototxt").read_text(), caffe_pb2.NetParameter())
         params = [layer.python_param.param_str for layer in net.layer if "seed" in layer.python_param.param_str]

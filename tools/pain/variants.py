@@ -1,27 +1,68 @@
-"""The rows of the paper's tables: this project's variants, and what the paper compares with."""
-import numpy as np
+"""The rows of the paper's tables 1 and 2: this project's variants, and what the paper compares them with."""
+from typing import Dict, NamedTuple, Optional
 
-NAMES = {  # of the variants' folders in models/
-    "smooth_l1": "smooth l1", "l1_center_l1": "l1 + l1 center loss",
-    "smooth_l1_center_l1": "smooth l1 + l1 center loss", "smooth_l1_center_l2": "smooth l1 + l2 center loss",
-    "l1_center_l1_sampling": "l1 + l1 center loss + sampling",
-    "smooth_l1_center_l1_sampling": "smooth l1 + l1 center loss + sampling", "mse": "mse"}
-
-PAPER = {  # its rows, MAE, MSE, PCC, wMAE, wMSE
-    "smooth l1": (.416, 1.060, .524, 1.596, 4.396),
-    "l1 + l1 center loss": (.389, .820, .603, 1.388, 3.438),
-    "smooth l1 + l1 center loss": (.456, .804, .651, 1.289, 2.880),
-    "smooth l1 + l2 center loss": (.435, .816, .625, 1.324, 3.075),
-    "l1 + l1 center loss + sampling": (None, None, None, 1.039, 1.999),
-    "smooth l1 + l1 center loss + sampling": (None, None, None, .991, 1.720),
-    "OSVR-l1": (1.025, None, .600, 1.309, 2.758),
-    "OSVR-l2": (.810, None, .601, 1.299, 2.719),
-    "RCR": (None, 1.54, .65, None, None),
-    "all zeros": (.438, 1.353, None, 2.143, 7.387),
-}
-PAPER_METRICS = "mae", "mse", "pcc", "wmae", "wmse"
+METRICS = "mae", "mse", "pcc", "wmae", "wmse"  # that the paper prints
 
 
-def quoted(name):
-    """The paper's figures of the row `name`, {metric: float, NaN where it gives none}; {} for a row it has not."""
-    return dict(zip(PAPER_METRICS, np.array(PAPER[name], float))) if name in PAPER else {}
+class Variant(NamedTuple):
+    """A row of the paper's tables.
+
+    name: in files: a variant is trained by prototxt/solvers/<name>.prototxt in models/<name>
+    title: in tables, as the paper prints it
+    method: what it is, in words
+    solver: its solver below prototxt/; None where the paper's figures are only quoted
+    printed: {metric: the paper's figure}, on UNBC-McMaster, a mean over subjects; without those that it does not give
+    """
+    name: str
+    title: str
+    method: str
+    solver: Optional[str]
+    printed: Dict[str, float]
+
+
+def trained(name, title, method, **printed):
+    """The Variant that prototxt/solvers/<name>.prototxt trains."""
+    return Variant(name, title, method, "solvers/%s.prototxt" % name, printed)
+
+
+def quoted(name, title, method, **printed):
+    """A Variant that is not trained here."""
+    return Variant(name, title, method, None, printed)
+
+
+VARIANTS = (  # in the paper's order
+    trained("smooth_l1", "smooth l1", "smooth L1 loss of the regressed intensity",
+            mae=.416, mse=1.060, pcc=.524, wmae=1.596, wmse=4.396),
+    trained("l1_center_l1", "l1 + l1 center loss", "L1 loss, regularised by the center loss in L1",
+            mae=.389, mse=.820, pcc=.603, wmae=1.388, wmse=3.438),
+    trained("smooth_l1_center_l1", "smooth l1 + l1 center loss",
+            "smooth L1 loss, regularised by the center loss in L1",
+            mae=.456, mse=.804, pcc=.651, wmae=1.289, wmse=2.880),
+    trained("smooth_l1_center_l2", "smooth l1 + l2 center loss",
+            "smooth L1 loss, regularised by the center loss in L2",
+            mae=.435, mse=.816, pcc=.625, wmae=1.324, wmse=3.075),
+    trained("l1_center_l1_sampling", "l1 + l1 center loss + sampling",
+            "L1 loss and L1 center loss, on batches balanced over the intensities", wmae=1.039, wmse=1.999),
+    trained("smooth_l1_center_l1_sampling", "smooth l1 + l1 center loss + sampling",
+            "the paper's whole method: smooth L1 loss and L1 center loss, on batches balanced over the intensities",
+            wmae=.991, wmse=1.720),
+    quoted("osvr_l1", "OSVR-l1", "ordinal support vector regression, L1 (Zhao et al., CVPR 2016)",
+           mae=1.025, pcc=.600, wmae=1.309, wmse=2.758),
+    quoted("osvr_l2", "OSVR-l2", "ordinal support vector regression, L2 (Zhao et al., CVPR 2016)",
+           mae=.810, pcc=.601, wmae=1.299, wmse=2.719),
+    quoted("rcr", "RCR", "recurrent convolutional network regression (Zhou et al., CVPR Workshops 2016)",
+           mse=1.54, pcc=.65),
+    quoted("all_zeros", "all zeros", "no pain in any frame", mae=.438, mse=1.353, wmae=2.143, wmse=7.387),
+    trained("mse", "mse", "squared error, the paper's equation 1, which is in neither table"),
+)
+METHOD = next(variant for variant in VARIANTS if variant.name == "smooth_l1_center_l1_sampling")  # the whole method
+
+
+def title_of(name):
+    """What tables call the variant of this name; of any other name, the name itself."""
+    return next((variant.title for variant in VARIANTS if variant.name == name), name)
+
+
+def printed(title):
+    """The paper's figures of the row of this title, {metric: float}; {} where it has no such row."""
+    return next((variant.printed for variant in VARIANTS if variant.title == title), {})

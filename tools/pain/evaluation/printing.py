@@ -3,12 +3,12 @@ import numpy as np
 
 from pain.evaluation.metrics import METRICS, title
 from pain.files import or_none
-from pain.variants import PAPER, quoted
+from pain.variants import VARIANTS
 
 
 def print_table(heading, rows, metrics):
     """Print `rows`, as evaluate() gives them, and the paper's own rows below, in columns of `metrics`."""
-    paper = [dict(dict.fromkeys(METRICS, np.nan), **quoted(name), name=name) for name in PAPER]
+    paper = [dict(dict.fromkeys(METRICS, np.nan), **variant.printed, name=variant.title) for variant in VARIANTS]
     width = max(len(row["name"]) for row in rows + paper)
     print(heading)
     print((" " * (width + 10) + "".join("%8s%12s" % (title(metric), "") for metric in metrics)).rstrip())

@@ -15,7 +15,7 @@ from pain.errors import Problem
 from pain.evaluation.frames import Result, Video, check, numbers, places, runs
 from pain.evaluation.mat_files import read_mat
 from pain.files import read_table
-from pain.variants import NAMES
+from pain.variants import title_of
 
 MADE_BY = "make predict"
 COLUMNS = "subject", "video", "frame", "label", "prediction"  # of predictions.csv
@@ -44,8 +44,8 @@ def read_result(path, top=CLASSES - 1):
         raise Problem("%s: no predictions.csv in this folder; make it with `%s`" % (path, MADE_BY))
     if path.suffix == ".mat" and not path.is_dir():
         videos, no_videos = read_mat(path, top)
-        return Result(NAMES.get(name, name), path, videos, False, no_videos)
-    return Result(NAMES.get(name, name), path, read_csvs(files, top), True, None)
+        return Result(title_of(name), path, videos, False, no_videos)
+    return Result(title_of(name), path, read_csvs(files, top), True, None)
 
 
 # CSV files.

@@ -9,6 +9,7 @@ from pain.evaluation.frames import frames_of, in_order
 from pain.evaluation.metrics import title
 from pain.files import replacing
 from pain.plots import new_figure
+from pain.variants import METRICS
 
 COLORS = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195"  # Okabe and Ito's, and one more
 GREY = "#888888"
@@ -39,9 +40,8 @@ def plain(text):
 
 def intervals(evaluation):
     """Each result's figure and interval, in the paper's metrics."""
-    metrics = "mae", "mse", "pcc", "wmae", "wmse"
-    figure, axes = new_figure(11, 0.6 + 0.28 * len(evaluation.rows), len(metrics))
-    for one, metric in zip(axes, metrics):
+    figure, axes = new_figure(11, 0.6 + 0.28 * len(evaluation.rows), len(METRICS))
+    for one, metric in zip(axes, METRICS):
         for i, row in enumerate(evaluation.rows):
             low, high = row["interval"][metric]
             one.plot([low, high], [i, i], color=color(evaluation, i), linewidth=2)
@@ -49,7 +49,7 @@ def intervals(evaluation):
         one.set_title(title(metric), fontsize=9)
         one.set_ylim(len(evaluation.rows) - 0.5, -0.5)
         one.set_yticks(range(len(evaluation.rows)))
-        one.set_yticklabels([plain(row["name"]) for row in evaluation.rows] if metric == metrics[0] else [], fontsize=8)
+        one.set_yticklabels([plain(row["name"]) for row in evaluation.rows] if metric == METRICS[0] else [], fontsize=8)
         one.tick_params(labelsize=8)
     return figure
 

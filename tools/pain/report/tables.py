@@ -7,7 +7,7 @@ from pain.evaluation.metrics import PAIN_METRICS, title
 from pain.evaluation.printing import left_out
 from pain.evaluation.scores import TABLES
 from pain.tables import Estimate, Table, column
-from pain.variants import PAPER, PAPER_METRICS, quoted
+from pain.variants import METRICS, VARIANTS, printed
 
 SURE = 0.05  # corrected p below which a difference is shown as one
 
@@ -30,15 +30,15 @@ def estimate(row, metric):
 def paper_table(evaluation, heading, metrics):
     """One of the paper's tables: measured and printed side by side, and the rows that only the paper has."""
     columns, measured = [column("result", "")], {row["name"]: row for row in evaluation.rows}
-    rows = [[name] for name in dict.fromkeys([*measured, *PAPER])]
+    rows = [[name] for name in dict.fromkeys([*measured, *(variant.title for variant in VARIANTS)])]
     for metric in metrics:
         columns.append(column(metric, title(metric), interval=True))
         for row in rows:
             row.append(estimate(measured[row[0]], metric) if row[0] in measured else None)
-        if metric in PAPER_METRICS:
+        if metric in METRICS:
             columns.append(column(metric + "_paper", "paper"))
             for row in rows:
-                row.append(quoted(row[0]).get(metric, np.nan))
+                row.append(printed(row[0]).get(metric, np.nan))
     rows = [row for row in rows if row[0] in measured or any(cell == cell and cell is not None for cell in row[1:])]
     return Table(heading.lower().replace(" ", "_"), heading + ", measured and in the paper", columns, rows,
                  "%s. 95 %% intervals of %d draws of subjects, seed %d. paper: its printed figures, on UNBC-McMaster, "

@@ -20,12 +20,10 @@ from pain.tables import Estimate, Table, column
 from pain.training.caffe_train import train
 from pain.training.folds import fold_training
 from pain.training.predictions import predict_fold
-from pain.variants import NAMES
+from pain.variants import METHOD, METRICS, title_of
 
-METHOD = "smooth_l1_center_l1_sampling"  # the variant that starts are compared with
-METRICS = "mae", "mse", "pcc", "wmae", "wmse"
-
-Arm = namedtuple("Arm", "start variant")  # start: a key of STARTS
+# start: a key of STARTS, which are compared in the whole METHOD; variant: a name, which are compared fine-tuned.
+Arm = namedtuple("Arm", "start variant")
 STARTS = {"scratch": "from scratch", "frozen": "trunk frozen", "finetuned": "fine-tuned"}
 
 
@@ -99,12 +97,12 @@ def estimates(values, draws=DRAWS):
 
 def name_of(arm, variants):
     """What to call an arm in a table: its start, or among `variants` its variant."""
-    return NAMES.get(arm.variant, arm.variant) if variants else STARTS[arm.start]
+    return title_of(arm.variant) if variants else STARTS[arm.start]
 
 
 def make_tables(values, zeros, iterations):
     """The tables of starts, of variants, and of their differences. values: {Arm: (R, S, M)}; zeros: (S, M)."""
-    starts = [arm for arm in values if arm.variant == METHOD]
+    starts = [arm for arm in values if arm.variant == METHOD.name]
     variants = [arm for arm in values if arm.start == "finetuned"]
     note = "Means over %d subjects and %d seeds, %d iterations; 95 %% intervals over both." % (
         *reversed(next(iter(values.values())).shape[:2]), iterations)
@@ -118,9 +116,9 @@ def make_tables(values, zeros, iterations):
     rows = [["%s - %s" % (name_of(a, few is variants), name_of(b, few is variants)), *estimates(values[a] - values[b])]
             for few, pairs in ((starts, [(a, b) for i, b in enumerate(starts) for a in starts[i + 1:]]),
                                (variants, [(a, b) for a in variants for b in variants
-                                           if b.variant == METHOD and a != b]))
+                                           if b.variant == METHOD.name and a != b]))
             for a, b in pairs]
-    return [table("starts", "Where the trunk starts: %s" % NAMES[METHOD], starts),
+    return [table("starts", "Where the trunk starts: %s" % METHOD.title, starts),
             table("variants", "What the losses and the sampling do, fine-tuned", variants),
             Table("differences", "Differences, the first less the second", [column("pair", "")] + figures, rows, note)]
 
@@ -134,8 +132,8 @@ def transfer(folds, prototxt, weights, out, seeds=3, variants=True, caffe="caffe
     out, prototxt = Path(out), Path(prototxt)
     if not (prototxt / "solvers").is_dir():
         raise Problem("%s: no solvers in it; name a folder like prototxt/" % prototxt)
-    others = sorted(path.stem for path in (prototxt / "solvers").glob("*.prototxt") if path.stem != METHOD)
-    arms = [Arm(start, METHOD) for start in STARTS] + [Arm("finetuned", variant) for variant in others if variants]
+    others = sorted(path.stem for path in (prototxt / "solvers").glob("*.prototxt") if path.stem != METHOD.name)
+    arms = [Arm(start, METHOD.name) for start in STARTS] + [Arm("finetuned", variant) for variant in others if variants]
     runs = {(arm, seed): trainings_of(arm, seed, folds, prototxt, weights, out)
             for seed in range(1, seeds + 1) for arm in arms}
     every = [training for trainings in runs.values() for training in trainings]
