@@ -57,7 +57,7 @@ def main():
     from pain.evaluation.calibration import Calibration
     from pain.files import fingerprint
     from pain.models import find_models
-    from pain.video.estimate import load_estimator
+    from pain.video.estimator import load_estimator
     models, calibration = find_models(args.model), Calibration(args.calibration) if args.calibration else None
     about = dict(models={str(model): fingerprint(model) for model in models}, track=args.track,
                  calibration=args.calibration)

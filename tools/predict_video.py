@@ -19,46 +19,25 @@ from pathlib import Path
 from pain.command import Parser, fail, run
 from pain.errors import Problem
 from pain.evaluation.calibration import Calibration
+from pain.models import find_models
 from pain.progress import progress
 from pain.video.curve import FACES
+from pain.video.curve_folder import about_curve, finish_curve, record_curve
 from pain.video.episodes import THRESHOLDS
+from pain.video.estimator import MIN_FACE, load_estimator
 from pain.video.labels import labels
-from pain.video.outputs import described, predict_video, write_outputs
 from pain.video.smoothing import smoothing
 from pain.video.source import RATE, open_video
+from pain.video.tracking import GAP
 
 
-def report(out, rows, said, seconds, computed):
-    """Print what came out, a line for the frames and one a person."""
-    count = Counter(row.face for row in rows)
-    doubts = Counter(row.doubt for row in rows if row.doubt)
-    print("%s: %d frames%s; faces: %s%s" % (
-        out / "curve.csv", said["frames"], ", %.1f a second" % (computed / seconds) if computed else "",
-        ", ".join("%d %s" % (count[face], face) for face in FACES),
-        "; doubted for " + ", ".join("%s %d" % pair for pair in doubts.most_common()) if doubts else ""))
-    for person in said["people"]:
-        mean, peak = person["mean"], person["peak"]
-        if mean is None:
-            print("  person %d: no intensity" % person["person"])
-            continue
-        episodes = ", ".join("%d of %g and more" % (len(at["episodes"]), at["at_least"]) for at in person["thresholds"])
-        print("  person %d: mean %.2f, peak %.2f at %.1f s; episodes: %s"
-              % (person["person"], mean, peak["intensity"], peak["time_s"], episodes))
-    if "agreement" in said:
-        print("  with the labels, %(frames)d frames: " % said["agreement"] + ", ".join(
-            "%s %s" % (name.upper(), "-" if value is None else "%.3f" % value)
-            for name, value in said["agreement"].items() if name in ("mae", "mse", "pcc", "wmae", "wmse")))
-
-
-def main():
-    from pain.models import find_models
-    from pain.video.estimate import MIN_FACE, load_estimator
-    from pain.video.follow import GAP
+def arguments():
+    """The command line's. Raises Problem for a number that is out of range."""
     parser = Parser(__doc__)
     parser.add_argument("video", metavar="VIDEO", help="a file, a folder of images, - or a camera's number")
     parser.add_argument("--model", nargs="+", required=True, metavar="PATH",
                         help="caffemodels, or folders that `make train` has filled")
-    parser.add_argument("--out", required=True, metavar="DIR", help="the folder for what comes out")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the folder for what comes out")
     parser.add_argument("--net", help="the models' prototxt (default: prototxt/pain_regression.prototxt in a folder "
                                       "above them, else the project's)")
     parser.add_argument("--resume", action="store_true", help="go on with the curve that is in --out")
@@ -82,31 +61,60 @@ def main():
             "rate", 0 < args.rate <= 1e4), ("threshold", all(0 < value <= 5 for value in args.threshold)):
         if not good:
             raise Problem("--%s %s: out of range" % (name, getattr(args, name.replace("-", "_"))))
-    filtered, out, models = smoothing(args.smooth), Path(args.out), find_models(args.model)
+    return args
+
+
+def report(curve_csv, rows, summary, rate):
+    """Print what came out, a line for the frames and one a person. rate: frames a second, or None."""
+    count = Counter(row.face for row in rows)
+    doubts = Counter(row.doubt for row in rows if row.doubt)
+    print("%s: %d frames%s; faces: %s%s" % (
+        curve_csv, summary["frames"], ", %.1f a second" % rate if rate else "",
+        ", ".join("%d %s" % (count[face], face) for face in FACES),
+        "; doubted for " + ", ".join("%s %d" % pair for pair in doubts.most_common()) if doubts else ""))
+    for person in summary["people"]:
+        mean, peak = person["mean"], person["peak"]
+        if mean is None:
+            print("  person %d: no intensity" % person["person"])
+            continue
+        episodes = ", ".join("%d of %g and more" % (len(at["episodes"]), at["at_least"]) for at in person["thresholds"])
+        print("  person %d: mean %.2f, peak %.2f at %.1f s; episodes: %s"
+              % (person["person"], mean, peak["intensity"], peak["time_s"], episodes))
+    if "agreement" in summary:
+        print("  with the labels, %(frames)d frames: " % summary["agreement"] + ", ".join(
+            "%s %s" % (name.upper(), "-" if value is None else "%.3f" % value)
+            for name, value in summary["agreement"].items() if name in ("mae", "mse", "pcc", "wmae", "wmse")))
+
+
+def main():
+    args = arguments()
+    curve_csv, smoothed_by, models = args.out / "curve.csv", smoothing(args.smooth), find_models(args.model)
     truth = labels(args.labels) if args.labels else None
     calibration = Calibration(args.calibration) if args.calibration else None
     if calibration:
         print("%s: %s" % (args.calibration, calibration.check()))
 
-    computed, start = 0, time.monotonic()
     with open_video(args.video, rate=args.rate) as video:
+        about = about_curve(video, models, args.min_face, args.gap, args.track, args.calibration)
         estimator = load_estimator(models, args.net, args.gpu, args.min_face, args.gap, args.track, calibration)
-        start = time.monotonic()
+        computed, start = 0, time.monotonic()
         try:
             with progress(total=video.count, unit="frame", desc=Path(video.name).name) as bar:
-                for _ in predict_video(estimator, video, out, described(video, models, args), args.resume,
-                                       args.annotate):
-                    computed += 1
+                for frame in record_curve(estimator, video, args.out, about, args.resume, args.annotate):
                     bar.update()
+                    if frame.computed:
+                        computed += 1
+                    else:  # the rate is of what is computed here
+                        start = time.monotonic()
         except KeyboardInterrupt:
             if not video.live:
                 fail("interrupted after %d frames; %s is valid so far%s" % (
-                    computed, out / "curve.csv", "" if args.video == "-" else ", and --resume goes on"), status=130)
-        damage = video.damage
-    rows, said = write_outputs(out, filtered, sorted(args.threshold), truth)
-    report(out, rows, said, time.monotonic() - start, computed)
-    if damage:
-        raise Problem("%s; the curve is of what could be read" % damage)
+                    bar.n, curve_csv, "" if args.video == "-" else ", and --resume goes on"), status=130)
+        rate = computed / (time.monotonic() - start) if computed else None
+    rows, summary = finish_curve(args.out, smoothed_by, sorted(args.threshold), truth)
+    report(curve_csv, rows, summary, rate)
+    if video.damage:
+        raise Problem("%s; the curve is of what could be read" % video.damage)
 
 
 if __name__ == "__main__":

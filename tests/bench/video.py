@@ -21,9 +21,9 @@ from tqdm import tqdm
 from pain.datasets.synthetic import faces as faces_module
 from pain.faces.alignment import align
 from pain.faces.detector import BATCH, PYRAMID_FACTOR, THRESHOLDS, image_pyramid
-from pain.video.estimate import MIN_FACE, load_estimator
-from pain.video.follow import Followed
+from pain.video.estimator import MIN_FACE, load_estimator
 from pain.video.source import Frame, open_video
+from pain.video.tracking import Tracker
 from support.project import PAIN, ROOT
 
 SIZES = (320, 240), (640, 480)
@@ -97,9 +97,9 @@ def stages(estimator, path):
     frames = timed("decode", lambda: list(open_video(path).frames()))
     found = timed("detect", lambda: [faces for i in range(0, FRAMES, BATCH) for faces in estimator.detector.faces(
         [frame.image for frame in frames[i:i + BATCH]])])
-    followed = Followed()
-    known = timed("align", lambda: [estimator.with_face(*one) for frame, faces in zip(frames, found)
-                                    for one in followed.add(frame, faces)])
+    tracker = Tracker()
+    known = timed("align", lambda: [estimator.with_faces(*rows) for frame, faces in zip(frames, found)
+                                    for rows in tracker.add(frame, faces)])
     faces = [face for *_, faces in known for face in faces.values()]
     timed("regress", lambda: [estimator.nets(np.stack(faces[i:i + BATCH])) for i in range(0, len(faces), BATCH)])
     return took
@@ -132,7 +132,7 @@ def bench(folder):
 
 def memory(folder):
     """Resident memory at EARLY and at LATE frames of an endless video, with everything that predict_video does."""
-    from pain.video.outputs import predict_video
+    from pain.video.curve_folder import record_curve
     net = caffe.Net(str(folder / "slim" / PAIN.name), caffe.TEST, stages=["deploy"])
     net.save(str(folder / "random.caffemodel"))
     estimator = load_estimator([folder / "random.caffemodel"], folder / "slim" / PAIN.name)
@@ -146,11 +146,11 @@ def memory(folder):
                 yield Frame(i, i / 25, images[i % 50] if i % 500 < 450 else 0 * images[0])
 
     at = {}
-    numbers = predict_video(estimator, Endless(), folder / "out", {}, annotate=True)
-    for number in tqdm(numbers, total=LATE, unit="frame"):
-        if number + 1 in (EARLY, LATE):
+    recorded = record_curve(estimator, Endless(), folder / "out", {}, annotate=True)
+    for frame in tqdm(recorded, total=LATE, unit="frame"):
+        if frame.number + 1 in (EARLY, LATE):
             with open("/proc/self/statm") as file:
-                at[number + 1] = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2 ** 20
+                at[frame.number + 1] = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2 ** 20
     print("resident memory: %.0f MiB after %d frames, %.0f MiB after %d: %+.0f MiB"
           % (at[EARLY], EARLY, at[LATE], LATE, at[LATE] - at[EARLY]))
 

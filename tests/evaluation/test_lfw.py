@@ -123,8 +123,8 @@ def test_the_crop_is_nearly_the_aligned_face_where_viola_and_jones_detector_fram
     top, left = np.round(middle - side / 2).astype(int)
     framed = np.pad(astronaut, ((60, 60), (60, 60), (0, 0)))[60 + top:, 60 + left:][:round(side), :round(side)]
     padded = np.pad(centre_crop(framed), ((40, 40), (40, 40), (0, 0)))
-    (_, _, landmarks), = FaceDetector(2, MIN_FACE)([padded])
-    assert np.abs(landmarks - 40 - TEMPLATE).mean() < 5  # of 112 x 96 pixels
+    face, = FaceDetector(2, MIN_FACE)([padded])
+    assert np.abs(face.landmarks - 40 - TEMPLATE).mean() < 5  # of 112 x 96 pixels
 
 
 # ---- the protocol ----

@@ -162,7 +162,7 @@ def poses():
 
 def test_aligned_faces_have_their_landmarks_where_the_transform_says(detector, astronaut, poses):
     """They are not on the template: no similarity brings a broad smile there. What remains is the fit's residual."""
-    for image, landmarks in [(ASTRONAUT, astronaut), *zip(poses, (face[2] for face in detector(poses)))]:
+    for image, landmarks in [(ASTRONAUT, astronaut), *zip(poses, (face.landmarks for face in detector(poses)))]:
         expected = similarity(fit(landmarks), landmarks)
         assert distances(found_again(detector, align(image, landmarks)), expected).max() < 2
 
@@ -180,7 +180,7 @@ def test_a_face_of_the_templates_proportions_is_aligned_to_it(detector, astronau
 
 
 def test_a_face_is_aligned_alike_however_it_is_held(detector, poses):
-    found = np.array([similarity(fit(landmarks), landmarks) for _, _, landmarks in detector(poses)])
+    found = np.array([similarity(fit(face.landmarks), face.landmarks) for face in detector(poses)])
     assert np.linalg.norm(found - found[0], axis=2).max() < 2
 
 
@@ -201,9 +201,9 @@ def test_of_two_faces_the_one_nearest_the_centre_is_chosen(detector):
     box, _, _ = detector([on_grey(300, 600, (0, 0, big))])[0]
     assert 0 < box[0] < 280 and box[2] > 120  # the big one would be found
     for picture, x in (image, 414), (image[:, ::-1], 600 - 414):
-        box, confidence, landmarks = detector([picture])[0]
-        assert box[0] < x < box[0] + box[2] and box[2] < 120 and 0.7 < confidence <= 1
-        assert_a_face_is_found(picture, landmarks)
+        face, = detector([picture])
+        assert face.box[0] < x < face.box[0] + face.box[2] and face.box[2] < 120 and 0.7 < face.confidence <= 1
+        assert_a_face_is_found(picture, face.landmarks)
 
 
 def test_a_face_much_smaller_than_the_smallest_is_none(detector):

@@ -16,7 +16,7 @@ from pain.page import server as server_module
 from pain.video import curve
 from pain.video import labels as labels_module
 from pain.video import sample as sample_module
-from pain.video.estimate import load_estimator
+from pain.video.estimator import load_estimator
 from support.browser import Browser, needs_browser
 from support.pages import Light, serving
 from support.videos import write as write_video
@@ -530,7 +530,8 @@ def test_many_frames_are_drawn_by_the_column(page, real):
           const curve = new Curve();
           for (let f = 0; f < 90000; f++) {
             const value = f === 44444 ? 5 : f === 55555 ? 0 : 2 + Math.sin(f / 9);
-            curve.add([f, f / 25, 1, 0, null, null, null, "", value, null, null, null, null]);
+            curve.add({frame: f, time_s: f / 25, person: 1, face: "found", box: null, landmarks: null, doubt: null,
+                       intensity: value, spread: null, low: null, high: null, smoothed: null});
           }
           const ys = [];
           const context = new Proxy({}, {set: () => true,

@@ -19,10 +19,9 @@ from websockets.sync.client import connect
 import app
 from pain import models, notice
 from pain.errors import Problem
-from pain.page import jobs, origin_guard, server, uploads
-from pain.page import rows as rows_module
-from pain.video import curve, estimate
-from support.pages import LEVELS, Light, serving, wait
+from pain.page import growing_curve, jobs, origin_guard, server, uploads
+from pain.video import curve, estimator
+from support.pages import LEVELS, Light, named, serving, wait
 from support.predictions import refuses
 from support.videos import write as write_video
 
@@ -34,9 +33,9 @@ def test_a_video_becomes_a_curve(served, grey, tmp_path):
     done = served.until(job, "done")
     assert (done["done"], done["eta"], done["error"], done["damage"]) == (20, None, "", "") and done["rate"] > 0
     rows, place = [], 0
-    with mock.patch.object(rows_module, "ROWS", 7):
+    with mock.patch.object(growing_curve, "ROWS", 7):
         while True:
-            answer = served.json("GET", "/api/jobs/%s/rows?from=%d" % (job["id"], place))
+            answer = served.rows(job, place)
             if not answer["rows"]:
                 break
             assert len(answer["rows"]) <= 7
@@ -45,11 +44,15 @@ def test_a_video_becomes_a_curve(served, grey, tmp_path):
     assert status == 200 and headers["Content-Type"].startswith("text/csv") and place == len(text)
     (tmp_path / "curve.csv").write_bytes(text)
     about, written = curve.read_curve(tmp_path / "curve.csv")
-    assert about == {"source": "a video.mp4"} and rows == rows_module.compact(written)
-    assert [row[0] for row in rows] == list(range(20)) and {row[3] for row in rows} == {0}
-    np.testing.assert_allclose([row[1] for row in rows], np.arange(20) / 25, atol=1e-6)
-    np.testing.assert_allclose([row[8] for row in rows], LEVELS / 51, atol=0.1)
-    assert rows[3][4:8] == [[1.2, 2, 30, 20], 0.9, list(range(10)), ""] and rows[3][9:] == [0.1, None, None, None]
+    assert about == {"source": "a video.mp4"} and len(written) == 20
+    assert [row["frame"] for row in rows] == list(range(20)) and {row["face"] for row in rows} == {"found"}
+    np.testing.assert_allclose([row["time_s"] for row in rows], np.arange(20) / 25, atol=1e-6)
+    np.testing.assert_allclose([row["intensity"] for row in rows], LEVELS / 51, atol=0.1)
+    for sent, row in zip(rows, written):
+        assert sent == dict(
+            frame=row.frame, time_s=row.time_s, person=1, face="found", box=[1.25, 2, 30, 20], confidence=0.9,
+            landmarks=[[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]], doubt=None, intensity=row.intensity, spread=0.1,
+            low=None, high=None, smoothed=None)
     for bad in ("5", "-1", "x", "99999999"):
         assert "no row" in served.json("GET", "/api/jobs/%s/rows?from=%s" % (job["id"], bad), status=400)["error"]
 
@@ -60,13 +63,13 @@ def test_the_curve_grows_while_it_runs(served, grey):
     served.estimator.steps.release(5)
     state = wait(lambda: (lambda now: now["done"] == 5 and now)(served.json("GET", "/api/jobs/" + job["id"])))
     assert state["state"] == "running" and state["eta"] == pytest.approx(15 / state["rate"], rel=1e-6)
-    answer = served.json("GET", "/api/jobs/%s/rows" % job["id"])
+    answer = served.rows(job)
     assert len(answer["rows"]) == 5 and answer["job"]["state"] == "running"
     assert served.ask("GET", "/")[0] == 200  # whatever the worker does
     served.estimator.gate.set()
     served.until(job, "done")
-    rest = served.json("GET", "/api/jobs/%s/rows?from=%d" % (job["id"], answer["next"]))
-    assert [row[0] for row in rest["rows"]] == list(range(5, 20))
+    rest = served.rows(job, answer["next"])
+    assert [row["frame"] for row in rest["rows"]] == list(range(5, 20))
 
 
 def test_the_video_comes_in_ranges(served, grey):
@@ -347,11 +350,11 @@ def test_live_pictures(served, grey):
         moments = []
         for level in 51, 204:
             line.send(jpeg(level))
-            answer = between_frames(served, line)
+            answer = named(between_frames(served, line))
             moments.append(answer["time"])
             assert (answer["width"], answer["height"]) == (64, 48)
-            assert answer["rows"][0][8] == pytest.approx(level / 51, abs=0.05)
-            assert answer["rows"][0][1] == round(moments[-1], 6)
+            assert answer["rows"][0]["intensity"] == pytest.approx(level / 51, abs=0.05)
+            assert answer["rows"][0]["time_s"] == round(moments[-1], 6)
         assert 0 <= moments[0] < moments[1]
         line.send(b"no picture")
         assert "no whole JPEG" in json.loads(line.recv(timeout=30))["error"]
@@ -360,7 +363,7 @@ def test_live_pictures(served, grey):
         line.send(jpeg(9, (2000, 8)))
         assert "pixels a side" in json.loads(line.recv(timeout=30))["error"]
     with connect(served.origin.replace("http", "ws") + "/api/live") as line:
-        line.send(bytes(uploads.PICTURE[0] + 1))
+        line.send(bytes(uploads.PICTURE_BYTES + 1))
         with pytest.raises(ConnectionClosed):
             line.recv(timeout=30)
     served.estimator.gate.set()
@@ -374,7 +377,7 @@ def start(*arguments):
     """What main() prints, and the Guard that it would serve."""
     served = []
     with mock.patch.object(sys, "argv", ["app.py", "--model", "x", "--port", "0", *map(str, arguments)]), \
-            mock.patch.object(estimate, "load_estimator", lambda *_, **__: Light()), \
+            mock.patch.object(estimator, "load_estimator", lambda *_, **__: Light()), \
             mock.patch.object(models, "find_models", lambda _: []), \
             mock.patch.object(app, "server", lambda guard: served.append(guard) or mock.Mock()), \
             contextlib.redirect_stdout(io.StringIO()) as out:

@@ -10,7 +10,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from pain.page import server as server_module
+from pain.page.server import create_app, listen, server
 from pain.video import curve
 from support.videos import write as write_video
 
@@ -26,7 +26,7 @@ class Light:
 
     def row(self, number, moment, image):
         box, points = np.array([1.25, 2, 30, 20]), np.arange(10.).reshape(5, 2)
-        return curve.Row(number, moment, 1, curve.FOUND, box, 0.9, points, "", image.mean() / 51, 0.1, *[np.nan] * 3)
+        return curve.Row(number, moment, 1, curve.FOUND, box, 0.9, points, "", image.mean() / 51, spread=0.1)
 
     def run(self, frames, earlier=()):
         for frame in frames:
@@ -61,6 +61,10 @@ class Client:
         assert found == status, (found, answer)
         return json.loads(answer)
 
+    def rows(self, job, start=0):
+        """The answer to a request for rows of a job, with each row as a dict."""
+        return named(self.json("GET", "/api/jobs/%s/rows?from=%d" % (job["id"], start)))
+
     def upload(self, content, name="a%20video.mp4", status=201, **more):
         return self.json("PUT", "/api/jobs?name=" + name, content, status, **more)
 
@@ -72,6 +76,11 @@ class Client:
     def files(self):
         """The files of the server, whatever they are."""
         return sorted(path for path in self.folder.rglob("*") if path.is_file())
+
+
+def named(answer):
+    """An answer with rows, each of which is made a dict by the names that come with them."""
+    return dict(answer, rows=[dict(zip(answer["columns"], row)) for row in answer["rows"]])
 
 
 def wait(something):
@@ -88,18 +97,18 @@ def serving(folder, estimator=None, **options):
     """A Client of a server that keeps its files in `folder`."""
     estimator = estimator or Light()
     folder.mkdir()
-    with mock.patch.object(tempfile, "tempdir", str(folder)), server_module.listen("127.0.0.1", 0) as listening:
+    with mock.patch.object(tempfile, "tempdir", str(folder)), listen("127.0.0.1", 0) as listening:
         port = listening.getsockname()[1]
-        server = server_module.server(server_module.create_app(estimator, port=port, **options))
-        thread = threading.Thread(target=server.run, args=([listening],))
+        running = server(create_app(estimator, port=port, **options))
+        thread = threading.Thread(target=running.run, args=([listening],))
         thread.start()
         try:
-            wait(lambda: server.started)
+            wait(lambda: running.started)
             yield Client(port, estimator, folder)
         finally:
             if isinstance(estimator, Light):
                 estimator.gate.set()
-            server.should_exit = True
+            running.should_exit = True
             thread.join(30)
     assert not thread.is_alive() and list(folder.iterdir()) == []  # nothing is left behind
 

@@ -16,7 +16,7 @@ import predict_video
 from pain.command import run
 from pain.datasets.synthetic import faces
 from pain.notice import NOTICE
-from pain.video.curve import COLUMNS, FOUND, INTERPOLATED, NONE, read_curve
+from pain.video.curve import COLUMNS, FOUND, INTERPOLATED, NONE, no_face, read_curve
 from support.caffe_runs import write_slim_nets
 from support.project import PAIN, ROOT, SHARED, assert_one_line_error, needs_shared, run_tool
 from support.videos import write
@@ -101,6 +101,7 @@ def test_the_other_outputs(made):
     _, rows = read_curve(out / "curve.csv")
     assert found["notice"] == NOTICE and [row["intensity"] for row in found["curve"]] == [
         None if np.isnan(row.intensity) else row.intensity for row in rows]
+    assert found["smoothing"] == {"kind": "gaussian", "seconds": 0.1}
     smoothed = np.array([row.smoothed for row in rows])
     assert found["summary"]["people"][0]["peak"]["intensity"] == pytest.approx(np.nanmax(smoothed))
     assert found["summary"]["agreement"]["frames"] == sum(not np.isnan(row.intensity) for row in rows[::2])
@@ -150,6 +151,26 @@ def test_interrupted_and_resumed_it_is_the_same(images, model, tmp_path, predict
         assert a[:4] == b[:4]
         np.testing.assert_allclose([a.intensity], [b.intensity], atol=1e-5)
     assert (out / "curve.json").exists()
+
+
+def test_the_rate_is_of_what_was_computed(video, model, tmp_path, predict, monkeypatch):
+    """By a clock of its own: two seconds a frame, three to pass one over."""
+    now = [0.]
+
+    class Slow:
+        def run(self, frames, earlier, next_frame, live):
+            for frame in frames:
+                now[0] += 3 if frame.number < next_frame else 2
+                yield frame, [no_face(frame.number, frame.time, 1)]
+
+    monkeypatch.setattr(predict_video, "load_estimator", lambda *_: Slow())
+    monkeypatch.setattr(predict_video, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    command = video, "--model", model, "--out", tmp_path
+    assert "curve.csv: 30 frames, 0.5 a second; " in predict(*command).stdout and now[0] == 60
+    lines = (tmp_path / "curve.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "curve.csv").write_text("".join(lines[:3 + 21]))
+    assert "curve.csv: 30 frames, 0.5 a second; " in predict(*command, "--resume").stdout
+    assert now[0] == 60 + 3 * 20 + 2 * 10
 
 
 def test_resuming_something_else_is_refused(made, images, model, tmp_path, predict):

@@ -67,10 +67,10 @@ def read_photograph(path):
 
 
 def enlarged(face, factor):
-    """A face found in an image shrunk by `factor`, where it is in the image itself."""
-    box, confidence, landmarks = face
-    return (np.append((box[:2] + 0.5) * factor - 0.5, box[2:] * factor), confidence,
-            (landmarks + 0.5) * factor - 0.5)
+    """A Face found in an image shrunk by `factor`, where it is in the image itself."""
+    corner, size = face.box[:2], face.box[2:]
+    return face._replace(box=np.append((corner + 0.5) * factor - 0.5, size * factor),
+                         landmarks=(face.landmarks + 0.5) * factor - 0.5)
 
 
 def align_person(detector, source, out, images):
@@ -92,7 +92,7 @@ def align_person(detector, source, out, images):
                 else:
                     stems.add(stem)
                     fields = detected(enlarged(face, factor))
-                    save(partial / (stem + ".png"), align(image, face[2]))
+                    save(partial / (stem + ".png"), align(image, face.landmarks))
                 rows.append([out.name, name, images[name].bytes, *fields])
         write_csv(partial / "faces.csv", COLUMNS, rows)
     return len(images)

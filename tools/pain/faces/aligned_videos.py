@@ -21,7 +21,7 @@ def align_video(detector, root, out, subject, video, labels):
     images = [read_frame(Path(root) / "Images" / subject / video / (frame + ".png")) for frame in labels]
     faces = detect(detector, images)
     found = any(face is not None for face in faces)
-    landmarks = interpolate([face and face[2] for face in faces]) if found else None
+    landmarks = interpolate([face and face.landmarks for face in faces]) if found else None
 
     rows = []
     with making(Path(out) / subject / video) as partial:

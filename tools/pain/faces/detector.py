@@ -2,6 +2,7 @@
 import contextlib
 import os
 from importlib.metadata import version
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -15,6 +16,14 @@ BATCH = 16  # frames MTCNN sees at a time
 ENOUGH = 60  # pixels: images whose smallest face has a multiple of them are reduced by that, for MTCNN looks at 48
 
 
+class Face(NamedTuple):
+    """A face that was found in an image, in the image's pixels, of which the first is 0."""
+
+    box: np.ndarray  # (4,) x, y, width, height
+    confidence: float  # 0..1
+    landmarks: np.ndarray  # (5, 2) x, y in the order of LANDMARKS
+
+
 class FaceDetector:
     """MTCNN as the authors set it, on `threads` cores. Loads TensorFlow, so make one a process.
 
@@ -22,40 +31,30 @@ class FaceDetector:
     """
 
     def __init__(self, threads, min_face=MIN_FACE):
-        # TensorFlow announces its faster but less repeatable kernels on stderr; without them it is quiet and as fast.
-        os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="0")
-        import mtcnn
-        import tensorflow
-        with contextlib.suppress(RuntimeError):  # it runs already, in the threads of the process's first detector
-            tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
-            tensorflow.config.threading.set_inter_op_parallelism_threads(1)
-        self.min_face = min_face
         self.old = version("mtcnn").startswith("0.")  # what Python 3.8 can have
+        self.min_face = min_face
+        set_up_tensorflow(threads)
         if self.old:
             self.mtcnn, self.pixels = None, None
         else:
-            mtcnn.stages.stage_pnet.build_scale_pyramid = image_pyramid
-            mtcnn.mtcnn.standarize_batch = normalized
-            self.mtcnn = mtcnn.MTCNN()
+            self.mtcnn = patched_mtcnn().MTCNN()
 
     def __call__(self, images):
-        """The face nearest each image's centre, or None: what faces() gives, a face or None an image."""
-        return [min(found, key=lambda face: np.linalg.norm(centre(face[0]) - np.array(image.shape[1::-1]) / 2),
-                    default=None) for image, found in zip(images, self.faces(images))]
+        """The Face nearest each image's centre, or None where there is none. images: as for faces()."""
+        return [min(faces, key=lambda face: np.linalg.norm(centre(face.box) - np.array(image.shape[1::-1]) / 2),
+                    default=None) for image, faces in zip(images, self.faces(images))]
 
     def faces(self, images):
-        """All faces in each of the images.
+        """All faces in each of the images, a list of Face an image.
 
         images: list of (height, width, 3) uint8 arrays, RGB, of any sizes; what is found in one depends on no other.
-        Returns a list for each of (box, confidence, landmarks): box (4,) x, y, width, height; landmarks (5, 2) x, y in
-        the order of LANDMARKS; all in pixels, the first being 0.
         """
-        found = [None] * len(images)
+        faces_of = [None] * len(images)
         for batch in batches([image.shape for image in images]):
-            some = [images[i] for i in batch]
-            for i, faces in zip(batch, self._detect_old(some) if self.old else self._detect(some)):
-                found[i] = faces
-        return found
+            alike = [images[i] for i in batch]
+            for i, faces in zip(batch, self._detect_old(alike) if self.old else self._detect(alike)):
+                faces_of[i] = faces
+        return faces_of
 
     def _detect(self, images):
         smallest = self.min_face * images[0].shape[0]
@@ -66,7 +65,7 @@ class FaceDetector:
             threshold_pnet=THRESHOLDS[0], threshold_rnet=THRESHOLDS[1], threshold_onet=THRESHOLDS[2])).reshape(-1, 16)
         rows[:, [*range(1, 5), *range(6, 16)]] *= reduced
         rows[:, [1, 2, *range(6, 16)]] += (reduced - 1) / 2  # the first pixel's middle is that of a block's
-        return [[(row[1:5], row[5], row[6:].reshape(2, 5).T) for row in rows[rows[:, 0] == i]]
+        return [[Face(row[1:5], row[5], row[6:].reshape(2, 5).T) for row in rows[rows[:, 0] == i]]
                 for i in range(len(images))]
 
     def _detect_old(self, images):
@@ -75,8 +74,30 @@ class FaceDetector:
             self.pixels = self.min_face * images[0].shape[0]
             self.mtcnn = MTCNN(min_face_size=self.pixels, steps_threshold=list(THRESHOLDS),
                                scale_factor=PYRAMID_FACTOR)
-        return [[(np.array(face["box"]), face["confidence"], np.array([face["keypoints"][name] for name in LANDMARKS]))
+        return [[Face(np.array(face["box"]), face["confidence"],
+                      np.array([face["keypoints"][name] for name in LANDMARKS]))
                  for face in self.mtcnn.detect_faces(image)] for image in images]
+
+
+def set_up_tensorflow(threads):
+    """Have this process's TensorFlow run quietly, repeatably, and on so many cores. Sets two environment variables.
+
+    TensorFlow announces its faster but less repeatable kernels on stderr; without them it is quiet and as fast. Where
+    it runs already, it stays in the threads of the process's first detector.
+    """
+    os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="0")
+    import tensorflow
+    with contextlib.suppress(RuntimeError):
+        tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+        tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def patched_mtcnn():
+    """The package mtcnn 1.0 with two of its functions replaced: image_pyramid() and normalized() say why."""
+    import mtcnn
+    mtcnn.stages.stage_pnet.build_scale_pyramid = image_pyramid
+    mtcnn.mtcnn.standarize_batch = normalized
+    return mtcnn
 
 
 def image_pyramid(width, height, min_face_size, scale_factor, min_size=12):
@@ -117,7 +138,7 @@ def centre(box):
 
 
 def detect(detector, images):
-    """What `detector` finds in each of `images`, arrays, or str where one cannot be used: None there."""
+    """The Face that `detector` finds in each of `images`, or None; images: arrays, or str where one cannot be used."""
     usable = [i for i, image in enumerate(images) if not isinstance(image, str)]
     faces = dict(zip(usable, detector([images[i] for i in usable])))
     return [faces.get(i) for i in range(len(images))]

@@ -8,10 +8,9 @@ FACE_COLUMNS = ("status", "reason", "box_x", "box_y", "box_width", "box_height",
 
 
 def detected(face):
-    """The texts in FACE_COLUMNS of a face that was found."""
-    box, confidence, landmarks = face
-    return ["detected", "", *("%.4g" % value for value in (*box, confidence)),
-            *("%.3f" % value for value in landmarks.ravel())]
+    """The texts in FACE_COLUMNS of a Face."""
+    return ["detected", "", *("%.4g" % value for value in (*face.box, face.confidence)),
+            *("%.3f" % value for value in face.landmarks.ravel())]
 
 
 def interpolated(landmarks):

@@ -16,11 +16,10 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
 
 from pain.errors import Problem
+from pain.page.growing_curve import rows_from, table
 from pain.page.jobs import QUEUE, RUNNING, Full, Jobs, Worker
 from pain.page.origin_guard import Guard
-from pain.page.rows import compact, rows_from
-from pain.page.uploads import MB, PICTURE, kind_of, printable, read_picture
-from pain.video import curve
+from pain.page.uploads import MB, PICTURE_BYTES, kind_of, printable, read_picture
 
 PAGE = Path(__file__).resolve().parent / "static"
 FILES = {"/": ("index.html", "text/html"), "/style.css": ("style.css", "text/css"),
@@ -54,7 +53,7 @@ class Page:
         return Response(content, media_type=kind)
 
     async def about(self, request):
-        return JSONResponse({"faces": curve.FACES, "most_bytes": self.most, "keep_minutes": self.jobs.keep / 60,
+        return JSONResponse({"most_bytes": self.most, "keep_minutes": self.jobs.keep / 60,
                              "sample": self.sample is not None})
 
     # A job's beginning.
@@ -130,7 +129,7 @@ class Page:
             rows, end = await run_in_threadpool(rows_from, job.curve, int(request.query_params.get("from", "0")))
         except ValueError:
             raise HTTPException(400, "from: no row begins there.") from None
-        return JSONResponse({"job": state, "rows": rows, "next": end})
+        return JSONResponse({"job": state, "next": end, **table(rows)})
 
     async def video(self, request):
         return self.send(self.find(request).video)
@@ -169,7 +168,7 @@ class Page:
                     await socket.send_json({"error": str(problem)})
                 else:
                     await socket.send_json({"time": moment, "width": image.shape[1], "height": image.shape[0],
-                                            "rows": compact(rows)})
+                                            **table(rows)})
 
 
 async def refused(request, error):
@@ -218,4 +217,4 @@ def listen(host, port):
 def server(app):
     """A uvicorn server of the application."""
     return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="on",
-                                         ws_max_size=PICTURE[0], ws_max_queue=2, timeout_graceful_shutdown=3))
+                                         ws_max_size=PICTURE_BYTES, ws_max_queue=2, timeout_graceful_shutdown=3))

@@ -7,7 +7,7 @@ from PIL import Image
 from pain.errors import Problem
 
 MB = 10 ** 6
-PICTURE = 4 * MB, 1920  # bytes and pixels each way that a live picture may have
+PICTURE_BYTES, PICTURE_SIDE = 4 * MB, 1920  # that a live picture may have: bytes, and pixels each way
 BEGINNINGS = (4, b"ftyp", "video/mp4"), (0, b"\x1aE\xdf\xa3", "video/webm"), (0, b"OggS", "video/ogg"), (
     0, b"RIFF", "video/x-msvideo"), (0, b"\0\0\1\xba", "video/mpeg")
 
@@ -29,8 +29,8 @@ def read_picture(data):
     """A JPEG file's bytes as (height, width, 3) uint8 RGB. Raises Problem when they are none, or too large."""
     try:
         with Image.open(io.BytesIO(data), formats=["JPEG"]) as picture:
-            if max(picture.size) > PICTURE[1]:
-                raise Problem("the camera's picture has more than %d pixels a side; send a smaller one" % PICTURE[1])
+            if max(picture.size) > PICTURE_SIDE:
+                raise Problem("the camera's picture has more than %d pixels a side; send a smaller one" % PICTURE_SIDE)
             return np.asarray(picture.convert("RGB"))
     except (OSError, SyntaxError, ValueError):
         raise Problem("the camera's picture is no whole JPEG; start the camera again") from None

@@ -2,9 +2,10 @@
 import numpy as np
 
 from pain.files import rounded
+from pain.video.curve import DECIMALS
 from pain.video.tracks import lasts
 
-ROUNDING = 1e-5  # seconds; curve.csv rounds times to a tenth of that
+ROUNDING = 10. ** (1 - DECIMALS["time_s"])  # seconds, ten times the last decimal of curve.csv's times
 THRESHOLDS, MINIMUM = (1, 2, 3), 0.2  # of intensity; seconds
 
 

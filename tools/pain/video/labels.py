@@ -5,7 +5,8 @@
                   or 5. More columns do no harm. A label by time is that of the nearest frame, if that is no further
                   off than half a usual frame.
 """
-from collections import Counter, namedtuple
+from collections import Counter
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,8 +21,13 @@ from pain.video.tracks import in_order, lasts, track_of
 METRICS = {"mae": mae, "mse": mse, "pcc": pcc, "wmae": wmae, "wmse": wmse, "icc31": icc31}
 BY = "frame", "time_s"
 
-# by: one of BY; at: (M,) float64, frames or seconds, rising; label: (M,) int.
-Labels = namedtuple("Labels", "by at label")
+
+class Labels(NamedTuple):
+    """M labels of a video."""
+
+    by: str  # one of BY
+    at: np.ndarray  # (M,) float64, frames or seconds, rising
+    label: np.ndarray  # (M,) int, 0..5
 
 
 def labels(path):

@@ -1,4 +1,5 @@
 """Filters of a curve over time: Gaussian and median, of seconds and not of frames."""
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,7 +11,12 @@ REACH = 4  # of the Gaussian, in standard deviations
 AT_A_TIME = 1 << 20  # numbers that smoothing holds
 
 
-# Smoothing.
+class Filter(NamedTuple):
+    """What a curve is smoothed with."""
+
+    kind: str  # one of FILTERS
+    seconds: float  # a Gaussian's standard deviation, a median's window
+
 
 def smooth(rows, kind, seconds):
     """`rows` with `smoothed` filled in, person by person, where there is an intensity; that stays what it was.
@@ -68,11 +74,11 @@ FILTERS = {"gaussian": gaussian, "median": median}
 
 
 def smoothing(text):
-    """--smooth's KIND:SECONDS as a pair, None for ''. Raises Problem when it is none."""
+    """The Filter of --smooth's KIND:SECONDS, None for ''. Raises Problem when it is none."""
     kind, _, seconds = text.partition(":")
     try:
         if kind in FILTERS and 0 < float(seconds) < 1e6:
-            return kind, float(seconds)
+            return Filter(kind, float(seconds))
     except ValueError:
         pass
     if text:

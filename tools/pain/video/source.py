@@ -9,8 +9,8 @@ PyAV decodes: whatever FFmpeg reads, of any bit depth, with alpha or without, at
 import math
 import re
 import sys
-from collections import namedtuple
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -18,8 +18,14 @@ import numpy as np
 from pain.errors import Problem
 from pain.images import read_rgb
 
-# number: from 0; time: in seconds from the first; image: (height, width, 3) uint8 RGB.
-Frame = namedtuple("Frame", "number time image")
+
+class Frame(NamedTuple):
+    """A frame of a video."""
+
+    number: int  # from 0
+    time: float  # seconds from the first
+    image: np.ndarray  # (height, width, 3) uint8 RGB
+
 
 # What a file from a stranger may be: containers that name no other file and no address.
 UPLOAD_FORMATS = ("mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "mpegts", "mpeg", "ogg", "flv",

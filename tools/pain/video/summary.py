@@ -1,11 +1,7 @@
-"""What a curve comes to, a dict a person, and curve.json."""
-import json
-
+"""What a curve comes to: mean, peak, and time and episodes above thresholds, a dict a person."""
 import numpy as np
 
-from pain.faces.alignment import LANDMARKS
-from pain.files import replacing, rounded
-from pain.notice import NOTICE
+from pain.files import rounded
 from pain.video.episodes import MINIMUM, THRESHOLDS, episodes, mean_over_time, of_episode, time_at_least
 from pain.video.tracks import best, in_order, lasts, tracks
 
@@ -41,27 +37,3 @@ def of_person(track, times, durations, thresholds, minimum):
                          episodes=[of_episode(values, times, durations, *one)
                                    for one in episodes(values, times, threshold, minimum)])
                     for threshold in thresholds])
-
-
-# JSON.
-
-def write_json(path, about, rows, summary):
-    """Write the curve, a row a line, with what it is of, its summary and the notice, as a JSON file, whole or not."""
-    with replacing(path) as partial, open(str(partial), "w", encoding="utf-8") as file:
-        file.write('{"notice": %s,\n"about": %s,\n"summary": %s,\n"curve": [' % tuple(
-            json.dumps(part, allow_nan=False) for part in (NOTICE, about, summary)))
-        for i, row in enumerate(rows):
-            file.write((",\n" if i else "\n") + json.dumps(as_dict(row), allow_nan=False))
-        file.write("\n]}\n")
-
-
-def as_dict(row):
-    """A Row as a dict ready for JSON, None for what is not there; as exact as in curve.csv."""
-    return dict(
-        frame=int(row.frame), time_s=rounded(row.time), person=int(row.person), face=row.face,
-        box=None if row.box is None else [rounded(v, 2) for v in row.box],
-        confidence=None if row.confidence is None else rounded(row.confidence, 4),
-        landmarks=None if row.landmarks is None else {
-            name: [rounded(v, 3) for v in point] for name, point in zip(LANDMARKS, row.landmarks)},
-        doubt=row.doubt or None, **{field: rounded(getattr(row, field))
-                                    for field in ("intensity", "spread", "low", "high", "smoothed")})

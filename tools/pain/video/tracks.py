@@ -1,20 +1,30 @@
 """One person's rows of a curve as arrays over all frames."""
-from collections import namedtuple
+from typing import NamedTuple
 
 import numpy as np
 
-from pain.video.curve import FOUND, INTERPOLATED
+from pain.video.curve import FOUND, INTERPOLATED, VALUES
 
 LONGEST = 1.0  # seconds
 
-# One person over the N frames of the video: found, interpolated (whether a face is), doubted: (N,) bool; intensity,
-# spread, low, high, smoothed: (N,) float64, NaN where there is none.
-Track = namedtuple("Track", "person found interpolated doubted intensity spread low high smoothed")
+
+class Track(NamedTuple):
+    """One person over the N frames of the video: (N,) bool, and (N,) float64, NaN where there is none."""
+
+    person: int
+    found: np.ndarray  # whether the face is
+    interpolated: np.ndarray  # whether it is
+    doubted: np.ndarray
+    intensity: np.ndarray
+    spread: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    smoothed: np.ndarray
 
 
 def in_order(rows):
     """The video's frames: {frame: its place 0..N-1}, and their times in seconds, (N,) float64."""
-    times = {row.frame: row.time for row in rows}
+    times = {row.frame: row.time_s for row in rows}
     frames = sorted(times)
     return dict(zip(frames, range(len(frames)))), np.array([times[frame] for frame in frames], float)
 
@@ -40,7 +50,7 @@ def track_of(person, rows, place):
     return Track(person, column([row.face == FOUND for row in rows], False),
                  column([row.face == INTERPOLATED for row in rows], False),
                  column([bool(row.doubt) for row in rows], False),
-                 *(column([getattr(row, field) for row in rows], np.nan) for field in Track._fields[4:]))
+                 **{field: column([getattr(row, field) for row in rows], np.nan) for field in VALUES})
 
 
 def best(track):

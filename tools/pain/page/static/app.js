@@ -1,9 +1,10 @@
 // The page: a video sent to this server and its curve as it comes back, the two in step; or the camera's, live.
-import {Curve, NONE, agreement, apexOf, clock, countAbove, draw, geometry, parseLabels, placeLabels} from "./curve.js";
+import {Curve, FOUND, INTERPOLATED, NONE, agreement, apexOf, clock, countAbove, draw, geometry, named, parseLabels,
+  placeLabels} from "./curve.js";
 
 const get = id => document.getElementById(id);
 const video = get("video"), picture = get("picture"), plot = get("plot");
-const FACES = ["found", "interpolated from frames around", "none"];
+const FACES = {[FOUND]: "found", [INTERPOLATED]: "interpolated from frames around", [NONE]: "none"};
 const ENDED = ["done", "failed", "cancelled"];
 const LIVE = 60;  // seconds of the camera's curve
 let about = {most_bytes: Infinity, keep_minutes: 60, sample: false};
@@ -147,7 +148,7 @@ async function follow(state) {
     if (followed !== mine) return;
     const more = answer.next !== next;
     next = answer.next;
-    answer.rows.forEach(row => curve.add(row));
+    named(answer).forEach(row => curve.add(row));
     job = answer.job;
     if (more) newRows();
     showState();
@@ -403,11 +404,11 @@ function drawMarks() {
         context.fillText(String(one.number), x * across + 4, y * down - 5);
       }
     }
-    const points = one.points.subarray(10 * frame, 10 * frame + 10);
+    const points = one.landmarks.subarray(10 * frame, 10 * frame + 10);
     for (let k = 0; k < 10 && !Number.isNaN(points[0]); k += 2) {
       context.beginPath();
       context.arc(points[k] * across, points[k + 1] * down, 3, 0, 7);
-      if (one.face[frame] === 0) context.fill(); else context.stroke();  // hollow where interpolated
+      if (one.face[frame] === FOUND) context.fill(); else context.stroke();  // hollow where interpolated
     }
   }
 }
@@ -423,7 +424,7 @@ function showLegend() {
   if (placed) entries.push([style("truth"), "labels (dotted)", ""]);
   const faces = one ? one.face.subarray(0, curve.count) : [];
   if (faces.includes(NONE)) entries.push([style("none"), "no face", "area"]);
-  if (faces.includes(1)) entries.push([style("interpolated"), "face interpolated", ""]);
+  if (faces.includes(INTERPOLATED)) entries.push([style("interpolated"), "face interpolated", ""]);
   if (one && one.doubt.size) entries.push([style("doubt"), "in doubt", "area"]);
   const same = JSON.stringify(entries);
   if (get("legend").dataset.shown === same) return;
@@ -622,9 +623,9 @@ async function startCamera() {
 function liveRows(answer) {
   Object.assign(live, {width: answer.width, height: answer.height});
   live.rows = live.rows.filter(([when]) => when > answer.time - LIVE);
-  live.rows.push([answer.time, answer.rows]);
+  live.rows.push([answer.time, named(answer)]);
   curve = new Curve();  // of the last minute only, so that it does not grow
-  live.rows.forEach(([when, rows], i) => rows.forEach(row => curve.add([i, when, ...row.slice(2)], i)));
+  live.rows.forEach(([, rows], i) => rows.forEach(row => curve.add(row, i)));
   newRows();
   show(answer.time);
   redraw();

@@ -1,8 +1,15 @@
 // The curve: its frames as they arrive, what can be said of them, labels beside them, and the picture drawn of all.
 
 export const TOP = 5;  // the highest intensity
-export const NONE = 2;  // a face's state, as curve.FACES counts them: found, interpolated, none
-const PER_PERSON = {intensity: 1, spread: 1, low: 1, high: 1, smoothed: 1, box: 4, points: 10};
+export const FACES = ["found", "interpolated", "none"];  // a face is one of these in a row, and its place in arrays
+export const [FOUND, INTERPOLATED, NONE] = FACES.keys();
+const VALUES = ["intensity", "spread", "low", "high", "smoothed"];
+const PER_PERSON = {...Object.fromEntries(VALUES.map(name => [name, 1])), box: 4, landmarks: 10};
+
+// The server's rows as objects: it sends the names of their columns once, and a list of values each.
+export function named({columns, rows}) {
+  return rows.map(values => Object.fromEntries(columns.map((name, i) => [name, values[i]])));
+}
 
 function grown(array, size, fill) {
   const larger = new array.constructor(size).fill(fill);
@@ -19,23 +26,23 @@ export class Curve {
     this.people = new Map();
   }
 
-  // row: a list in the order of curve.Row's fields; frame: its place here.
-  add(row, frame = row[0]) {
-    const [, time, number, face, box, , points, doubt, intensity, spread, low, high, smoothed] = row;
+  // row: one of named(); frame: its place here.
+  add(row, frame = row.frame) {
     if (frame >= this.room) this.grow(frame);
-    this.times[frame] = time;
+    this.times[frame] = row.time_s;
     this.count = Math.max(this.count, frame + 1);
-    if (number === 0) return;  // nobody in this frame
-    if (!this.people.has(number)) this.people.set(number, this.newPerson(number));
-    const person = this.people.get(number);
-    person.face[frame] = face;
-    if (doubt) person.doubt.set(frame, doubt);
-    Object.entries({intensity, spread, low, high, smoothed}).forEach(([key, value]) => {
-      person[key][frame] = value === null ? NaN : value;
-      if (value !== null) person.has[key] = true;
-    });
-    if (box) person.box.set(box, 4 * frame);
-    if (points) person.points.set(points, 10 * frame);
+    if (row.person === 0) return;  // nobody in this frame
+    if (!this.people.has(row.person)) this.people.set(row.person, this.newPerson(row.person));
+    const person = this.people.get(row.person);
+    person.face[frame] = FACES.indexOf(row.face);
+    if (row.doubt) person.doubt.set(frame, row.doubt);
+    for (const name of VALUES) {
+      if (row[name] === null) continue;
+      person[name][frame] = row[name];
+      person.has[name] = true;
+    }
+    if (row.box) person.box.set(row.box, 4 * frame);
+    if (row.landmarks) person.landmarks.set(row.landmarks.flat(), 10 * frame);
   }
 
   newPerson(number) {
@@ -335,7 +342,8 @@ export function draw(context, g, curve, look) {
 
 function drawStrips(context, g, curve, chosen, first, last, style) {
   const marks = [
-    frame => !chosen || chosen.face[frame] === NONE ? "none" : chosen.face[frame] ? "interpolated" : "",
+    frame => !chosen || chosen.face[frame] === NONE ? "none"
+      : chosen.face[frame] === INTERPOLATED ? "interpolated" : "",
     frame => chosen && chosen.doubt.has(frame) ? "doubt" : ""];
   marks.forEach((mark, i) => {
     context.fillStyle = style("shade");

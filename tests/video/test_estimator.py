@@ -10,28 +10,29 @@ from scipy.ndimage import gaussian_filter
 from pain.datasets.synthetic import faces as faces_module
 from pain.errors import Problem
 from pain.faces.alignment import SHAPE, TEMPLATE, align
+from pain.faces.detector import Face, FaceDetector
 from pain.models import find_models, find_net
-from pain.video import batches
+from pain.video import thread_pool
 from pain.video.curve import FOUND, INTERPOLATED, NONE, fields, parse
 from pain.video.doubts import doubt
-from pain.video.estimate import load_estimator
-from pain.video.follow import Followed, overlap
+from pain.video.estimator import load_estimator
 from pain.video.source import Frame, open_video
+from pain.video.tracking import Tracker, overlap
 from support.project import PAIN, SHARED, needs_shared
 
 # Who is who, and what is filled in.
 
 def face(x, y=50., size=40.):
     """A face as FaceDetector.faces() finds it, its landmarks where its box is."""
-    return np.array([x, y, size, 1.2 * size]), 0.99, np.array([x, y]) + size * (TEMPLATE / SHAPE[::-1])
+    return Face(np.array([x, y, size, 1.2 * size]), 0.99, np.array([x, y]) + size * (TEMPLATE / SHAPE[::-1]))
 
 
 def follow(faces, everyone=False, gap=3, rows=(), start=0):
     """The Rows of all frames, by frame; `faces` is a list a frame."""
-    followed, found = Followed(everyone, gap, rows), []
+    tracker, found = Tracker(everyone, gap, rows), []
     for number, of_frame in enumerate(faces[start:], start):
-        found += followed.add(Frame(number, number / 25, None), of_frame)
-    found += followed.end()
+        found += tracker.add(Frame(number, number / 25, None), of_frame)
+    found += tracker.end()
     assert [frame.number for frame, _ in found] == list(range(start, len(faces)))
     return [rows for _, rows in found]
 
@@ -53,7 +54,7 @@ def test_short_gaps_are_interpolated_and_long_ones_are_not(there, gap):
         elif before is not None and after is not None and after - before - 1 <= gap:
             assert row.face == INTERPOLATED and row.box is None
             # The face moves steadily, so a line through its neighbours is where it was.
-            np.testing.assert_allclose(row.landmarks, face(10. * i)[2], atol=2e-3)
+            np.testing.assert_allclose(row.landmarks, face(10. * i).landmarks, atol=2e-3)
         else:
             assert row.face == NONE and row.landmarks is None
 
@@ -83,11 +84,11 @@ def test_everyone_keeps_a_number():
 
 
 def test_no_more_frames_wait_than_the_gap():
-    followed = Followed(gap=5)
-    followed.add(Frame(0, 0, None), [face(0)])
+    tracker = Tracker(gap=5)
+    tracker.add(Frame(0, 0, None), [face(0)])
     for number in range(1, 100):
-        followed.add(Frame(number, number / 25, None), [])
-        assert len(followed.waiting) <= 6
+        tracker.add(Frame(number, number / 25, None), [])
+        assert len(tracker.waiting) <= 6
 
 
 @given(st.tuples(*[st.floats(0, 50)] * 2, *[st.floats(1, 50)] * 2), st.tuples(*[st.floats(0, 50)] * 2,
@@ -110,20 +111,18 @@ def drawn():
     image = faces_module.render(drawer, who, dict.fromkeys(faces_module.HIGHEST, 0),
                                   faces_module.Pose(0, 0, 0, 1))
     image = np.round(255 * image).astype(np.uint8)
-    from pain.faces.detector import FaceDetector
-    (_, _, landmarks), = FaceDetector(1).faces([image])[0]
-    return image, landmarks
+    face, = FaceDetector(1).faces([image])[0]
+    return image, face.landmarks
 
 
 def test_a_large_image_is_reduced_and_its_face_is_where_it_was(drawn):
     """Every pixel four times as wide and high is, reduced by four, the very image."""
-    from pain.faces.detector import FaceDetector
     image, _ = drawn
     detector = FaceDetector(1, 0.3)
-    (box, _, points), = detector.faces([image])[0]
-    (large_box, _, large_points), = detector.faces([image.repeat(4, 0).repeat(4, 1)])[0]
-    np.testing.assert_allclose(large_points, 4 * points + 1.5, atol=0.01)
-    np.testing.assert_allclose(large_box, 4 * box + [1.5, 1.5, 0, 0], atol=0.01)
+    face, = detector.faces([image])[0]
+    enlarged, = detector.faces([image.repeat(4, 0).repeat(4, 1)])[0]
+    np.testing.assert_allclose(enlarged.landmarks, 4 * face.landmarks + 1.5, atol=0.01)
+    np.testing.assert_allclose(enlarged.box, 4 * face.box + [1.5, 1.5, 0, 0], atol=0.01)
 
 
 def test_a_good_face_is_not_doubted(drawn):
@@ -194,10 +193,10 @@ def assert_same(found, expected):
 def test_rows_are_what_the_steps_give(estimator, frames, rows):
     """By hand: MTCNN a frame, align, net a face."""
     assert [row.face for row, in rows] == [FOUND] * 12 + [INTERPOLATED] * 4 + [FOUND] * 15 + [NONE] * 9
-    assert all(row.frame == frame.number and row.time == frame.time for (row,), frame in zip(rows, frames))
+    assert all(row.frame == frame.number and row.time_s == frame.time for (row,), frame in zip(rows, frames))
     for number in 0, 7, 25:
-        (box, confidence, landmarks), = estimator.detector.faces([frames[number].image])[0]
-        pixels = align(frames[number].image, np.round(landmarks, 3))[None, :, :, ::-1].transpose(0, 3, 1, 2)
+        face, = estimator.detector.faces([frames[number].image])[0]
+        pixels = align(frames[number].image, np.round(face.landmarks, 3))[None, :, :, ::-1].transpose(0, 3, 1, 2)
         values = []
         for net in estimator.nets.nets:
             net.blobs["pixels"].reshape(*pixels.shape)
@@ -206,7 +205,7 @@ def test_rows_are_what_the_steps_give(estimator, frames, rows):
         row, = rows[number]
         assert row.intensity == pytest.approx(np.mean(values), abs=1e-5)
         assert row.spread == pytest.approx(abs(values[0] - values[1]) / np.sqrt(2), abs=1e-5)
-        np.testing.assert_allclose(row.box, box, atol=0.011)
+        np.testing.assert_allclose(row.box, face.box, atol=0.011)
     # Where the face is covered, there is a place for it, and nothing to see.
     assert [row.doubt for row, in rows] == [""] * 12 + ["blur"] * 4 + [""] * 24
     assert [np.isnan(row.intensity) for row, in rows] == [False] * 12 + [True] * 4 + [False] * 15 + [True] * 9
@@ -214,7 +213,7 @@ def test_rows_are_what_the_steps_give(estimator, frames, rows):
 
 @pytest.mark.parametrize("batch", [1, 5])
 def test_the_size_of_batches_changes_nothing(estimator, frames, rows, batch, monkeypatch):
-    monkeypatch.setattr(batches, "BATCH", batch)
+    monkeypatch.setattr(thread_pool, "BATCH", batch)
     assert_same([rows for _, rows in estimator.run(iter(frames))], rows)
 
 
@@ -235,7 +234,7 @@ def test_going_on_changes_nothing(estimator, frames, rows, cut):
 
 
 def test_without_threads_the_same(estimator, frames, rows):
-    assert_same([rows for _, rows in estimator.compute(iter(frames), Followed(gap=estimator.gap))], rows)
+    assert_same([rows for _, rows in estimator.compute(iter(frames), Tracker(gap=estimator.gap))], rows)
     row, = estimator.one(frames[7].image)
     assert row.intensity == pytest.approx(rows[7][0].intensity, abs=1e-5)
 

@@ -13,32 +13,31 @@ import numpy as np
 from pain.faces.alignment import align
 from pain.faces.detector import FaceDetector
 from pain.models import PainNets, find_models, find_net
-from pain.video.batches import WORKERS, batches, in_order, workers
 from pain.video.doubts import doubt
-from pain.video.follow import GAP, Followed
 from pain.video.source import Frame
+from pain.video.thread_pool import WORKERS, batches, in_order, workers
+from pain.video.tracking import GAP, Tracker
 
 MIN_FACE = 0.2  # of the image's height: faces in videos are smaller than the archive's
 
 
 class Estimator:
-    """What makes Rows of frames. nets: PainNets; the rest: as load_estimator() takes it."""
+    """What makes Rows of frames. nets: PainNets; detector: a FaceDetector; the rest: as load_estimator() takes it."""
 
-    def __init__(self, nets, min_face=MIN_FACE, gap=GAP, track=False, calibration=None):
-        self.nets, self.gap, self.track, self.calibration = nets, gap, track, calibration
-        self.detector = FaceDetector(1, min_face)
+    def __init__(self, nets, detector, gap=GAP, track=False, calibration=None):
+        self.nets, self.detector, self.gap, self.track, self.calibration = nets, detector, gap, track, calibration
 
     def one(self, image, time=0.):
         """The Rows of a single picture, (height, width, 3) uint8 RGB, of a camera: nothing is interpolated."""
-        return next(iter(self.compute([Frame(0, time, image)], Followed(self.track, 0))))[1]
+        return next(iter(self.compute([Frame(0, time, image)], Tracker(self.track, 0))))[1]
 
-    def compute(self, frames, followed):
+    def compute(self, frames, tracker):
         """Yield (Frame, Rows), without threads."""
         for frame in frames:
-            yield from self.rate(followed.add(frame, self.detector.faces([frame.image])[0]))
-        yield from self.rate(followed.end())
+            yield from self.rate(tracker.add(frame, self.detector.faces([frame.image])[0]))
+        yield from self.rate(tracker.end())
 
-    def with_face(self, frame, rows):
+    def with_faces(self, frame, rows):
         """(Frame, Rows with their doubts, the aligned faces of those that have none, by index)."""
         faces = {}
         for i, row in enumerate(rows):
@@ -50,17 +49,17 @@ class Estimator:
         return frame, rows, faces
 
     def rate(self, known):
-        """Known frames, a list of (Frame, Rows) as Followed gives them, with their doubts and intensities."""
-        known = [self.with_face(*one) for one in known]
-        faces = [face for _, _, faces in known for face in faces.values()]
-        intensities = iter(self.nets(np.stack(faces)) if faces else ())
-        for _, rows, faces in known:
+        """Known frames, a list of (Frame, Rows) as a Tracker gives them, with their doubts and intensities."""
+        aligned = [self.with_faces(frame, rows) for frame, rows in known]
+        all_faces = [face for _, _, faces in aligned for face in faces.values()]
+        intensities = iter(self.nets(np.stack(all_faces)) if all_faces else ())
+        for _, rows, faces in aligned:
             for i in faces:
                 values = next(intensities)
                 low, high = self.calibration.bounds(values.mean()) if self.calibration else (np.nan, np.nan)
                 rows[i] = rows[i]._replace(intensity=float(values.mean()), low=float(low), high=float(high),
                                            spread=float(values.std(ddof=1)) if len(values) > 1 else np.nan)
-        return [(frame, rows) for frame, rows, _ in known]
+        return [(frame, rows) for frame, rows, _ in aligned]
 
     def run(self, frames, earlier=(), next_frame=0, live=False):
         """Yield (Frame, Rows), each frame once and in order.
@@ -76,16 +75,16 @@ class Estimator:
         with workers() as pool:
             detected = in_order(pool, lambda batch: (batch, self.detector.faces([frame.image for frame in batch])),
                                 batches(frames, lambda frame: frame, live), ahead)
-            known = self._followed(detected, Followed(self.track, self.gap, earlier))
-            for rated in in_order(pool, self.rate, batches(known, lambda one: one[0], live), ahead):
+            known = self._tracked(detected, Tracker(self.track, self.gap, earlier))
+            for rated in in_order(pool, self.rate, batches(known, lambda frame_rows: frame_rows[0], live), ahead):
                 yield from rated
 
     @staticmethod
-    def _followed(detected, followed):
+    def _tracked(detected, tracker):
         for batch, found in detected:
             for frame, faces in zip(batch, found):
-                yield from followed.add(frame, faces)
-        yield from followed.end()
+                yield from tracker.add(frame, faces)
+        yield from tracker.end()
 
 
 def load_estimator(models, net=None, gpu=None, min_face=MIN_FACE, gap=GAP, track=False, calibration=None):
@@ -99,4 +98,5 @@ def load_estimator(models, net=None, gpu=None, min_face=MIN_FACE, gap=GAP, track
     if gpu is not None:
         from pain.nets import use_gpu
         use_gpu(gpu)
-    return Estimator(PainNets(found, net or find_net(found[0])), min_face, gap, track, calibration)
+    nets = PainNets(found, net or find_net(found[0]))
+    return Estimator(nets, FaceDetector(1, min_face), gap, track, calibration)

@@ -5,13 +5,13 @@ import numpy as np
 import scipy.optimize
 
 from pain.faces.alignment import interpolate
-from pain.video.curve import FOUND, INTERPOLATED, NONE, Row, no_face
+from pain.video.curve import DECIMALS, FOUND, INTERPOLATED, NONE, Row, no_face
 
 GAP = 10  # frames that a lost face may take to be found again; its landmarks are then interpolated
 OVERLAP = 0.3  # of two boxes, intersection over union, above which they are the same person's
 
 
-class Followed:
+class Tracker:
     """Who is who from frame to frame, and frames that wait for a lost face to be found again.
 
     everyone: follow all faces, by the overlap of their boxes; else the largest face is person 1. gap: as GAP.
@@ -29,14 +29,13 @@ class Followed:
     def add(self, frame, faces):
         """The frames, a list of (Frame, Rows without intensities), of which all is known now that `frame` is.
 
-        faces: (box, confidence, landmarks), as FaceDetector.faces() finds them in it.
+        faces: the Faces that are in it.
         """
         rows = {}
         self.waiting.append((frame, rows))
-        for person, (box, confidence, points) in self._who(faces).items():
-            # Rounded as in the file, so that a run that goes on from there finds the same.
-            row = Row(frame.number, frame.time, person, FOUND, np.round(box, 2), float(confidence),
-                      np.round(points, 3), "", *[np.nan] * 5)
+        for person, face in self._who(faces).items():
+            row = Row(frame.number, frame.time, person, FOUND, as_in_file("box", face.box), float(face.confidence),
+                      as_in_file("landmarks", face.landmarks))
             if person in self.seen:
                 self._fill(self.seen[person], row)
             self.seen[person] = rows[person] = row
@@ -56,10 +55,10 @@ class Followed:
     def _who(self, faces):
         """The faces by the numbers of their persons."""
         if not self.everyone:
-            largest = max(faces, key=lambda face: face[0][2] * face[0][3], default=None)
+            largest = max(faces, key=lambda face: face.box[2] * face.box[3], default=None)
             return {} if largest is None else {1: largest}
         known = list(self.seen)
-        overlaps = np.array([[overlap(self.seen[person].box, face[0]) for face in faces] for person in known])
+        overlaps = np.array([[overlap(self.seen[person].box, face.box) for face in faces] for person in known])
         pairs = zip(*scipy.optimize.linear_sum_assignment(-overlaps)) if known and faces else ()
         who = {j: known[i] for i, j in pairs if overlaps[i, j] > OVERLAP}
         for j in range(len(faces)):
@@ -73,8 +72,8 @@ class Followed:
         points = interpolate([before.landmarks, *[None] * (after.frame - before.frame - 1), after.landmarks])
         for frame, rows in self.waiting:
             if before.frame < frame.number < after.frame:
-                rows[after.person] = Row(frame.number, frame.time, after.person, INTERPOLATED, None, None,
-                                         np.round(points[frame.number - before.frame], 3), "", *[np.nan] * 5)
+                rows[after.person] = Row(frame.number, frame.time, after.person, INTERPOLATED,
+                                         landmarks=as_in_file("landmarks", points[frame.number - before.frame]))
 
     def _give_up(self, person):
         """The person is lost, or gone: from now on, and in the frames that waited."""
@@ -90,6 +89,11 @@ class Followed:
             nobody = [no_face(frame.number, frame.time, 0 if self.everyone else 1)]
             known.append((frame, [rows[person] for person in sorted(rows)] or nobody))
         return known
+
+
+def as_in_file(field, values):
+    """The values of a Row's field rounded as in curve.csv, so that a run that goes on from there finds the same."""
+    return np.round(values, DECIMALS[field])
 
 
 def overlap(box, other):

@@ -1,0 +1,86 @@
+"""The folder of a video's curve: what is written while the video is rated, and what once all of it is.
+
+    curve.csv                 first a log, which grows frame by frame and can be gone on with; in the end whole
+    annotated.mp4             the video with its curve, if asked for
+    curve.png, curve.json     of the whole curve; curve.json last, so that where it is, everything is
+"""
+import contextlib
+from typing import NamedTuple
+
+from pain.files import fingerprint, replacing
+from pain.video.annotate import Annotator
+from pain.video.curve import CurveWriter, read_curve, write_curve, write_json
+from pain.video.episodes import THRESHOLDS
+from pain.video.labels import compare, to_draw
+from pain.video.plot import draw
+from pain.video.smoothing import smooth
+from pain.video.summary import summary
+
+OF_THE_WHOLE = "curve.json", "curve.png", "annotated.mp4"
+
+
+class Recorded(NamedTuple):
+    """A frame whose rows are in curve.csv."""
+
+    number: int  # from 0
+    computed: bool  # by this run; an earlier one's frames are passed over
+
+
+def record_curve(estimator, video, folder, about, resume=False, annotate=False):
+    """Write curve.csv, and annotated.mp4 if asked to, of a Video into the folder. Yields a Recorded a frame.
+
+    about: what the curve is of, a dict; resume: go on with the curve.csv that is there. Raises Problem. Left early, by
+    an exception too, what there is of the curve stays, and nothing of the annotated video.
+    """
+    writer = CurveWriter(folder / "curve.csv", about, resume)
+    with contextlib.ExitStack() as closing:
+        closing.callback(writer.close)
+        for name in OF_THE_WHOLE:  # of an earlier run
+            with contextlib.suppress(FileNotFoundError):
+                (folder / name).unlink()
+        annotator = annotate and closing.enter_context(
+            Annotator(folder / "annotated.mp4", video.width, video.height, video.rate))
+        rated = closing.enter_context(contextlib.closing(estimator.run(
+            video.frames(), writer.rows, writer.next_frame, video.live)))
+        for frame, rows in rated:
+            computed = frame.number >= writer.next_frame
+            if computed:
+                writer.write(rows)
+            if annotator:
+                annotator.add(frame.image, frame.time, rows)
+            yield Recorded(frame.number, computed)
+
+
+def finish_curve(folder, smoothing=None, thresholds=THRESHOLDS, labels=None):
+    """Make a log, the folder's curve.csv, a whole curve, as write_files() does. Returns (Rows, summary)."""
+    about, rows = read_curve(folder / "curve.csv")
+    if smoothing:
+        rows = smooth(rows, *smoothing)
+    return rows, write_files(folder, about, rows, smoothing, thresholds, labels)
+
+
+def write_files(folder, about, rows, smoothing=None, thresholds=THRESHOLDS, labels=None):
+    """Write curve.csv, curve.png and curve.json of a whole curve into the folder. Returns its summary, a dict.
+
+    smoothing: the Filter that has filled the column smoothed, or None; thresholds: of the summary's episodes; labels:
+    the Labels to compare the curve with, or None.
+    """
+    write_curve(folder / "curve.csv", about, rows)
+    summed_up = summary(about, rows, thresholds)
+    if labels is not None:
+        summed_up["agreement"] = compare(rows, labels, "smoothed" if smoothing else "intensity")
+    with replacing(folder / "curve.png") as partial:
+        draw(about, rows, thresholds[0], labels and to_draw(rows, labels)).savefig(str(partial), bbox_inches="tight")
+    write_json(folder / "curve.json", about, smoothing, summed_up, rows)
+    return summed_up
+
+
+def about_curve(video, models, min_face, gap, track, calibration=None):
+    """What a curve depends on, a dict ready for JSON: of another one --resume does not go on.
+
+    video: a Video; models: paths of caffemodels; calibration: the path of a result, or None; the rest: as
+    load_estimator() takes it.
+    """
+    return dict(source=video.name, width=video.width, height=video.height, min_face=min_face, gap=gap, track=track,
+                models={str(model): fingerprint(model) for model in models},
+                calibration=calibration and str(calibration))
