@@ -6,29 +6,17 @@
     wrong  sizes: 2 frames are not 320 x 240 or 352 x 240: 042-ll042/ll042t1aaaff/ll042t1aaaff007 is 640 x 480, ...
            matters: no; faces are searched for in any size, the smallest in proportion
 
-Each check takes a Dataset, which is all that was read of the folder, and returns lines for what is wrong. The archive
-itself, known by its first subject, is compared with what is known of it (pain/datasets/unbc.py); any other data only
-with itself.
+The archive itself, known by its first subject, is compared with what is known of it (pain/datasets/unbc.py); any other
+data only with itself. The exit status is 1 if anything is wrong that may change the paper's figures.
 """
 import os
 import sys
 
 from pain.command import Parser, run
-from pain.datasets.audit import audit, faces_of_aligned, find_faces, may_change_figures, read_dataset
+from pain.datasets.audit import audit, lines_of, may_change_figures
+from pain.datasets.inventory import faces_of_aligned, find_faces, read_dataset
 from pain.errors import Problem
 from pain.faces.detector import FaceDetector
-
-
-def report(findings):
-    """Lines for people."""
-    lines = []
-    for found in findings:
-        lines.append("%-5s  %s: %s" % ("wrong" if found.matters else "ok", found.check, found.text))
-        if found.matters:
-            lines.append("       matters: " + found.matters)
-    wrong, serious = sum(bool(found.matters) for found in findings), sum(map(may_change_figures, findings))
-    return lines + ["%d wrong, %d of them may change the paper's figures" % (wrong, serious) if wrong else
-                    "nothing is wrong"]
 
 
 def main():
@@ -47,7 +35,7 @@ def main():
     if args.faces:
         dataset = find_faces(dataset, FaceDetector(args.jobs))
     findings = audit(dataset)
-    print("\n".join(report(findings)))
+    print("\n".join(lines_of(findings)))
     sys.stdout.flush()
     if any(map(may_change_figures, findings)):
         sys.exit(1)

@@ -9,25 +9,23 @@ face tells people apart. People of other seeds are other people, and none is a s
 import functools
 import os
 
-import make_synthetic
-from pain import command
-from pain.datasets.synthetic import videos
-from pain.datasets.synthetic.people import draw
+from pain.command import Parser, run
+from pain.datasets.synthetic.folder import SEEDS, check_ranges, make_once, said
+from pain.datasets.synthetic.people import draw_people
 
 
 def main():
-    parser = command.Parser(__doc__)
+    parser = Parser(__doc__)
     parser.add_argument("out", help="the folder to make")
     parser.add_argument("--people", type=int, default=100, help="2 to 9999 (default %(default)s)")
     parser.add_argument("--images", type=int, default=12, help="images a person, 2 to 9999 (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="0 to 4294967295 (default %(default)s)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes (default: %(default)s)")
     arguments = vars(parser.parse_args())
-    videos.check_ranges(arguments, people=(2, 9999), images=(2, 9999), seed=videos.SEEDS,
-                                jobs=(1, 9999))
-    jobs = arguments.pop("jobs")
-    make_synthetic.report(arguments["out"], videos.make(draw=functools.partial(draw, jobs=jobs), **arguments))
+    check_ranges(arguments, people=(2, 9999), images=(2, 9999), seed=SEEDS, jobs=(1, 9999))
+    draw = functools.partial(draw_people, jobs=arguments.pop("jobs"))
+    print(said(arguments["out"], make_once(draw=draw, **arguments)))
 
 
 if __name__ == "__main__":
-    command.run(main)
+    run(main)

@@ -7,12 +7,13 @@ lips that slide over what lies behind them. That is one map, and one interpolati
     Face coordinates: origin between the eyes, x along the eyes to the right of the photograph, y down, in its pixels
     (44 between the pupils). The tables say one side of the face, x > 0; the other is its mirror image.
 """
-from pain import command
-from pain.datasets.synthetic.videos import SEEDS, check_ranges, make
+from pain.command import Parser, run
+from pain.datasets.synthetic.folder import SEEDS, check_ranges, make_once, said
+from pain.datasets.synthetic.videos import draw_dataset
 
 
 def main():
-    parser = command.Parser(__doc__)
+    parser = Parser(__doc__)
     parser.add_argument("out", help="the folder to make, with Images, Frame_Labels and Sequence_Labels in it")
     parser.add_argument("--subjects", type=int, default=4, help="people, 1 to 999 (default %(default)s)")
     parser.add_argument("--videos", type=int, default=2, help="videos a subject, 1 to 99: odd ones a grimace through "
@@ -23,13 +24,8 @@ def main():
                         "(default %(default)s)")
     arguments = vars(parser.parse_args())
     check_ranges(arguments, subjects=(1, 999), videos=(1, 99), frames=(1, 999), seed=SEEDS)
-    report(arguments["out"], make(**arguments))
-
-
-def report(out, made):
-    """Say what make() has done."""
-    print("%s: %s" % (out, "made" if made else "made already, nothing to do"))
+    print(said(arguments["out"], make_once(draw=draw_dataset, **arguments)))
 
 
 if __name__ == "__main__":
-    command.run(main)
+    run(main)

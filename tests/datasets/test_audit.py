@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import audit_dataset
-from pain.datasets import audit, unbc
-from pain.datasets.audit import Dataset, Frame
+from pain.datasets import audit, inventory, unbc
+from pain.datasets.inventory import Dataset, Frame
 from support.project import ROOT, assert_one_line_error, run_tool
 
 V = "001-sy001/sy001t1aaaff"
@@ -40,7 +39,7 @@ def label(data, name, kind="PSPI"):
 
 
 def findings(data, faces=None):
-    return audit.audit(audit.read_dataset(data, 2, faces))
+    return audit.audit(inventory.read_dataset(data, 2, faces))
 
 
 def wrong(found):
@@ -118,7 +117,7 @@ def test_planted_faults(data, fault):
     others = {"frame of another size": 1, "label that is no whole number": 1, "frame twice in a video": 1,
               "frame of another subject": 1}.get(fault, 0)  # which breaks another rule as well
     assert len(wrong(found)) <= 1 + others, wrong(found)
-    assert audit_dataset.report(found)[-1].startswith("%d wrong, " % len(wrong(found)))
+    assert audit.lines_of(found)[-1].startswith("%d wrong, " % len(wrong(found)))
 
 
 def test_many_faults_of_a_kind_are_counted(data):
@@ -139,7 +138,7 @@ def test_no_action_units_at_all(data):
 # Faces.
 
 def test_frames_without_a_face(sound):
-    dataset = audit.read_dataset(sound, 2)
+    dataset = inventory.read_dataset(sound, 2)
     asked = []
 
     def detector(images):
@@ -147,7 +146,7 @@ def test_frames_without_a_face(sound):
         return [None if len(asked) - len(images) + i in (0, 3) or len(asked) - len(images) + i >= 30 else "a face"
                 for i in range(len(images))]
 
-    found = audit.check_faces(audit.find_faces(dataset, detector))
+    found = audit.check_faces(inventory.find_faces(dataset, detector))
     assert len(asked) == 40 and asked[0].shape == (240, 320, 3)
     assert found[0].text.startswith("12 frames show no face that is found: %s, %s, " % (F % 1, F % 4))
     assert found[1].text == "1 videos have no face at all: 002-sy002/sy002t2aaaff"
@@ -156,7 +155,7 @@ def test_frames_without_a_face(sound):
 
 
 def test_faces_of_make_align(sound, tmp_path):
-    keys = list(audit.read_dataset(sound, 2).frames)
+    keys = list(inventory.read_dataset(sound, 2).frames)
     lines = ["subject,video,frame,status,reason"] + ["%s,%s,%s,detected," % key for key in keys[2:]]
     (tmp_path / "frames.csv").write_text("\n".join(lines + ["%s,%s,%s,interpolated," % keys[1], ""]))
     done = run_tool("audit_dataset.py", sound, "--aligned", tmp_path)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings, strategies
 from PIL import Image
 
-from pain.datasets.synthetic import faces, videos
-from pain.datasets.synthetic import people as people_module
+from pain.datasets.synthetic import faces
+from pain.datasets.synthetic import people as drawn_people
+from pain.datasets.synthetic.folder import make_once
 from support.project import assert_one_line_error, run_tool
 
 ARGUMENTS = dict(people=4, images=3, seed=1)
@@ -16,7 +17,7 @@ ARGUMENTS = dict(people=4, images=3, seed=1)
 @pytest.fixture(scope="module")
 def people(tmp_path_factory):
     root = tmp_path_factory.mktemp("people") / "people"
-    assert videos.make(root, draw=people_module.draw, **ARGUMENTS)
+    assert make_once(root, draw=drawn_people.draw_people, **ARGUMENTS)
     return root
 
 
@@ -30,7 +31,7 @@ def test_layout(people):
 
 
 def test_people_do_not_depend_on_how_many_there_are(people, tmp_path):
-    videos.make(tmp_path / "two", draw=people_module.draw, **dict(ARGUMENTS, people=2, images=2))
+    make_once(tmp_path / "two", draw=drawn_people.draw_people, **dict(ARGUMENTS, people=2, images=2))
     found = list((tmp_path / "two").rglob("*.jpg"))
     assert len(found) == 4
     for path in found:
@@ -38,10 +39,10 @@ def test_people_do_not_depend_on_how_many_there_are(people, tmp_path):
 
 
 def test_half_the_images_are_at_rest():
-    rest = people_module.expression(np.random.RandomState(0), moved=False)
+    rest = drawn_people.expression(np.random.RandomState(0), moved=False)
     assert set(rest) == set(faces.HIGHEST) and not any(rest.values())
     for seed in range(20):
-        moved = people_module.expression(np.random.RandomState(seed), moved=True)
+        moved = drawn_people.expression(np.random.RandomState(seed), moved=True)
         assert sum(value > 0 for value in moved.values()) == 4
         assert all(0 <= moved[au] <= highest for au, highest in faces.HIGHEST.items())
 
@@ -49,7 +50,7 @@ def test_half_the_images_are_at_rest():
 @settings(deadline=None, max_examples=50)
 @given(strategies.integers(2, 70), strategies.integers(2, 12), strategies.integers(0, 99))
 def test_pairs_are_lfws(people, images, seed):
-    lines = people_module.pairs_text(people, images, np.random.RandomState(seed)).splitlines()
+    lines = drawn_people.pairs_text(people, images, np.random.RandomState(seed)).splitlines()
     folds, count = map(int, lines[0].split("\t"))
     assert folds == min(10, people // 2) and 1 <= count <= 50 and len(lines) == 1 + 2 * folds * count
     owner = {}

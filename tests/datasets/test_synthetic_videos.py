@@ -9,9 +9,10 @@ from PIL import Image
 import make_synthetic
 from pain import command as command_module
 from pain import errors
-from pain.datasets import pspi as pspi_module
 from pain.datasets import unbc
+from pain.datasets.pspi import CLASSES, pspi, quantise
 from pain.datasets.synthetic import faces, videos
+from pain.datasets.synthetic.folder import make_once
 from support.project import run_tool
 
 ARGUMENTS = dict(subjects=3, videos=2, frames=40, seed=1)
@@ -22,7 +23,7 @@ UPRIGHT = faces.Pose(0, 0, 0, 1)
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
     root = tmp_path_factory.mktemp("synthetic") / "unbc"
-    assert videos.make(root, **ARGUMENTS)
+    assert make_once(root, videos.draw_dataset, **ARGUMENTS)
     return root
 
 
@@ -77,10 +78,10 @@ def test_labels_agree(dataset):
         for au, intensity, *zeros in rows:
             assert zeros == [0, 0] and 0 < intensity <= faces.HIGHEST["AU%d" % au]
             aus["AU%d" % au] = intensity
-        pspi = unbc.read_pspi(path)
-        assert pspi == pspi_module.pspi(*(aus[au] for au in ("AU4", "AU6", "AU7", "AU9", "AU10", "AU43")))
-        assert path.read_text() == "   %.7e\n" % pspi
-        worst[subject, video] = max(pspi, worst.get((subject, video), 0))
+        value = unbc.read_pspi(path)
+        assert value == pspi(*(aus[au] for au in ("AU4", "AU6", "AU7", "AU9", "AU10", "AU43")))
+        assert path.read_text() == "   %.7e\n" % value
+        worst[subject, video] = max(value, worst.get((subject, video), 0))
     for kind, highest in unbc.RATINGS.items():
         ratings = {key: float((dataset / "Sequence_Labels" / kind / key[0] / (key[1] + ".txt")).read_text())
                    for key in worst}
@@ -89,8 +90,8 @@ def test_labels_agree(dataset):
 
 
 def test_every_class_is_there_and_most_frames_are_without_pain(dataset):
-    classes = pspi_module.quantise([unbc.read_pspi(unbc.pspi_file(dataset, *frame)) for frame in frames_of(dataset)])
-    shares = np.bincount(classes, minlength=pspi_module.CLASSES) / len(classes)
+    classes = quantise([unbc.read_pspi(unbc.pspi_file(dataset, *frame)) for frame in frames_of(dataset)])
+    shares = np.bincount(classes, minlength=CLASSES) / len(classes)
     assert shares.min() > 0 and 0.5 <= shares[0] <= 0.78
 
 
@@ -101,13 +102,13 @@ def test_any_three_subjects_have_every_class(seed):
         for take in (1, 2):
             rng = np.random.RandomState([seed, k, take])
             course = videos.courses(rng, 60, strong=take % 2 == 1)
-            values = [pspi_module.pspi(**{au.lower(): round(aus[au]) for au in aus}) for aus in course]
-            classes.update(pspi_module.quantise(values))
-    assert classes == set(range(pspi_module.CLASSES))
+            values = [pspi(**{au.lower(): round(aus[au]) for au in aus}) for aus in course]
+            classes.update(quantise(values))
+    assert classes == set(range(CLASSES))
 
 
 def test_same_arguments_same_bytes_and_subjects_do_not_depend_on_their_number(dataset, tmp_path):
-    assert videos.make(tmp_path / "one", **dict(ARGUMENTS, subjects=1))
+    assert make_once(tmp_path / "one", videos.draw_dataset, **dict(ARGUMENTS, subjects=1))
     one, three = contents(tmp_path / "one"), contents(dataset)
     for record in one, three:
         del record["synthetic.json"]
@@ -153,12 +154,12 @@ def test_eyes_close(face):
 def test_apex_differs_from_rest_more_than_rest_from_rest(dataset):
     for subject, video in unbc.list_videos(dataset)[::2]:  # the grimaces
         frames = unbc.list_frames(dataset, subject, video)
-        pspi = [unbc.read_pspi(unbc.pspi_file(dataset, subject, video, frame)) for frame in frames]
-        rest = [i for i, value in enumerate(pspi) if value == 0][0]
-        apex = int(np.argmax(pspi))
+        values = [unbc.read_pspi(unbc.pspi_file(dataset, subject, video, frame)) for frame in frames]
+        rest = [i for i, value in enumerate(values) if value == 0][0]
+        apex = int(np.argmax(values))
         eyes = [np.asarray(Image.open(str(dataset / "Images" / subject / video / (frames[i] + ".png"))), float)[60:130]
                 for i in (rest, rest + 1, apex)]
-        assert pspi[rest + 1] == 0 and pspi[apex] >= 6
+        assert values[rest + 1] == 0 and values[apex] >= 6
         assert np.abs(eyes[2] - eyes[0]).mean() > 2 * np.abs(eyes[1] - eyes[0]).mean()
 
 
@@ -186,9 +187,9 @@ def test_no_skin_folds_over():
 
 def test_finished_is_left_alone_and_other_arguments_are_refused(dataset):
     before = {path: path.stat().st_mtime_ns for path in dataset.rglob("*")}
-    assert not videos.make(dataset, **ARGUMENTS)
+    assert not make_once(dataset, videos.draw_dataset, **ARGUMENTS)
     with pytest.raises(errors.Problem, match="--subjects 3 --videos 2 --frames 40 --seed 1; remove it or name another"):
-        videos.make(dataset, **dict(ARGUMENTS, seed=2))
+        make_once(dataset, videos.draw_dataset, **dict(ARGUMENTS, seed=2))
     assert before == {path: path.stat().st_mtime_ns for path in dataset.rglob("*")}
 
 
@@ -198,14 +199,14 @@ def test_a_folder_of_others_is_refused_and_kept(tmp_path, name):
     other.parent.mkdir()
     other.write_text("mine")
     with pytest.raises(errors.Problem, match="no synthetic dataset"):
-        videos.make(tmp_path / "unbc", **ARGUMENTS)
+        make_once(tmp_path / "unbc", videos.draw_dataset, **ARGUMENTS)
     assert other.read_text() == "mine" and list(other.parent.iterdir()) == [other]
 
 
 def test_interrupted_is_not_taken_for_finished(tmp_path, monkeypatch):
     out, arguments = tmp_path / "unbc", dict(subjects=1, videos=2, frames=3, seed=7)
     whole, real = tmp_path / "whole", videos.write_frame
-    videos.make(whole, **arguments)
+    make_once(whole, videos.draw_dataset, **arguments)
 
     def stops(root, video, frame, *rest):
         if frame == "sy001t2aaaff002":
@@ -214,11 +215,11 @@ def test_interrupted_is_not_taken_for_finished(tmp_path, monkeypatch):
 
     monkeypatch.setattr(videos, "write_frame", stops)
     with pytest.raises(KeyboardInterrupt):
-        videos.make(out, **arguments)
+        make_once(out, videos.draw_dataset, **arguments)
     assert not out.exists()
     (tmp_path / "unbc.partial" / "Images" / "left-over.png").write_bytes(b"")
     monkeypatch.setattr(videos, "write_frame", real)
-    assert videos.make(out, **arguments)
+    assert make_once(out, videos.draw_dataset, **arguments)
     assert contents(out) == contents(whole) and not (tmp_path / "unbc.partial").exists()
 
 

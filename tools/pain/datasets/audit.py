@@ -1,106 +1,51 @@
-"""Whether a dataset is what it should be: counts, labels, images, ratings and faces, check by check."""
-import concurrent.futures
-import hashlib
+"""Whether a dataset is what it should be: counts, labels, images, ratings and faces, check by check.
+
+Each check takes a Dataset, of inventory.py, and returns its findings. The archive itself, known by its first subject,
+is compared with what is known of it (unbc.py); any other data only with itself.
+"""
 import re
-from collections import Counter, namedtuple
-from pathlib import Path
+from collections import Counter
+from typing import NamedTuple, Optional
 
 import numpy as np
 
 from pain.datasets import pspi, unbc
-from pain.datasets.black_frames import BLACK, read_frame
-from pain.errors import Problem
-from pain.faces.detector import BATCH
-from pain.files import read_csv
-from pain.images import read_image
-from pain.progress import progress
-
-# frames: {(subject, video, frame): Frame}, those with an image, in order; labels: {the same key, image or not: PSPI, or
-# a str, what is wrong with the file}; units: {key: {AU: intensity}, or a str}; ratings: {(kind, subject, video): number
-# or a str}; faces: {key: whether a face was found}, or None if nobody looked.
-Dataset = namedtuple("Dataset", "root frames labels units ratings faces")
-Frame = namedtuple("Frame", "size problem black digest")  # size: (width, height); problem: a str, or None
-# text: what is wrong, and matters: whether that does, "yes; ..." or "no; ..."; or what is right, and None.
-Finding = namedtuple("Finding", "check text matters")
 
 SOME = 3  # frames named of those at fault
 
 
-# What is there.
+class Finding(NamedTuple):
+    """What a check has to say.
 
-def read_dataset(root, jobs, faces=None):
-    """Everything there is below `root`, as a Dataset. Images are read by `jobs` threads."""
-    videos = unbc.list_videos(root)
-    keys = [(subject, video, path.stem) for subject, video in videos
-            for path in sorted((Path(root) / "Images" / subject / video).glob("*.png"))]
-    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        paths = [Path(root).joinpath("Images", *key[:2], key[2] + ".png") for key in keys]
-        frames = list(progress(pool.map(look_at, paths), total=len(paths), unit="frame", desc="frames"))
-    return Dataset(Path(root), dict(zip(keys, frames)), read_labels(root, "PSPI", keys, unbc.read_pspi),
-                   read_labels(root, "FACS", keys, unbc.read_action_units), read_ratings(root, videos), faces)
+    text: what is wrong, and matters: whether that does, "yes; ...", "a little; ..." or "no; ..."; or what is right, and
+    None.
+    """
+    check: str
+    text: str
+    matters: Optional[str]
 
 
-def look_at(path):
-    """The Frame in an image file."""
-    try:
-        image = read_image(path)
-    except Problem as problem:
-        return Frame(None, str(problem)[len(str(path)) + 2:], False, None)
-    problem = None if image.ndim == 3 and image.shape[2] == 3 else "grey, or with transparency"
-    return Frame(image.shape[1::-1], problem, image[..., :3].max() < BLACK, hashlib.md5(image.tobytes()).digest())
+def audit(dataset):
+    """Every Finding of every check."""
+    return [found for check in CHECKS for found in check(dataset)]
 
 
-def read_labels(root, kind, keys, read):
-    """The labels of one kind: of `keys`, those that there are, and of all files besides. {key: value, or a str}."""
-    folder, ending = Path(root) / "Frame_Labels" / kind, "_facs.txt"
-    found = {(*path.parts[-3:-1], path.name[:-len(ending)]): path for path in sorted(folder.glob("*/*/*" + ending))}
-    labels = {}
-    for key in sorted(set(keys) & set(found)) + sorted(set(found) - set(keys)):
-        try:
-            labels[key] = read(found[key])
-        except Problem as problem:
-            labels[key] = str(problem)
-    return labels
+def may_change_figures(found):
+    """Whether a Finding matters for the paper's figures, much or a little."""
+    return bool(found.matters) and not found.matters.startswith("no")
 
 
-def read_ratings(root, videos):
-    """The ratings of each video, {(kind, subject, video): number, or a str that says what is wrong}."""
-    ratings = {}
-    for kind, highest in unbc.RATINGS.items():
-        for subject, video in videos:
-            try:
-                text = (Path(root) / "Sequence_Labels" / kind / subject / (video + ".txt")).read_text()
-                value = float(text)
-                ratings[kind, subject, video] = value if 0 <= value <= highest else "is %s, not 0..%d" % (
-                    text.strip(), highest)
-            except FileNotFoundError:
-                ratings[kind, subject, video] = "is missing"
-            except ValueError:
-                ratings[kind, subject, video] = "is no number"
-    return ratings
+def lines_of(findings):
+    """The findings for people, a list of lines."""
+    lines = []
+    for found in findings:
+        lines.append("%-5s  %s: %s" % ("wrong" if found.matters else "ok", found.check, found.text))
+        if found.matters:
+            lines.append("       matters: " + found.matters)
+    wrong, serious = sum(bool(found.matters) for found in findings), sum(map(may_change_figures, findings))
+    return lines + ["%d wrong, %d of them may change the paper's figures" % (wrong, serious) if wrong else
+                    "nothing is wrong"]
 
-
-def faces_of_aligned(folder):
-    """Which frames `make align` found a face in, {key: bool}, black and unreadable ones left out."""
-    rows = read_csv(Path(folder) / "frames.csv", ("subject", "video", "frame", "status", "reason"), "make align")
-    return {(row["subject"], row["video"], row["frame"]): row["status"] == "detected" for row in rows
-            if row["status"] != "missing" or row["reason"] == "no face in the whole video"}
-
-
-def find_faces(dataset, detector):
-    """The Dataset with faces looked for by `detector`, a FaceDetector, in every frame that shows anything."""
-    keys = [key for key, frame in dataset.frames.items() if not frame.black and frame.size]
-    faces = {}
-    for key in progress(keys, unit="frame", desc="faces"):
-        faces[key] = read_frame(dataset.root.joinpath("Images", *key[:2], key[2] + ".png"))
-        if len(faces) % BATCH == 0 or key == keys[-1]:
-            batch = [key for key, image in faces.items() if not isinstance(image, bool)]
-            for one, face in zip(batch, detector([faces[one] for one in batch])):
-                faces[one] = face is not None
-    return dataset._replace(faces=faces)
-
-
-# The checks.
 
 def usable(dataset):
     """The keys of the frames that can be trained on: with a sound image that is not black, and a label."""
@@ -301,13 +246,3 @@ def check_faces(dataset):
 
 CHECKS = (check_counts, check_lengths, check_images, check_duplicates, check_pspi_files, check_action_units,
           check_histogram, check_ratings, check_faces)
-
-
-def audit(dataset):
-    """Every Finding of every check."""
-    return [found for check in CHECKS for found in check(dataset)]
-
-
-def may_change_figures(found):
-    """Whether a Finding matters for the paper's figures, much or a little."""
-    return bool(found.matters) and not found.matters.startswith("no")

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from pain import command
+from pain.command import end_on_interrupt
 from pain.datasets.synthetic.faces import HIGHEST, REACH, Face, Pose, lighting, render, subject
 from pain.progress import progress
 
@@ -53,11 +53,11 @@ def pose(rng):
 def start_worker():
     """Prepare a worker process: a face of its own."""
     global worker_face
-    command.end_on_interrupt()
+    end_on_interrupt()
     worker_face = Face()
 
 
-def draw(root, people, images, seed, jobs=1):
+def draw_people(root, people, images, seed, jobs=1):
     """Draw everybody below `root`, and pairs.txt, with `jobs` processes."""
     with concurrent.futures.ProcessPoolExecutor(jobs, initializer=start_worker) as pool, \
             progress(total=people * images, unit="image") as bar:

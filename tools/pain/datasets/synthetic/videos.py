@@ -1,20 +1,11 @@
 """A synthetic dataset in UNBC's layout: subjects whose faces grimace and relax, and labels that agree."""
-import json
-import os
-import shutil
-from pathlib import Path
-
 import numpy as np
 from PIL import Image
 
-from pain import errors, files
-from pain.datasets import pspi as pspi_module
 from pain.datasets import unbc
+from pain.datasets.pspi import MAX_PSPI, pspi
 from pain.datasets.synthetic.faces import GRIMACE, HEIGHT, HIGHEST, REACH, WIDTH, Face, Pose, ease, render, subject
 from pain.progress import progress
-
-SEEDS = 0, 2 ** 32 - 1  # least and highest
-RECORD = "synthetic.json"  # in the folder of a dataset: the arguments it was made with
 
 
 def wander(rng, frames, reach):
@@ -71,14 +62,14 @@ def write_frame(root, video, frame, image, aus):
     pixels = np.round(255 * image.clip(0, 1)).astype(np.uint8)
     Image.fromarray(pixels).save(str(folder / (frame + ".png")), compress_level=1)
     labels = {au: round(intensity) for au, intensity in aus.items()}
-    pspi = pspi_module.pspi(**{au.lower(): label for au, label in labels.items()})
-    write_numbers(unbc.pspi_file(root, video[0], video[1], frame), [[pspi]])
+    value = pspi(**{au.lower(): label for au, label in labels.items()})
+    write_numbers(unbc.pspi_file(root, video[0], video[1], frame), [[value]])
     write_numbers(unbc.facs_file(root, video[0], video[1], frame),
                   [[int(au[2:]), label, 0, 0] for au, label in labels.items() if label])
-    return pspi
+    return value
 
 
-def draw(root, subjects, videos, frames, seed):
+def draw_dataset(root, subjects, videos, frames, seed):
     """Draw and label the whole dataset below `root`.
 
     A subject's and a video's random numbers depend on nothing but the seed and their own numbers.
@@ -98,46 +89,4 @@ def draw(root, subjects, videos, frames, seed):
                     bar.update()
                 for rating, highest in unbc.RATINGS.items():
                     write_numbers(root.joinpath("Sequence_Labels", rating, video[0], video[1] + ".txt"),
-                                  [[round(highest * worst / pspi_module.MAX_PSPI)]])
-
-
-def arguments_of(folder):
-    """The arguments of the synthetic dataset in `folder`; {} if there is nothing. Raises Problem for anything else."""
-    try:
-        return json.loads((folder / RECORD).read_text())
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        if folder.exists() and not (folder.is_dir() and not os.listdir(str(folder))):
-            raise errors.Problem("%s: holds something that is no synthetic dataset; name a new folder"
-                                 % folder) from None
-        return {}
-
-
-def make(out, draw=draw, **arguments):
-    """Make the dataset of draw's `arguments` in the folder `out`. Returns False if it is there already.
-
-    It grows in `out`.partial, renamed when it is whole; what an interrupted run left there is begun anew.
-    Raises Problem when either folder holds anything else.
-    """
-    out = Path(os.path.abspath(str(out)))
-    found = arguments_of(out)
-    if found == arguments:
-        return False
-    if found:
-        raise errors.Problem("%s: holds the synthetic dataset of %s; remove it or name another folder"
-                          % (out, " ".join("--%s %s" % item for item in found.items())))
-    partial = out.with_name(out.name + ".partial")
-    if arguments_of(partial):
-        shutil.rmtree(str(partial))
-    partial.mkdir(parents=True, exist_ok=True)
-    with files.replacing(partial / RECORD) as record:
-        record.write_text(json.dumps(arguments) + "\n")
-    draw(partial, **arguments)
-    os.replace(str(partial), str(out))
-    return True
-
-
-def check_ranges(arguments, **ranges):
-    """Raise Problem when one of a tool's arguments is outside its range, (least, most)."""
-    for name, (least, most) in ranges.items():
-        if not least <= arguments[name] <= most:
-            raise errors.Problem("--%s %d: must be %d to %d" % (name, arguments[name], least, most))
+                                  [[round(highest * worst / MAX_PSPI)]])

@@ -1,0 +1,114 @@
+"""What there is in the folder of a dataset: its images, labels and ratings, all of them read."""
+import concurrent.futures
+import hashlib
+from pathlib import Path
+from typing import Dict, NamedTuple, Optional, Tuple, Union
+
+from pain.datasets import unbc
+from pain.datasets.black_frames import BLACK, read_frame
+from pain.errors import Problem
+from pain.files import read_csv
+from pain.images import read_image
+from pain.progress import progress
+
+AT_A_TIME = 16  # frames in memory while faces are looked for
+
+Key = Tuple[str, str, str]  # subject, video, frame
+
+
+class Frame(NamedTuple):
+    """A frame's image.
+
+    size: (width, height), None where it cannot be read; problem: what is wrong with it; black: whether it shows
+    nothing; digest: of its pixels.
+    """
+    size: Optional[Tuple[int, int]]
+    problem: Optional[str]
+    black: bool
+    digest: Optional[bytes]
+
+
+class Dataset(NamedTuple):
+    """All that was read of a dataset's folder. What is wrong with a file, a str, stands in the place of its value.
+
+    frames: those with an image, in order; labels: PSPI, of frames with an image and of others; units: action units,
+    {AU: intensity}; ratings: of (kind, subject, video); faces: whether one was found, None if nobody looked.
+    """
+    root: Path
+    frames: Dict[Key, Frame]
+    labels: Dict[Key, Union[float, str]]
+    units: Dict[Key, Union[dict, str]]
+    ratings: Dict[Tuple[str, str, str], Union[float, str]]
+    faces: Optional[Dict[Key, bool]]
+
+
+def read_dataset(root, jobs, faces=None):
+    """Everything there is below `root`, as a Dataset. Images are read by `jobs` threads."""
+    videos = unbc.list_videos(root)
+    keys = [(subject, video, path.stem) for subject, video in videos
+            for path in sorted((Path(root) / "Images" / subject / video).glob("*.png"))]
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        paths = [Path(root).joinpath("Images", *key[:2], key[2] + ".png") for key in keys]
+        frames = list(progress(pool.map(look_at, paths), total=len(paths), unit="frame", desc="frames"))
+    return Dataset(Path(root), dict(zip(keys, frames)), read_labels(root, "PSPI", keys, unbc.read_pspi),
+                   read_labels(root, "FACS", keys, unbc.read_action_units), read_ratings(root, videos), faces)
+
+
+def look_at(path):
+    """The Frame in an image file."""
+    try:
+        image = read_image(path)
+    except Problem as problem:
+        return Frame(None, str(problem)[len(str(path)) + 2:], False, None)
+    problem = None if image.ndim == 3 and image.shape[2] == 3 else "grey, or with transparency"
+    return Frame(image.shape[1::-1], problem, image[..., :3].max() < BLACK, hashlib.md5(image.tobytes()).digest())
+
+
+def read_labels(root, kind, keys, read):
+    """The labels of one kind: of `keys`, those that there are, and of all files besides. {key: value, or a str}."""
+    folder, ending = Path(root) / "Frame_Labels" / kind, "_facs.txt"
+    found = {(*path.parts[-3:-1], path.name[:-len(ending)]): path for path in sorted(folder.glob("*/*/*" + ending))}
+    labels = {}
+    for key in sorted(set(keys) & set(found)) + sorted(set(found) - set(keys)):
+        try:
+            labels[key] = read(found[key])
+        except Problem as problem:
+            labels[key] = str(problem)
+    return labels
+
+
+def read_ratings(root, videos):
+    """The ratings of each video, {(kind, subject, video): number, or a str that says what is wrong}."""
+    ratings = {}
+    for kind, highest in unbc.RATINGS.items():
+        for subject, video in videos:
+            try:
+                text = (Path(root) / "Sequence_Labels" / kind / subject / (video + ".txt")).read_text()
+                value = float(text)
+                ratings[kind, subject, video] = value if 0 <= value <= highest else "is %s, not 0..%d" % (
+                    text.strip(), highest)
+            except FileNotFoundError:
+                ratings[kind, subject, video] = "is missing"
+            except ValueError:
+                ratings[kind, subject, video] = "is no number"
+    return ratings
+
+
+def faces_of_aligned(folder):
+    """Which frames `make align` found a face in, {key: bool}, black and unreadable ones left out."""
+    rows = read_csv(Path(folder) / "frames.csv", ("subject", "video", "frame", "status", "reason"), "make align")
+    return {(row["subject"], row["video"], row["frame"]): row["status"] == "detected" for row in rows
+            if row["status"] != "missing" or row["reason"] == "no face in the whole video"}
+
+
+def find_faces(dataset, detector):
+    """The Dataset with faces looked for by `detector`, a FaceDetector, in every frame that shows anything."""
+    keys = [key for key, frame in dataset.frames.items() if not frame.black and frame.size]
+    faces = {}
+    with progress(total=len(keys), unit="frame", desc="faces") as bar:
+        for start in range(0, len(keys), AT_A_TIME):
+            batch = keys[start:start + AT_A_TIME]
+            images = [read_frame(dataset.root.joinpath("Images", *key[:2], key[2] + ".png")) for key in batch]
+            faces.update((key, face is not None) for key, face in zip(batch, detector(images)))
+            bar.update(len(batch))
+    return dataset._replace(faces=faces)
