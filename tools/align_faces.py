@@ -9,11 +9,10 @@ A frame is `detected`; or `interpolated`: no face was found, its landmarks are t
 complete; one that is complete and newer than its frames is not made again.
 """
 import os
-from collections import Counter
 
 from pain.command import Parser, run
 from pain.errors import Problem
-from pain.faces.aligned_videos import align_faces, compare_with_unbc
+from pain.faces.aligned_videos import align_faces, summary
 
 
 def main():
@@ -25,17 +24,7 @@ def main():
     args = parser.parse_args()
     if args.jobs < 1:
         raise Problem("--jobs takes 1 or more")
-    rows = align_faces(args.root, args.out, args.jobs)
-    count = Counter(row[4] for row in rows)
-    print("%s: %d frames, %s" % (args.out, len(rows), ", ".join(
-        "%d %s" % (count[status], status) for status in ("detected", "interpolated", "missing"))))
-    left_out = [row for row in rows if row[4] == "missing"]
-    for row in left_out[:20]:
-        print("  left out: %s/%s/%s: %s" % (row[0], row[1], row[2], row[5]))
-    if len(left_out) > 20:
-        print("  left out: and %d more, see %s/frames.csv" % (len(left_out) - 20, args.out))
-    for line in compare_with_unbc(rows):
-        print("  UNBC: " + line)
+    print("\n".join(summary(align_faces(args.root, args.out, args.jobs), args.out)))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pain.command import Parser, run
 from pain.errors import Problem
-from pain.faces.aligned_people import align_people, list_faces, list_people, print_left_out, write_faces
+from pain.faces.aligned_people import align_people, left_out, list_faces, list_people, write_faces
 
 
 def main():
@@ -29,8 +29,8 @@ def main():
     align_people(args.root, args.out, people, args.jobs)
     write_faces(args.out, people)
     _, counts = list_faces(args.out, people)
-    print("%s: %d people, %d images, %d faces" % (args.out, len(people), sum(counts.values()), counts["detected"]))
-    print_left_out(counts, Path(args.out) / "faces.csv")
+    print("%s: %d people, %d images, %d faces" % (args.out, len(people), sum(counts.values()), counts["detected"]),
+          *left_out(counts, Path(args.out) / "faces.csv"), sep="\n")
 
 
 if __name__ == "__main__":

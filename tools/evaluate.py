@@ -11,7 +11,7 @@ from pain.command import Parser, run
 from pain.errors import Problem
 from pain.evaluation.arguments import add_arguments, read_arguments
 from pain.evaluation.metrics import METRICS, all_metrics
-from pain.evaluation.printing import print_comparisons, print_table, wide
+from pain.evaluation.printing import comparisons_text, table_text, wide
 from pain.evaluation.scores import baselines, compare_all, evaluate, group_by_truth, protocol_name, tables
 from pain.evaluation.side_by_side import side_by_side
 from pain.files import or_none, replacing, write_csv
@@ -50,9 +50,9 @@ def main():
             partial.write_text(text + "\n")
     print(protocol + "\n")
     for heading, metrics in shown.items():
-        print_table(heading, rows, metrics)
+        print(table_text(heading, rows, metrics))
     for metric, pairs in comparisons.items():
-        print_comparisons(metric, pairs)
+        print(comparisons_text(metric, pairs))
     print("measured: with the 95 %% interval of %d draws of subjects, seed %d. "
           "quoted: the paper's, on UNBC-McMaster, protocol subject." % (args.draws, args.seed))
 

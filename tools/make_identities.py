@@ -15,7 +15,7 @@ from pathlib import Path
 from pain.command import Parser, run
 from pain.datasets.lmdbs import HEIGHT, WIDTH
 from pain.errors import Problem
-from pain.faces.aligned_people import print_left_out
+from pain.faces.aligned_people import left_out
 from pain.training.identities import make_identities
 
 
@@ -35,8 +35,8 @@ def main():
         raise Problem("--jobs and --least take 1 or more, --seed 0 to 4294967295")
     people, kept, counts = make_identities(args.root, args.out, args.jobs, args.aligned, args.least, args.seed)
     print("%s: %d people of %d, %d faces of %d images" % (
-        args.out, len(kept), len(people), sum(map(len, kept.values())), sum(counts.values())))
-    print_left_out(counts, Path(args.out) / "aligned" / "faces.csv")
+        args.out, len(kept), len(people), sum(map(len, kept.values())), sum(counts.values())),
+        *left_out(counts, Path(args.out) / "aligned" / "faces.csv"), sep="\n")
     if len(kept) < len(people):
         print("  left out: %d people with fewer than %d faces, %d faces" % (
             len(people) - len(kept), args.least, counts["detected"] - sum(map(len, kept.values()))))

@@ -20,24 +20,10 @@ import numpy as np
 
 from pain.command import Parser, run
 from pain.errors import Problem
-from pain.evaluation.lfw import NET, draw_roc, verify_faces
+from pain.evaluation.lfw import NET, draw_roc, lines_of, verify_faces
 from pain.evaluation.verification import roc
 from pain.files import or_none, replacing, write_csv
 from pain.nets import use_gpu
-
-
-def print_figures(figures):
-    """The figures for people."""
-    how = ", at the best threshold for these very pairs: an upper bound"
-    if figures["sets"] > 1:
-        how = " +- %.2f %%, mean of %d sets and its standard error" % (
-            100 * figures["standard_error"], figures["sets"])
-    print("  accuracy  %.2f %%%s" % (100 * figures["accuracy"], how))
-    print("  AUC       %.4f" % figures["auc"])
-    print("  EER       %.2f %%" % (100 * figures["eer"]))
-    for far, tar in figures["tar_at_far"].items():
-        print("  TAR       %s at FAR %s" % ("%.2f %%" % (100 * tar) if tar == tar else
-                                            "undefined, there are too few mismatched pairs,", far))
 
 
 def main():
@@ -78,7 +64,7 @@ def main():
     print("%s: %s, %d pairs of %d images%s" % (
         args.root, args.model or "random weights of seed %d" % args.untrained, figures["pairs"], figures["images"],
         "; %d without a found face, cropped in the middle" % figures["cropped"] if figures["cropped"] else ""))
-    print_figures(figures)
+    print("\n".join(lines_of(figures)))
     print("  ROC in %s and roc.png" % (out / "roc.csv"))
 
 

@@ -48,17 +48,18 @@ def test_picture(result, tmp_path):
 def test_what_is_drawn(result):
     video = paper_figure.find_video(results.read_result(result))
     assert video.frames.tolist() == list(range(95, 105)) and video.label.tolist() == [i % 6 for i in range(95, 105)]
-    axes, = paper_figure.draw(["smooth l1", "b"], [video, video._replace(prediction=video.label + 0.5)]).axes
+    other = video._replace(prediction=video.label + 0.5)
+    axes, = paper_figure.draw_paper_figure(["smooth l1", "b"], [video, other]).axes
     truth, first, second = axes.get_lines()
     assert truth.get_color() == plots.BLUE and truth.get_marker() == "o" and first.get_marker() == "None"
     assert truth.get_ydata().tolist() == video.label.tolist() and first.get_xdata().tolist() == video.frames.tolist()
     assert first.get_ydata().tolist() == video.prediction.tolist() and first.get_color() != second.get_color()
     assert [text.get_text() for text in axes.get_legend().get_texts()][::2] == [
         "ground truth", "b (MAE 0.500, PCC 1.000)"]
-    axes, = paper_figure.draw(["smooth l1"], [video]).axes
+    axes, = paper_figure.draw_paper_figure(["smooth l1"], [video]).axes
     assert axes.get_title() == r"subject a_\$a\$^, video w: MAE 3.200, PCC -1.000"
     assert axes.get_ylim()[0] < 0 and axes.get_ylim()[1] > 5
-    axes, = paper_figure.draw(["smooth l1"], [video._replace(prediction=0 * video.prediction)]).axes
+    axes, = paper_figure.draw_paper_figure(["smooth l1"], [video._replace(prediction=0 * video.prediction)]).axes
     assert "PCC undefined" in axes.get_title()
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pain.evaluation.protocols import PROTOCOLS, scored
 from pain.evaluation.results import all_zeros
-from pain.evaluation.uncertainty import compare, draw, figures, holm, interval, p_value
+from pain.evaluation.uncertainty import compare_two, holm, interval, make_draws, p_value, with_intervals
 from support.predictions import result_of
 
 
@@ -20,7 +20,7 @@ def some_result(seed, subjects=6, noise=1.0):
 
 
 def test_draws_are_of_subjects_with_replacement():
-    weights, swaps = draw(5, 20000, seed=3)
+    weights, swaps = make_draws(5, 20000, seed=3)
     assert (weights.sum(axis=1) == 5).all() and weights.shape == swaps.shape == (20000, 5)
     counts = np.bincount(weights[:, 0].astype(int)) / 20000  # binomial(5, 1/5)
     assert counts[:3] == pytest.approx([0.8 ** 5, 0.8 ** 4, 10 * 0.04 * 0.8 ** 3], abs=0.015)
@@ -29,10 +29,10 @@ def test_draws_are_of_subjects_with_replacement():
 
 
 def test_draws_are_the_same_for_the_same_seed_for_ever():
-    weights, swaps = draw(4, 3, seed=1)
+    weights, swaps = make_draws(4, 3, seed=1)
     assert weights.tolist() == [[2, 1, 0, 1], [0, 2, 0, 2], [2, 1, 0, 1]]
     assert swaps.astype(int).tolist() == [[0, 1, 1, 0], [0, 1, 0, 0], [0, 1, 0, 0]]
-    assert not np.array_equal(draw(4, 30, seed=1).weights, draw(4, 30, seed=2).weights)
+    assert not np.array_equal(make_draws(4, 30, seed=1).weights, make_draws(4, 30, seed=2).weights)
 
 
 def test_interval_is_scipys_percentile_bootstrap():
@@ -40,7 +40,7 @@ def test_interval_is_scipys_percentile_bootstrap():
     if not hasattr(stats, "bootstrap"):
         pytest.skip("a SciPy without bootstrap")
     score = scored(some_result(1), "subject", 5, ["mae", "pcc"])
-    figure, low, high = figures(score, draw(6, 20000))
+    figure, low, high = with_intervals(score, make_draws(6, 20000))
     for i in range(2):
         theirs = stats.bootstrap([score.values[:, i]], np.mean, n_resamples=20000, method="percentile",
                                  random_state=np.random.RandomState(0))
@@ -54,10 +54,10 @@ def test_p_is_that_of_all_swaps():
     difference = (a.values - b.values)[:, 0]
     every = [abs(np.dot(signs, difference)) >= abs(difference.sum()) - 1e-12
              for signs in itertools.product([1, -1], repeat=6)]
-    comparison = compare(a, b, draw(6, 20000))
+    comparison = compare_two(a, b, make_draws(6, 20000))
     assert comparison.p[0] == pytest.approx(np.mean(every), abs=0.015)
     assert comparison.difference[0] == pytest.approx(difference.mean())
-    low, high = interval(draw(6, 20000).weights @ difference[:, None] / 6, 6)
+    low, high = interval(make_draws(6, 20000).weights @ difference[:, None] / 6, 6)
     assert (comparison.low[0], comparison.high[0]) == pytest.approx((low[0], high[0]))
 
 
@@ -68,16 +68,16 @@ def test_p_is_scipys_permutation_test():
     a, b = scored(some_result(2, 12), "subject", 5, ["mse"]), scored(some_result(2, 12, 1.3), "subject", 5, ["mse"])
     theirs = stats.permutation_test((a.values[:, 0], b.values[:, 0]), lambda x, y: np.mean(x - y),
                                     permutation_type="samples", n_resamples=np.inf)
-    assert compare(a, b, draw(12, 20000)).p[0] == pytest.approx(theirs.pvalue, abs=0.015)
+    assert compare_two(a, b, make_draws(12, 20000)).p[0] == pytest.approx(theirs.pvalue, abs=0.015)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_comparisons_mirror_each_other(protocol):
     a, b = (scored(some_result(4, noise=noise), protocol, 5) for noise in (1, 0.5))
-    one, two = compare(a, b, draw(6, 500)), compare(b, a, draw(6, 500))
+    one, two = compare_two(a, b, make_draws(6, 500)), compare_two(b, a, make_draws(6, 500))
     for left, right in (one.difference, -two.difference), (one.low, -two.high), (one.p, two.p):
         assert np.allclose(left, right, equal_nan=True)
-    same = compare(a, a, draw(6, 500))
+    same = compare_two(a, a, make_draws(6, 500))
     assert (same.difference == 0).all() and (same.low == 0).all() and (same.high == 0).all() and (same.p == 1).all()
 
 
@@ -116,7 +116,7 @@ def test_holm_is_statsmodels():
 
 def test_intervals_cover_and_p_is_fair():
     """Of 300 samples of 25 subjects about 95 in 100 intervals hold the population's mean, and 5 in 100 p are < 0.05."""
-    random, draws = np.random.RandomState(0), draw(25, 1000)
+    random, draws = np.random.RandomState(0), make_draws(25, 1000)
     samples = random.normal(size=(25, 300))
     low, high = interval(draws.weights @ samples / 25, 25)
     assert 0.90 <= np.mean((low < 0) & (0 < high)) <= 0.96  # a little too narrow, as percentile intervals are
@@ -135,5 +135,5 @@ def test_time_for_as_many_frames_as_unbc(protocol):
                                      for video, label in zip(result.videos, labels)])
     start = time.process_time()
     one, two = scored(result, protocol, 5), scored(all_zeros(result), protocol, 5)
-    figures(one, draw(25)), compare(one, two, draw(25))
+    with_intervals(one, make_draws(25)), compare_two(one, two, make_draws(25))
     assert time.process_time() - start < 5

@@ -1,294 +1,23 @@
-"""align_faces: the transform against SciPy's, MTCNN on real faces, a small dataset from its frames to frames.csv."""
-import math
+"""aligned_videos.py and tools/align_faces.py: a small dataset from its frames to frames.csv, and what can go wrong."""
 import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-import skimage.data
 import skimage.io
-import skimage.transform
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
-from PIL import Image
-from scipy.ndimage import map_coordinates
-from scipy.optimize import least_squares
 
 from pain.datasets import unbc
 from pain.datasets.black_frames import read_frame
-from pain.datasets.synthetic import faces
-from pain.faces import aligned_videos, alignment
-from pain.faces import detector as detector_module
-from pain.faces.aligned_videos import COLUMNS
-from pain.faces.alignment import align, interpolate
-from pain.faces.detector import BATCH, FaceDetector, image_pyramid
+from pain.faces import aligned_videos
+from pain.faces.aligned_videos import AlignedFrame
+from pain.faces.alignment import align
+from pain.faces.detector import BATCH
 from pain.files import read_csv
-from support.project import SHARED, assert_one_line_error, needs_shared, run_tool
+from support.faces import ASTRONAUT, FACELESS, saved
+from support.project import assert_one_line_error, run_tool
 
-# caffe-face's points, whose first pixel is 1.
-TEMPLATE = np.array([[30.2946 - 1, 51.6963 - 1], [65.5318 - 1, 51.5014 - 1], [48.0252 - 1, 71.7366 - 1],
-                     [33.5493 - 1, 92.3655 - 1], [62.7299 - 1, 92.2041 - 1]])
-
-
-def resized(image, height, width):
-    return np.round(skimage.transform.resize(image, (height, width), preserve_range=True)).astype(np.uint8)
-
-
-ASTRONAUT = resized(skimage.data.astronaut()[20:215, 90:350], 240, 320)
-FACELESS = np.random.RandomState(0).randint(100, 156, (240, 320, 1)).astype(np.uint8).repeat(3, axis=2)
-
-
-def on_grey(height, width, *images):
-    """A grey image with smaller ones, (top, left, image), laid upon it."""
-    canvas = np.full((height, width, 3), 128, np.uint8)
-    for top, left, image in images:
-        canvas[top:top + image.shape[0], left:left + image.shape[1]] = image
-    return canvas
-
-
-def similarity(parameters, points):
-    """`points` (N, 2), scaled and turned by a, b and moved by x, y."""
-    a, b, x, y = parameters
-    return np.stack([a * points[:, 0] - b * points[:, 1] + x, b * points[:, 0] + a * points[:, 1] + y], axis=1)
-
-
-def fit(landmarks):
-    """The parameters of the similarity that brings `landmarks` nearest to the template, in the sum of squares."""
-    return least_squares(lambda parameters: (similarity(parameters, landmarks) - TEMPLATE).ravel(), [1, 0, 0, 0],
-                         x_scale="jac", xtol=1e-12, ftol=1e-12).x
-
-
-def distances(some, others):
-    return np.linalg.norm(some - others, axis=1)
-
-
-# ---- the transform ----
-
-def test_settings_are_the_authors():
-    assert alignment.TEMPLATE == pytest.approx(TEMPLATE, abs=1e-9)
-    assert detector_module.THRESHOLDS == (0.6, 0.7, 0.7) and detector_module.PYRAMID_FACTOR == 0.709
-    assert detector_module.MIN_FACE * 240 == pytest.approx(100)
-
-
-@settings(deadline=None, max_examples=40)
-@given(st.floats(0.5, 3.5), st.floats(-math.pi, math.pi), st.floats(130, 190), st.floats(130, 190))
-def test_landmarks_come_to_lie_on_the_template(scale, angle, x, y):
-    """Red and green say how far a pixel is from the landmark next to it: 20 grey levels a pixel of the template."""
-    a, b = scale * math.cos(angle), scale * math.sin(angle)
-    landmarks = similarity((a, b, x, y), TEMPLATE - TEMPLATE.mean(axis=0))
-    grid = np.stack(np.meshgrid(np.arange(320), np.arange(320)), axis=-1)[:, :, None]
-    nearest = np.linalg.norm(grid - landmarks, axis=3).argmin(axis=2)
-    image = np.zeros((320, 320, 3), np.uint8)
-    image[:, :, :2] = np.round(np.clip(128 + 20 / scale * (grid[:, :, 0] - landmarks[nearest]), 0, 255))
-    aligned = align(image, landmarks)
-    assert aligned.shape == (112, 96, 3) and aligned.dtype == np.uint8
-    for channel in 0, 1:  # rounded twice: within a grey level, a twentieth of a pixel
-        assert map_coordinates(aligned[:, :, channel].astype(float), TEMPLATE.T[::-1], order=1) == pytest.approx(
-            np.full(5, 128), abs=1.001)
-
-
-@settings(deadline=None, max_examples=40)
-@given(st.integers(-20, 20), st.integers(-20, 20))
-@example(0, 0)
-def test_moved_landmarks_move_the_image_and_outside_is_black(right, down):
-    image = np.random.RandomState(0).randint(0, 256, (112, 96, 3)).astype(np.uint8)
-    expected = np.pad(image, ((20, 20), (20, 20), (0, 0)))[20 + down:132 + down, 20 + right:116 + right]
-    assert (align(image, TEMPLATE + (right, down)) == expected).all()
-
-
-@settings(deadline=None, max_examples=30)
-@given(st.floats(1, 2.5), st.floats(-0.6, 0.6), arrays(float, (5, 2), elements=st.floats(-6, 6)))
-def test_transform_is_the_least_squares_optimum(scale, angle, noise):
-    a, b = scale * math.cos(angle), scale * math.sin(angle)
-    landmarks = similarity((a, b, 160, 110), TEMPLATE - TEMPLATE.mean(axis=0) + noise)
-    a, b, x, y = fit(landmarks)
-    columns, rows = np.meshgrid(np.arange(96) - x, np.arange(112) - y)
-    source = np.stack([a * rows - b * columns, a * columns + b * rows]) / (a * a + b * b)  # its inverse
-    inside = ((source >= 1) & (source.T < (238, 318)).T).all(axis=0)
-    expected = np.stack([map_coordinates(channel.astype(float), source, order=1)
-                         for channel in ASTRONAUT.transpose(2, 0, 1)], axis=-1)
-    assert inside.sum() > 1000
-    assert np.abs(align(ASTRONAUT, landmarks) - expected)[inside].max() < 0.51
-
-
-# ---- MTCNN ----
-
-@pytest.fixture(scope="module")
-def detector():
-    return FaceDetector(threads=2)
-
-
-@pytest.fixture(scope="module")
-def astronaut(detector):
-    """The landmarks of ASTRONAUT."""
-    return detector([ASTRONAUT])[0][2]
-
-
-def assert_a_face_is_found(image, landmarks):
-    left_eye, right_eye, nose, mouth_left, mouth_right = landmarks
-    assert landmarks.min() > 0 and (landmarks < image.shape[1::-1]).all()
-    assert left_eye[0] < nose[0] < right_eye[0] and mouth_left[0] < nose[0] < mouth_right[0]
-    assert max(left_eye[1], right_eye[1]) < nose[1] < min(mouth_left[1], mouth_right[1])
-
-
-def found_again(detector, aligned):
-    """The landmarks MTCNN finds in an aligned face."""
-    return detector([np.pad(aligned, ((40, 40), (40, 40), (0, 0)))])[0][2] - 40
-
-
-def test_landmarks_are_where_the_astronaut_has_them(astronaut):
-    assert_a_face_is_found(ASTRONAUT, astronaut)
-    by_eye = [(138, 99), (193, 102), (164, 131), (138, 147), (190, 149)]
-    assert distances(astronaut, by_eye).max() < 5
-
-
-@needs_shared
-def test_landmarks_of_a_photograph(detector):
-    image = skimage.io.imread(str(SHARED / "video" / "single_face.jpg"))
-    assert_a_face_is_found(image, detector([image])[0][2])
-
-
-@pytest.fixture(scope="module")
-def poses():
-    """Frames of a synthetic subject at rest: upright, tilted either way, nearer and further away."""
-    face = faces.Face()
-    who = faces.subject(face, np.random.RandomState([1, 1]))
-    at_rest = dict.fromkeys(faces.HIGHEST, 0)
-    return [np.round(255 * faces.render(face, who, at_rest, faces.Pose(*pose))).astype(np.uint8)
-            for pose in [(0, 0, 0, 1), (16, 0, 0.17, 1), (-16, 8, -0.17, 1), (0, -8, 0, 1.08), (5, 3, 0.09, 0.92)]]
-
-
-def test_aligned_faces_have_their_landmarks_where_the_transform_says(detector, astronaut, poses):
-    """They are not on the template: no similarity brings a broad smile there. What remains is the fit's residual."""
-    for image, landmarks in [(ASTRONAUT, astronaut), *zip(poses, (face.landmarks for face in detector(poses)))]:
-        expected = similarity(fit(landmarks), landmarks)
-        assert distances(found_again(detector, align(image, landmarks)), expected).max() < 2
-
-
-def test_a_face_of_the_templates_proportions_is_aligned_to_it(detector, astronaut):
-    """The astronaut's, warped so that her features lie as the template's do."""
-    goal = 1.8 * (TEMPLATE - TEMPLATE.mean(axis=0)) + (160, 130)
-    goal[2, 1] -= 5  # MTCNN sees a nose that is moved so far a little too low
-    corners = [(0, 0), (319, 0), (0, 239), (319, 239)]
-    warp = skimage.transform.ThinPlateSplineTransform.from_estimate(np.vstack([goal, corners]),
-                                                                    np.vstack([astronaut, corners]))
-    image = np.round(skimage.transform.warp(ASTRONAUT, warp, preserve_range=True)).astype(np.uint8)
-    aligned = align(image, detector([image])[0][2])
-    assert distances(found_again(detector, aligned), TEMPLATE).max() < 2
-
-
-def test_a_face_is_aligned_alike_however_it_is_held(detector, poses):
-    found = np.array([similarity(fit(face.landmarks), face.landmarks) for face in detector(poses)])
-    assert np.linalg.norm(found - found[0], axis=2).max() < 2
-
-
-def test_a_batch_is_as_one_by_one(detector, poses):
-    images = [poses[0], FACELESS, ASTRONAUT, ASTRONAUT[:, ::-1], np.full_like(ASTRONAUT, 128), *poses[1:]]
-    batch = detector(images)
-    assert [face is None for face in batch] == [False, True, False, False, True, False, False, False, False]
-    for image, face in zip(images, batch):
-        alone, = detector([image])
-        assert (alone is None) == (face is None)
-        for part, part_alone in zip(face or [], alone or []):
-            assert part == pytest.approx(part_alone, abs=1e-3)
-
-
-def test_of_two_faces_the_one_nearest_the_centre_is_chosen(detector):
-    big, small = resized(ASTRONAUT, 300, 400)[:, 60:340], ASTRONAUT[:, 40:280]
-    image = on_grey(300, 600, (0, 0, big), (30, 290, small))  # centres 155 and 114 pixels from the image's
-    box, _, _ = detector([on_grey(300, 600, (0, 0, big))])[0]
-    assert 0 < box[0] < 280 and box[2] > 120  # the big one would be found
-    for picture, x in (image, 414), (image[:, ::-1], 600 - 414):
-        face, = detector([picture])
-        assert face.box[0] < x < face.box[0] + face.box[2] and face.box[2] < 120 and 0.7 < face.confidence <= 1
-        assert_a_face_is_found(picture, face.landmarks)
-
-
-def test_a_face_much_smaller_than_the_smallest_is_none(detector):
-    assert detector([on_grey(240, 320, (66, 88, resized(ASTRONAUT, 108, 144)))]) == [None]
-
-
-@pytest.mark.parametrize("shape", [(240, 60), (12, 12), (1, 1)])
-def test_an_image_too_small_for_a_face_has_none(detector, shape):
-    assert detector([resized(ASTRONAUT, *shape)] * 2) == [None, None]
-
-
-@given(st.integers(1, 2000), st.integers(1, 2000), st.floats(12, 1000), st.floats(0.3, 0.9))
-def test_pyramid_goes_down_to_the_nets_window_and_no_further(width, height, min_face, factor):
-    scales, side = image_pyramid(width, height, min_face, factor), min(width, height)
-    if min_face > side:
-        assert len(scales) == 0
-        return
-    assert scales[0] == pytest.approx(12 / min_face)
-    assert scales[1:] / scales[:-1] == pytest.approx(factor)
-    assert scales[-1] * side >= 12 * (1 - 1e-9) and scales[-1] * side * factor < 12 * (1 + 1e-9)
-
-
-# ---- frames and videos ----
-
-def saved(path, pixels):
-    Image.fromarray(pixels).save(str(path))
-    return path
-
-
-def test_frames_of_every_kind_are_read_as_rgb(tmp_path):
-    colour = np.random.RandomState(0).randint(0, 256, (6, 5, 4)).astype(np.uint8)
-    grey = colour[:, :, 0]
-    for pixels, expected in ((colour, colour[:, :, :3]), (colour[:, :, :3], colour[:, :, :3]),
-                             (grey, np.dstack([grey] * 3)), (colour[:, :, :2], np.dstack([grey] * 3))):
-        image = read_frame(saved(tmp_path / "frame.png", pixels))
-        assert image.dtype == np.uint8 and image.shape == (6, 5, 3) and (image == expected).all()
-    eight = colour[:, :, :3] // 128 * 255  # colours, for which a palette has room
-    Image.fromarray(eight).convert("P").save(str(tmp_path / "frame.png"))
-    assert (read_frame(tmp_path / "frame.png") == eight).all()
-
-
-@pytest.mark.filterwarnings("ignore:The legacy:DeprecationWarning")  # imageio's, of readers of its own that it tries
-def test_frames_that_cannot_be_used_say_why(tmp_path):
-    path = tmp_path / "frame.png"
-    assert read_frame(path) == "no such image"
-    whole = saved(path, ASTRONAUT).read_bytes()
-    for content in whole[:-5000], whole[:20], whole[:12] + b"?" + whole[13:], b"", b"a text\n":
-        path.write_bytes(content)
-        assert read_frame(path) == "unreadable: truncated, or no image"
-    assert read_frame(saved(path, ASTRONAUT[:, :, 0].astype(np.uint16) * 256)) == "unreadable: not 8 bits a channel"
-    assert read_frame(saved(path, np.minimum(ASTRONAUT, 15))) == "black"
-    assert not isinstance(read_frame(saved(path, np.minimum(ASTRONAUT, 17))), str)
-
-
-def test_an_image_too_large_to_be_a_frame_is_unreadable(tmp_path):
-    """A header may claim any size, and Pillow then refuses it in a way of its own."""
-    (tmp_path / "frame.png").write_bytes(b"GIF89a" + b"\xff" * 4 + bytes(3) + b"," + bytes(4) + b"\xff" * 4 + bytes(3))
-    assert read_frame(tmp_path / "frame.png") == "unreadable: truncated, or no image"
-
-
-def test_reasons_are_the_same_in_any_folder(tmp_path):
-    (tmp_path / "study: pain").mkdir()
-    assert read_frame(tmp_path / "study: pain" / "frame.png") == "no such image"
-
-
-def test_interpolation_by_hand():
-    one, two = np.arange(10.0).reshape(5, 2), 10 * np.ones((5, 2))
-    landmarks = interpolate([None, one, None, None, None, two, None, None])
-    assert landmarks.shape == (8, 5, 2)
-    assert (landmarks[:2] == one).all() and (landmarks[5:] == two).all()
-    assert landmarks[2:5, 1] == pytest.approx(np.array([[4, 4.75], [6, 6.5], [8, 8.25]]))
-
-
-@given(st.lists(st.none() | arrays(float, (5, 2), elements=st.floats(-1000, 1000)), min_size=1, max_size=8).filter(
-    lambda landmarks: any(points is not None for points in landmarks)))
-def test_interpolation_by_its_definition(landmarks):
-    known = [i for i, points in enumerate(landmarks) if points is not None]
-    for i, points in enumerate(interpolate(landmarks)):
-        before = max((k for k in known if k <= i), default=known[0])
-        after = min((k for k in known if k >= i), default=known[-1])
-        share = (i - before) / (after - before) if before < after else 0
-        assert points == pytest.approx((1 - share) * landmarks[before] + share * landmarks[after], abs=1e-9)
-
-
-# ---- a dataset ----
+COLUMNS = AlignedFrame._fields
 
 BLACK, TRUNCATED = np.zeros_like(ASTRONAUT), None
 VIDEOS = {  # its frames' images
@@ -403,7 +132,7 @@ def test_only_what_changed_is_done_again(dataset):
     root, out = dataset
     before, rows = stamps(out), aligned_videos.align_faces(root, out)
     assert stamps(out) == before
-    assert rows == [list(row.values()) for row in read_csv(out / "frames.csv", COLUMNS, "make align")]
+    assert rows == [tuple(row.values()) for row in read_csv(out / "frames.csv", COLUMNS, "make align")]
 
     os.utime(str(frame_path(root, LONG, 3)))
     relabel(root, NO_FACE, 0, "   7.0000000e+00\n")
@@ -414,9 +143,9 @@ def test_only_what_changed_is_done_again(dataset):
     assert {path.parent.name for path, stamp in stamps(out).items() if before.get(path) != stamp} == {
         LONG[1], NO_FACE[1]}
     assert stamps(out).keys() == before.keys() and not leftover.exists()
-    assert [row for row in again if row[3] == "7"] == [
-        [*NO_FACE, "aa001t2aaaff001", "7", "missing", "no face in the whole video"] + [""] * 15]
-    assert [row for row in again if row[1] != NO_FACE[1]] == [row for row in rows if row[1] != NO_FACE[1]]
+    assert [row for row in again if row.pspi == "7"] == [
+        (*NO_FACE, "aa001t2aaaff001", "7", "missing", "no face in the whole video", *[""] * 15)]
+    assert [row for row in again if row.video != NO_FACE[1]] == [row for row in rows if row.video != NO_FACE[1]]
 
 
 def finished_rows(dataset, labels):
@@ -465,8 +194,6 @@ def test_an_interrupted_video_is_never_taken_for_finished(finished, tmp_path, de
     assert [path.name for path in (tmp_path / "aligned" / LONG[0]).iterdir()] == [LONG[1]]
 
 
-# ---- what a user can get wrong ----
-
 @pytest.fixture
 def untouched(tmp_path):
     """A dataset of one frame, which is never looked at: what is wrong is found before."""
@@ -509,13 +236,12 @@ def test_wrong_arguments_are_one_line(untouched, arguments):
     assert_one_line_error(run_tool("align_faces.py", untouched, *arguments), arguments[0])
 
 
-# ---- UNBC's counts ----
-
 SUBJECTS = ["042-ll042"] + ["%03d-xx%03d" % (number, number) for number in range(101, 125)]
 
 
 def rows_of(subject, frames, videos, status="detected"):
-    return [(subject, "video%d" % (i % videos), "frame%d" % i, "0", status) for i in range(frames)]
+    row = AlignedFrame(*[""] * len(COLUMNS))._replace(subject=subject, pspi="0", status=status)
+    return [row._replace(video="video%d" % (i % videos), frame="frame%d" % i) for i in range(frames)]
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,15 @@ from PIL import Image
 
 from pain.errors import Problem
 from pain.faces import aligned_people
-from pain.faces.aligned_people import CHUNK, COLUMNS, MIN_FACE, align_person, aligned_name, list_people, read_photograph
+from pain.faces.aligned_people import (
+    CHUNK,
+    MIN_FACE,
+    AlignedImage,
+    align_person,
+    aligned_name,
+    list_people,
+    read_photograph,
+)
 from pain.faces.alignment import align
 from pain.faces.detector import FaceDetector
 from pain.files import read_csv
@@ -92,7 +100,7 @@ def contents(path):
 
 def test_every_image_is_accounted_for(collection, finished):
     (_, fates), (out, process) = collection, finished
-    rows = read_csv(out / "aligned" / "faces.csv", COLUMNS, "make identities")
+    rows = read_csv(out / "aligned" / "faces.csv", AlignedImage._fields, "make identities")
     assert [(row["person"], row["image"], row["reason"]) for row in rows] == [
         (person, image, reason) for person, images in fates.items() for image, reason in images.items()]
     for row in rows:
@@ -112,11 +120,11 @@ def test_every_image_is_accounted_for(collection, finished):
 
 
 def test_landmarks_and_pixels_are_those_of_each_image(collection, finished, detector):
-    for row in read_csv(finished[0] / "aligned" / "faces.csv", COLUMNS, "make identities"):
+    for row in read_csv(finished[0] / "aligned" / "faces.csv", AlignedImage._fields, "make identities"):
         if row["reason"]:
             continue
         image, _ = read_photograph(collection[0] / row["person"] / row["image"])
-        points = np.array([float(row[column]) for column in COLUMNS[-10:]]).reshape(5, 2)
+        points = np.array([float(row[column]) for column in AlignedImage._fields[-10:]]).reshape(5, 2)
         assert points == pytest.approx(detector([image])[0][2], abs=0.01)
         aligned = skimage.io.imread(str(finished[0] / "aligned" / aligned_name(row["person"], row["image"])))
         assert aligned.shape == (112, 96, 3)
@@ -125,11 +133,11 @@ def test_landmarks_and_pixels_are_those_of_each_image(collection, finished, dete
 
 def test_colours_survive_every_file_type(collection, finished, people):
     """Palettes, CMYK and the like are nearly the pictures they were made of; grey is its grey."""
-    for row in read_csv(finished[0] / "aligned" / "faces.csv", COLUMNS, "make identities"):
+    for row in read_csv(finished[0] / "aligned" / "faces.csv", AlignedImage._fields, "make identities"):
         source = {"001.JPG": ("Ann_Ah", 1), "003.png": ("Ann_Ah", 3), "004.PNG": ("Ann_Ah", 4), "a.png": ("Bob_Be", 1),
                   "b.png": ("Bob_Be", 2), "c.jpg": ("Bob_Be", 3)}.get(row["image"])
         if source:
-            points = np.array([float(row[column]) for column in COLUMNS[-10:]]).reshape(5, 2)
+            points = np.array([float(row[column]) for column in AlignedImage._fields[-10:]]).reshape(5, 2)
             original = picture(people, *source)
             if row["image"] in ("003.png", "a.png"):
                 original = original.convert("L").convert("RGB")
@@ -166,8 +174,8 @@ def test_a_large_photograph_is_shrunk_and_its_landmarks_are_not(people, detector
     image, factor = read_photograph(tmp_path / "in" / "large.png")
     assert image.shape == (800, 800, 3) and factor == 3
     align_person(detector, tmp_path / "in", tmp_path / "out", list_people(tmp_path)["in"])
-    row, = read_csv(tmp_path / "out" / "faces.csv", COLUMNS, "")
-    points = np.array([float(row[column]) for column in COLUMNS[-10:]]).reshape(5, 2)
+    row, = read_csv(tmp_path / "out" / "faces.csv", AlignedImage._fields, "")
+    points = np.array([float(row[column]) for column in AlignedImage._fields[-10:]]).reshape(5, 2)
     (_, _, expected), = detector([np.asarray(small)])
     assert (points + 0.5) / 10 - 0.5 == pytest.approx(expected, abs=1.5)
     aligned = skimage.io.imread(str(tmp_path / "out" / "large.png")).astype(int)
@@ -182,7 +190,7 @@ def test_few_images_are_in_memory_at_a_time(people, tmp_path):
     assert align_person(lambda images: seen.append(len(images)) or [None] * len(images), tmp_path / "in",
                         tmp_path / "out", list_people(tmp_path)["in"]) == count
     assert seen == [CHUNK, 3]
-    assert len(read_csv(tmp_path / "out" / "faces.csv", COLUMNS, "")) == count
+    assert len(read_csv(tmp_path / "out" / "faces.csv", AlignedImage._fields, "")) == count
 
 
 def stamps(out):

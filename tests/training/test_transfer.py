@@ -136,8 +136,8 @@ def test_variants_are_compared_with_the_method(work, tmp_path):
 def test_estimates_by_hand(values):
     seeds, subjects, metrics = values.shape
     found = transfer.estimates(values, draws=200)
-    of_seeds = uncertainty.draw(seeds, 200, uncertainty.SEED + 1).weights.astype(int)
-    of_subjects = uncertainty.draw(subjects, 200, uncertainty.SEED).weights.astype(int)
+    of_seeds = uncertainty.make_draws(seeds, 200, uncertainty.SEED + 1).weights.astype(int)
+    of_subjects = uncertainty.make_draws(subjects, 200, uncertainty.SEED).weights.astype(int)
     for m in range(metrics):
         known = values[..., m][~np.isnan(values[..., m])]
         if not known.size:

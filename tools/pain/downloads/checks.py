@@ -5,7 +5,6 @@ from pathlib import Path
 
 from pain.errors import Problem
 
-# ---- checks ----
 
 def fault(path, size, sha256):
     """What is wrong with the file, in words, or None. size (bytes) and sha256 (hexadecimal): None where unknown."""

@@ -22,8 +22,6 @@ class Interrupted(Exception):
     """A transfer that ended early, for a reason (its text) that may have passed when it is tried again."""
 
 
-# ---- the transfer ----
-
 class Redirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects to http and https alone, never from https down to http, and no more than ten."""
 

@@ -7,7 +7,6 @@ from pain.downloads.unpack import unpack
 from pain.errors import Problem
 from pain.files import replacing
 
-# ---- a card ----
 
 def fetch(card, folder, force=False):
     """Have the card's file in the folder. Returns, in a line, what is there now. Raises Problem if it cannot be had.

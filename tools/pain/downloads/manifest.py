@@ -9,8 +9,6 @@ MANIFEST = ROOT / "models" / "manifest.json"
 FIELDS = "name", "file", "what", "source", "url", "licence", "loads_into"
 
 
-# ---- the manifest ----
-
 def read_manifest(path):
     """The manifest's cards: a dict, name -> card (a dict). Raises Problem when it is none."""
     try:

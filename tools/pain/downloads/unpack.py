@@ -13,8 +13,6 @@ from pain.errors import Problem
 MOST_UNPACKED = 1 << 32  # bytes: of a file in an archive, and of all that precedes it in a tar
 
 
-# ---- archives ----
-
 def unpack(archive, member, out, size=None):
     """Write the file `member` of a zip or tar archive to the path `out`. size: its size in bytes, None if unknown.
 

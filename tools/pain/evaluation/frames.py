@@ -62,8 +62,6 @@ def places(place, rows, most=3):
         ", ".join(map(str, rows[:most])) + more)
 
 
-# What is made of a result.
-
 def subject_names(result):
     """The subjects' names, in the result's order."""
     return list(dict.fromkeys(video.subject for video in result.videos))

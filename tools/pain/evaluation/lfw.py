@@ -100,7 +100,7 @@ def centre_crop(image):
 
 def locate_faces(root, aligned, images):
     """How to get each image's aligned face: {key: (path, whether it has to be cropped from there)}."""
-    status = {(name, row["image"]): row["status"] for name in {name for name, _ in images}
+    status = {(name, row.image): row.status for name in {name for name, _ in images}
               for row in read_faces(aligned, name)}
     return {(name, number): (Path(aligned) / aligned_name(name, image), False) if status[name, image] == "detected"
             else (Path(root) / name / image, True) for (name, number), image in images.items()}
@@ -193,6 +193,19 @@ def measure(same, scores, of_set):
     figures.update(auc=auroc(same.astype(int), held_out), eer=eer(same, held_out),
                    tar_at_far={"%g" % far: tar_at_far(same, held_out, far) for far in FARS})
     return figures, held_out
+
+
+def lines_of(figures):
+    """measure()'s figures for people, a list of lines."""
+    how = ", at the best threshold for these very pairs: an upper bound"
+    if figures["sets"] > 1:
+        how = " +- %.2f %%, mean of %d sets and its standard error" % (
+            100 * figures["standard_error"], figures["sets"])
+    lines = ["  accuracy  %.2f %%%s" % (100 * figures["accuracy"], how), "  AUC       %.4f" % figures["auc"],
+             "  EER       %.2f %%" % (100 * figures["eer"])]
+    return lines + ["  TAR       %s at FAR %s" % (
+        "%.2f %%" % (100 * tar) if tar == tar else "undefined, there are too few mismatched pairs,", far)
+        for far, tar in figures["tar_at_far"].items()]
 
 
 def draw_roc(far, tar, mismatched, title):

@@ -6,7 +6,6 @@ import numpy as np
 from pain.errors import Problem
 from pain.evaluation.frames import Video, check
 
-# The authors' .mat files.
 
 def read_mat(path, top):
     """The authors' format: cells `ground_truth` and `predict`, a subject each, and video_index.mat beside the file.

@@ -36,7 +36,7 @@ def called(videos, field, wanted):
     return [one for one in videos if wanted in (None, one[field])]
 
 
-def draw(names, videos, top=CLASSES - 1):
+def draw_paper_figure(names, videos, top=CLASSES - 1):
     """Draw a Video a result, all of the same labels 0..top, under the results' `names`. Returns a matplotlib Figure."""
     figure = Figure(figsize=(6.4, 2.6), dpi=200)
     FigureCanvasAgg(figure)

@@ -6,22 +6,20 @@ from pain.files import or_none
 from pain.variants import VARIANTS
 
 
-def print_table(heading, rows, metrics):
-    """Print `rows`, as evaluate() gives them, and the paper's own rows below, in columns of `metrics`."""
+def table_text(heading, rows, metrics):
+    """A table of `rows`, as evaluate() gives them, and the paper's own rows below, in columns of `metrics`."""
     paper = [dict(dict.fromkeys(METRICS, np.nan), **variant.printed, name=variant.title) for variant in VARIANTS]
     width = max(len(row["name"]) for row in rows + paper)
-    print(heading)
-    print((" " * (width + 10) + "".join("%8s%12s" % (title(metric), "") for metric in metrics)).rstrip())
+    lines = [heading, (" " * (width + 10) + "".join("%8s%12s" % (title(metric), "") for metric in metrics)).rstrip()]
     for row in rows + [row for row in paper if not np.isnan([row.get(metric, np.nan) for metric in metrics]).all()]:
         line = "%-*s  %-8s" % (width, row["name"], "measured" if "over" in row else "quoted")
         for metric in metrics:
             low, high = row.get("interval", {}).get(metric, (np.nan, np.nan))
             line += "%8s%-12s" % (decimals(row[metric]), "" if np.isnan(low) else " %.2f..%.2f" % (low, high))
-        print(line.rstrip())
-    for row in rows:
-        if left_out(row, metrics):
-            print("left out of %s, as undefined: %s" % (row["name"], left_out(row, metrics)))
-    print()
+        lines.append(line.rstrip())
+    lines += ["left out of %s, as undefined: %s" % (row["name"], left_out(row, metrics)) for row in rows
+              if left_out(row, metrics)]
+    return "\n".join(lines) + "\n"
 
 
 def decimals(value):
@@ -37,18 +35,18 @@ def left_out(row, metrics):
     return ", ".join(missing)
 
 
-def print_comparisons(metric, pairs):
-    """Print compare_all()'s list of a metric."""
-    print("Differences in %s, first less second, with 95 %% interval; p, and p corrected for %d comparisons"
-          % (title(metric), len(pairs)))
+def comparisons_text(metric, pairs):
+    """compare_all()'s list of a metric as a table."""
+    lines = ["Differences in %s, first less second, with 95 %% interval; p, and p corrected for %d comparisons"
+             % (title(metric), len(pairs))]
     width = max(len(pair["a"]) + len(pair["b"]) for pair in pairs) + 6
     for pair in pairs:
         interval = "" if np.isnan(pair["low"]) else "%+.3f..%+.3f" % (pair["low"], pair["high"])
         difference, p, corrected = (form % pair[field] if pair[field] == pair[field] else "-" for field, form in (
             ("difference", "%+.3f"), ("p", "%.4f"), ("corrected", "%.4f")))
-        print("%-*s%8s %16s   p %-6s  corrected %s"
-              % (width, "%s  -  %s" % (pair["a"], pair["b"]), difference, interval, p, corrected))
-    print()
+        lines.append("%-*s%8s %16s   p %-6s  corrected %s"
+                     % (width, "%s  -  %s" % (pair["a"], pair["b"]), difference, interval, p, corrected))
+    return "\n".join(lines) + "\n"
 
 
 def wide(rows, metrics):

@@ -48,8 +48,6 @@ def read_result(path, top=CLASSES - 1):
     return Result(title_of(name), path, read_csvs(files, top), True, None)
 
 
-# CSV files.
-
 def read_csvs(paths, top):
     """The frames of the predictions.csv files `paths`, a list of Video in the files' order."""
     seen, videos = {}, {}

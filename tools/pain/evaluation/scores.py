@@ -3,7 +3,7 @@ from pain.datasets.pspi import CLASSES, MAX_PSPI
 from pain.evaluation.metrics import PAIN_METRICS
 from pain.evaluation.protocols import scored, units
 from pain.evaluation.results import all_mean, all_zeros
-from pain.evaluation.uncertainty import DRAWS, SEED, compare, draw, figures, holm
+from pain.evaluation.uncertainty import DRAWS, SEED, compare_two, holm, make_draws, with_intervals
 
 TABLES = {"Table 1": ("mae", "mse", "pcc", "icc31"), "Table 2": ("wmae", "wmse")}  # the paper's
 TRIVIAL = "all zeros", "all mean"  # the mean of the other subjects
@@ -24,7 +24,7 @@ def evaluate(result, protocol="subject", top=CLASSES - 1, draws=DRAWS, seed=SEED
     protocol is video and the result's videos are unknown.
     """
     score = scored(result, protocol, top, names)
-    figure, low, high = (values.tolist() for values in figures(score, draw(score.subjects, draws, seed)))
+    figure, low, high = (values.tolist() for values in with_intervals(score, make_draws(score.subjects, draws, seed)))
     return dict(name=result.name, protocol=protocol, **dict(zip(score.names, figure)),
                 over=dict(zip(score.names, score.over().tolist())), interval=dict(zip(score.names, zip(low, high))))
 
@@ -40,7 +40,7 @@ def compare_all(results, metrics, protocol="subject", top=CLASSES - 1, draws=DRA
     pairs = [(a, b) for i, a in enumerate(scores) for b in scores[i + 1:] if a[0] not in TRIVIAL]
     lists = {metric: [] for metric in metrics}
     for (a, one), (b, other) in pairs:
-        comparison = compare(one, other, draw(one.subjects, draws, seed))
+        comparison = compare_two(one, other, make_draws(one.subjects, draws, seed))
         for i, metric in enumerate(metrics):
             lists[metric].append(dict(a=a, b=b, **{field: float(values[i])
                                                    for field, values in comparison._asdict().items()}))

@@ -4,7 +4,6 @@ import numpy as np
 from pain.errors import Problem
 from pain.evaluation.frames import frame_numbers, places, subject_names, take
 
-# Side by side.
 
 def side_by_side(results):
     """The results with the subjects, videos and frames of one of them, in folder order, so that rows can be compared.

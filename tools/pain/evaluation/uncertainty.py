@@ -28,7 +28,7 @@ Comparison = namedtuple("Comparison", "difference low high p")  # (M,) each
 
 
 @lru_cache(maxsize=4)
-def draw(subjects, draws=DRAWS, seed=SEED):
+def make_draws(subjects, draws=DRAWS, seed=SEED):
     """The Draws of a number of subjects that intervals and tests are made from. The same for the same arguments."""
     random = np.random.RandomState(seed)
     drawn = random.randint(subjects, size=(draws, subjects))
@@ -37,13 +37,13 @@ def draw(subjects, draws=DRAWS, seed=SEED):
     return Draws(weights, random.randint(2, size=(draws, subjects)).astype(bool))
 
 
-def figures(score, draws):
+def with_intervals(score, draws):
     """A result's figures and their intervals, (M,) each: figure, low, high. score: of protocols.scored()."""
     figure, = score.figures(np.ones((1, score.subjects)))
     return (figure, *interval(score.figures(draws.weights), score.subjects))
 
 
-def compare(score, other, draws):
+def compare_two(score, other, draws):
     """The Comparison of two results of the same frames: the first one's figures less the second one's."""
     difference, = score.differences(other, np.ones((1, score.subjects)))
     low, high = interval(score.differences(other, draws.weights), score.subjects)

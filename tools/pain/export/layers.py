@@ -7,10 +7,6 @@ import onnx
 from pain.errors import Problem
 
 BATCH = "N"  # the name of the axis that is free
-
-
-# ---- the layers, one function a type ----
-
 CONVERTERS = {}
 
 

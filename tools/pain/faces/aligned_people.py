@@ -17,7 +17,7 @@ from pain.faces.workers import in_workers
 from pain.files import making, read_csv, write_csv
 from pain.progress import progress
 
-COLUMNS = ("person", "image", "bytes", *FACE_COLUMNS)
+AlignedImage = namedtuple("AlignedImage", ("person", "image", "bytes", *FACE_COLUMNS))  # a row of faces.csv
 MIN_FACE = 40 / 250  # of the image's height: LFW's and CASIA-WebFace's are 250 pixels, the faces in them some 100
 LARGEST = 1000  # pixels: an image with a longer side is shrunk, which bounds memory and keeps fine detail from aliasing
 CHUNK = 64  # images in memory at a time
@@ -93,8 +93,8 @@ def align_person(detector, source, out, images):
                     stems.add(stem)
                     fields = detected(enlarged(face, factor))
                     save(partial / (stem + ".png"), align(image, face.landmarks))
-                rows.append([out.name, name, images[name].bytes, *fields])
-        write_csv(partial / "faces.csv", COLUMNS, rows)
+                rows.append(AlignedImage(out.name, name, images[name].bytes, *fields))
+        write_csv(partial / "faces.csv", AlignedImage._fields, rows)
     return len(images)
 
 
@@ -102,7 +102,7 @@ def is_finished(out, images):
     """Whether the folder `out` holds what align_person() makes of these images."""
     expected = [(Path(name).stem, (out.name, name, str(image.bytes))) for name, image in images.items()]
     newest = max(image.time for image in images.values())
-    return earlier_rows(out / "faces.csv", COLUMNS, newest, expected) is not None
+    return earlier_rows(out / "faces.csv", AlignedImage, newest, expected) is not None
 
 
 def align_people(root, out, people, jobs=1):
@@ -126,13 +126,14 @@ def align_people(root, out, people, jobs=1):
 
 def write_faces(out, people):
     """Write `out`/faces.csv, all of the people's."""
-    rows = (row.values() for person, images in people.items() if images for row in read_faces(out, person))
-    write_csv(Path(out) / "faces.csv", COLUMNS, rows)
+    rows = (row for person, images in people.items() if images for row in read_faces(out, person))
+    write_csv(Path(out) / "faces.csv", AlignedImage._fields, rows)
 
 
 def read_faces(out, person):
-    """What became of a person's images: a list of dicts of COLUMNS. Raises Problem when the person is not there."""
-    return read_csv(Path(out) / person / "faces.csv", COLUMNS, "align_people.py")
+    """What became of a person's images: a list of AlignedImage. Raises Problem when the person is not there."""
+    rows = read_csv(Path(out) / person / "faces.csv", AlignedImage._fields, "align_people.py")
+    return [AlignedImage(*(row[column] for column in AlignedImage._fields)) for row in rows]
 
 
 def list_faces(out, people):
@@ -143,8 +144,8 @@ def list_faces(out, people):
     faces, counts = {}, Counter()
     for person, images in people.items():
         rows = read_faces(out, person) if images else []
-        faces[person] = [aligned_name(person, row["image"]) for row in rows if row["status"] == "detected"]
-        counts.update(row["reason"] or row["status"] for row in rows)
+        faces[person] = [aligned_name(person, row.image) for row in rows if row.status == "detected"]
+        counts.update(row.reason or row.status for row in rows)
     return faces, counts
 
 
@@ -153,10 +154,8 @@ def aligned_name(person, image):
     return "%s/%s.png" % (person, Path(image).stem)
 
 
-def print_left_out(counts, faces_csv):
-    """Print why images were left out. counts: list_faces()'s."""
-    reasons = [(reason, count) for reason, count in counts.most_common() if reason != "detected"]
-    for reason, count in reasons:
-        print("  left out: %d images: %s" % (count, reason))
-    if reasons:
-        print("  which they are is in %s" % faces_csv)
+def left_out(counts, faces_csv):
+    """Why images were left out, a list of lines. counts: list_faces()'s."""
+    lines = ["  left out: %d images: %s" % (count, reason) for reason, count in counts.most_common()
+             if reason != "detected"]
+    return lines + ["  which they are is in %s" % faces_csv] if lines else []

@@ -1,8 +1,8 @@
 """A dataset's frames aligned, video by video: a folder of faces and frames.csv."""
+from collections import Counter, namedtuple
 from pathlib import Path
 
 import skimage.io
-import skimage.transform
 
 from pain.datasets import unbc
 from pain.datasets.black_frames import read_frame
@@ -13,11 +13,13 @@ from pain.faces.workers import in_workers
 from pain.files import making, write_csv
 from pain.progress import progress
 
-COLUMNS = ("subject", "video", "frame", "pspi", *FACE_COLUMNS)
+NAMED = 20  # frames left out that are named one by one
+
+AlignedFrame = namedtuple("AlignedFrame", ("subject", "video", "frame", "pspi", *FACE_COLUMNS))  # a row of frames.csv
 
 
 def align_video(detector, root, out, subject, video, labels):
-    """Align a video's frames into `out`/subject/video. labels: dict, frame name -> PSPI. Returns its rows (COLUMNS)."""
+    """Align a video's frames into `out`/subject/video. labels: dict, frame name -> PSPI. Returns AlignedFrames."""
     images = [read_frame(Path(root) / "Images" / subject / video / (frame + ".png")) for frame in labels]
     faces = detect(detector, images)
     found = any(face is not None for face in faces)
@@ -26,13 +28,15 @@ def align_video(detector, root, out, subject, video, labels):
     rows = []
     with making(Path(out) / subject / video) as partial:
         for i, (frame, pspi) in enumerate(labels.items()):
-            row = [subject, video, frame, "%g" % pspi]
-            if isinstance(images[i], str) or not found:
-                rows.append(row + missing(images[i] if isinstance(images[i], str) else "no face in the whole video"))
-                continue
-            rows.append(row + (detected(faces[i]) if faces[i] else interpolated(landmarks[i])))
-            save(partial / (frame + ".png"), align(images[i], landmarks[i]))
-        write_csv(partial / "frames.csv", COLUMNS, rows)
+            if isinstance(images[i], str):
+                face = missing(images[i])
+            elif not found:
+                face = missing("no face in the whole video")
+            else:
+                face = detected(faces[i]) if faces[i] else interpolated(landmarks[i])
+                save(partial / (frame + ".png"), align(images[i], landmarks[i]))
+            rows.append(AlignedFrame(subject, video, frame, "%g" % pspi, *face))
+        write_csv(partial / "frames.csv", AlignedFrame._fields, rows)
     return rows
 
 
@@ -45,12 +49,12 @@ def finished_rows(root, out, subject, video, labels):
     """The rows of a video aligned earlier; None unless complete, of these frames and labels, and newer than them."""
     folder = Path(root) / "Images" / subject / video
     newest = max((folder / (frame + ".png")).stat().st_mtime for frame in labels)
-    return earlier_rows(Path(out) / subject / video / "frames.csv", COLUMNS, newest, [
+    return earlier_rows(Path(out) / subject / video / "frames.csv", AlignedFrame, newest, [
         (frame, (subject, video, frame, "%g" % pspi)) for frame, pspi in labels.items()])
 
 
 def align_faces(root, out, jobs=1):
-    """Align the dataset `root` (UNBC's layout) into the folder `out` with `jobs` processes. Returns all rows (COLUMNS).
+    """Align the dataset `root` (UNBC's layout) into the folder `out` with `jobs` processes. Returns all AlignedFrames.
 
     Raises Problem for a dataset without subjects, videos, frames or labels, or with a label that is no PSPI, and
     as in_workers() does.
@@ -69,21 +73,32 @@ def align_faces(root, out, jobs=1):
             results[todo[i]] = rows
             bar.update(len(rows))
     rows = [row for of_video in results for row in of_video]
-    write_csv(Path(out) / "frames.csv", COLUMNS, rows)
+    write_csv(Path(out) / "frames.csv", AlignedFrame._fields, rows)
     return rows
+
+
+def summary(rows, out):
+    """How many frames were aligned, which were left out, and whether that is as in UNBC: a list of lines."""
+    count, left_out = Counter(row.status for row in rows), [row for row in rows if row.status == "missing"]
+    lines = ["%s: %d frames, %s" % (out, len(rows), ", ".join(
+        "%d %s" % (count[status], status) for status in ("detected", "interpolated", "missing")))]
+    lines += ["  left out: %s/%s/%s: %s" % (row.subject, row.video, row.frame, row.reason) for row in left_out[:NAMED]]
+    if len(left_out) > NAMED:
+        lines.append("  left out: and %d more, see %s/frames.csv" % (len(left_out) - NAMED, out))
+    return lines + ["  UNBC: " + line for line in compare_with_unbc(rows)]
 
 
 def compare_with_unbc(rows):
     """Lines, a list of str, that say where the usable frames differ from what is known of UNBC; none for other data."""
-    subjects = list(dict.fromkeys(row[0] for row in rows))
+    subjects = list(dict.fromkeys(row.subject for row in rows))
     if "042-ll042" not in subjects:
         return []
     if len(subjects) != len(unbc.FRAMES_PER_SUBJECT):
         return ["%d subjects, UNBC has %d" % (len(subjects), len(unbc.FRAMES_PER_SUBJECT))]
     lines = []
     for subject, frames, videos in zip(subjects, unbc.FRAMES_PER_SUBJECT, unbc.VIDEOS_PER_SUBJECT):
-        usable = [row for row in rows if row[0] == subject and row[4] != "missing"]
-        here = len(usable), len({row[1] for row in usable})
+        usable = [row for row in rows if row.subject == subject and row.status != "missing"]
+        here = len(usable), len({row.video for row in usable})
         if here != (frames, videos):
             lines.append("%s: %d frames in %d videos, the authors use %d in %d" % (subject, *here, frames, videos))
     return lines or ["frames and videos of every subject are as many as the authors use"]

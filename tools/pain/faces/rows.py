@@ -23,20 +23,22 @@ def missing(reason):
     return ["missing", reason] + [""] * (len(FACE_COLUMNS) - 2)
 
 
-def earlier_rows(table, columns, newest, expected):
-    """The rows of `table`, an earlier run's CSV whose `columns` end in FACE_COLUMNS; None where all must be done again.
+def earlier_rows(table, record, newest, expected):
+    """The rows of `table`, an earlier run's CSV, as a list of `record`s; None where all must be done again.
 
     That is unless it is as new as `newest`, a time, its rows are those `expected`, and their aligned faces are there.
-    expected: (name of the aligned PNG without .png, the fields before the status), a row each.
+    record: a namedtuple whose fields end in FACE_COLUMNS; expected: (name of the aligned PNG without .png, the fields
+    before the status), a row each.
     """
     try:
-        rows = [[row[column] for column in columns] for row in read_csv(table, columns, "make align")]
+        rows = [record(*(row[column] for column in record._fields))
+                for row in read_csv(table, record._fields, "make align")]
     except Problem:  # missing, or of another version
         return None
-    before = len(columns) - len(FACE_COLUMNS)
-    if [tuple(row[:before]) for row in rows] != [fields for _, fields in expected]:
+    before = len(record._fields) - len(FACE_COLUMNS)
+    if [row[:before] for row in rows] != [fields for _, fields in expected]:
         return None
     if not all((table.parent / (name + ".png")).exists()
-               for (name, _), row in zip(expected, rows) if row[before] != "missing"):
+               for (name, _), row in zip(expected, rows) if row.status != "missing"):
         return None
     return rows if table.stat().st_mtime >= newest else None

@@ -4,9 +4,10 @@ from textwrap import wrap
 import numpy as np
 from matplotlib import rc_context
 
-from pain.evaluation import diagnosis, paper_figure
+from pain.evaluation import diagnosis
 from pain.evaluation.frames import frames_of, in_order
 from pain.evaluation.metrics import title
+from pain.evaluation.paper_figure import draw_paper_figure
 from pain.files import replacing
 from pain.plots import new_figure
 from pain.variants import METRICS
@@ -113,8 +114,8 @@ def curve(evaluation):
     """The video whose labels vary most, as the paper's figure 1."""
     results = evaluation.results[:evaluation.measured]
     v = int(np.argmax([video.label.std() for video in results[0].videos]))
-    return paper_figure.draw([result.name for result in results], [in_order(result.videos[v]) for result in results],
-                           evaluation.top)
+    return draw_paper_figure([result.name for result in results], [in_order(result.videos[v]) for result in results],
+                             evaluation.top)
 
 
 FIGURES = {"intervals": intervals, "subjects": subjects, "calibration": calibration, "confusion": confusion,

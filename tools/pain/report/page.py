@@ -18,8 +18,6 @@ from pain.report.tables import SURE
 PAGE = Path(__file__).resolve().parent / "static"
 
 
-# The page.
-
 def write_page(evaluation, every_table, path):
     """Write the page of an Evaluation and its tables to `path`."""
     from jinja2 import Environment, FileSystemLoader

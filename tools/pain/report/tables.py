@@ -12,8 +12,6 @@ from pain.variants import METRICS, VARIANTS, printed
 SURE = 0.05  # corrected p below which a difference is shown as one
 
 
-# The tables.
-
 def all_tables(evaluation):
     """Every table of the report, a list of Table."""
     papers = [paper_table(evaluation, heading, metrics) for heading, metrics in TABLES.items()]

@@ -12,7 +12,7 @@ from pain.errors import Problem
 from pain.evaluation.metrics import title
 from pain.evaluation.protocols import scored
 from pain.evaluation.results import all_zeros, read_result
-from pain.evaluation.uncertainty import DRAWS, SEED, draw, interval
+from pain.evaluation.uncertainty import DRAWS, SEED, interval, make_draws
 from pain.files import replacing
 from pain.progress import progress
 from pain.prototxts import read_prototxt
@@ -83,7 +83,8 @@ def subject_figures(result):
 
 def estimates(values, draws=DRAWS):
     """The mean of `values` (seeds R, subjects S, M) over seeds and subjects, NaN left out: M Estimates."""
-    seeds, subjects = draw(values.shape[0], draws, SEED + 1).weights, draw(values.shape[1], draws, SEED).weights
+    seeds, subjects = (make_draws(count, draws, seed).weights
+                       for count, seed in zip(values.shape[:2], (SEED + 1, SEED)))
     defined = ~np.isnan(values)
 
     def mean(of_seeds, of_subjects):

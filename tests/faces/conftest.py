@@ -1,0 +1,9 @@
+"""Fixtures of several test files."""
+import pytest
+
+from pain.faces.detector import FaceDetector
+
+
+@pytest.fixture(scope="session")
+def detector():
+    return FaceDetector(threads=2)
