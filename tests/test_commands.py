@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pain.errors import Problem
-from pain.files import read_csv, read_table, replacing, write_csv
+from pain.files import read_csv, replacing, write_csv
 from support.project import ROOT, assert_one_line_error
 
 
@@ -180,13 +180,12 @@ def test_a_csv_file_of_something_else_is_refused(tmp_path, content, words):
         assert word in str(raised.value)
 
 
-def test_lines_are_those_on_which_rows_end(tmp_path):
-    (tmp_path / "a.csv").write_text('a,b\n1,2\n\n"x\ny\nz",4\n5,6\n')
-    lines, (b, _) = read_table(tmp_path / "a.csv", ["b", "a"], "make align")
-    assert (list(lines), list(b)) == ([2, 6, 7], ["2", "4", "6"])
+def test_a_row_of_another_length_is_named_by_the_line_on_which_it_ends(tmp_path):
     (tmp_path / "a.csv").write_text('a,b\n"x\ny",2\n3\n')
     with pytest.raises(Problem, match="line 4 does not have 2 fields"):
         read_csv(tmp_path / "a.csv", ["a"], "make align")
+    (tmp_path / "a.csv").write_text("a,b\n\n1,2\n\n")
+    assert read_csv(tmp_path / "a.csv", ["a"], "make align") == [{"a": "1", "b": "2"}]
     (tmp_path / "a.csv").write_text("a,b\n\n\n")
     with pytest.raises(Problem, match="no rows"):
-        read_table(tmp_path / "a.csv", ["a"], "make align")
+        read_csv(tmp_path / "a.csv", ["a"], "make align")

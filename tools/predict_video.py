@@ -90,6 +90,8 @@ def main():
     args = arguments()
     curve_csv, smoothed_by, models = args.out / "curve.csv", smoothing(args.smooth), find_models(args.model)
     truth = labels(args.labels) if args.labels else None
+    if truth and truth.note:
+        print(truth.note)
     calibration = Calibration(args.calibration) if args.calibration else None
     if calibration:
         print("%s: %s" % (args.calibration, calibration.check()))

@@ -108,7 +108,17 @@ def test_labels_are_read(tmp_path, text, value):
     assert unbc.read_pspi(tmp_path / "label.txt") == value
 
 
-@pytest.mark.parametrize("text", ["", "pain", "nan", "inf", "-1", "-0.001", "16.001", "17", "1 2", "1,5", "1\n2\n"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_labels_as_others_save_them_are_read(tmp_path, encoding):
+    (tmp_path / "label.txt").write_bytes("  2,5000000e+00\r\n".encode(encoding))
+    assert unbc.read_pspi(tmp_path / "label.txt") == 2.5
+    (tmp_path / "label.txt").write_bytes(" 4,0 3,0\r\n43 0\r\n".encode(encoding))
+    assert unbc.read_action_units(tmp_path / "label.txt") == {4: 3, 43: 1}
+    with pytest.raises(Problem, match="'1,5' is not a PSPI"):  # in our own table
+        pspi.parse_pspi("1,5", "frames.csv")
+
+
+@pytest.mark.parametrize("text", ["", "pain", "nan", "inf", "-1", "-0.001", "16.001", "17", "1 2", "1,5,2", "1\n2\n"])
 def test_what_is_no_pspi_is_refused(tmp_path, text):
     path = tmp_path / "label.txt"
     path.write_text(text)

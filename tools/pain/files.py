@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and one reader of people's tables."""
+"""Files that are whole or not there, and the reader of the tables that this project writes."""
 import contextlib
 import csv
 import hashlib
@@ -35,27 +35,11 @@ def write_csv(path, columns, rows):
 
 
 def read_csv(path, columns, made_by):
-    """Read the CSV file `path` as a list of dicts of strings, at least one.
+    """Read the CSV file `path`, one of our own, as a list of dicts of strings, at least one. Empty lines are none.
 
     Raises Problem when it is missing or empty (naming `made_by`, the command that makes it), is no CSV text,
-    lacks one of `columns`, or has a row of another length.
+    lacks one of `columns`, or has a row of another length. What people make is read by pain.people_tables.
     """
-    fieldnames, rows, _ = read_rows(path, columns, made_by)
-    return [dict(zip(fieldnames, row)) for row in rows]
-
-
-def read_table(path, columns, made_by):
-    """Read `columns` of the CSV file `path`: the lines on which its N rows end, and N strings a column.
-
-    Raises Problem as read_csv() does. Quicker than that for many rows.
-    """
-    fieldnames, rows, lines = read_rows(path, columns, made_by)
-    texts = list(zip(*rows))
-    return lines, [texts[fieldnames.index(column)] for column in columns]
-
-
-def read_rows(path, columns, made_by):
-    """The CSV file's column names, its rows (lists of strings, at least one; no empty lines), and where each ends."""
     try:
         with open(str(path), newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, strict=True)
@@ -67,17 +51,15 @@ def read_rows(path, columns, made_by):
     missing = [column for column in columns if column not in fieldnames]
     if missing:
         raise Problem("%s: no column %s; make it again with `%s`" % (path, ", ".join(missing), made_by))
-    lines = range(2, len(rows) + 2)
-    if reader.line_num > len(rows) + 1:  # fields of several lines
-        lines = list(accumulate(1 + sum(field.count("\n") for field in row) for row in [fieldnames, *rows]))[1:]
     if set(map(len, rows)) - {len(fieldnames)}:
-        lines, rows = zip(*[(line, row) for line, row in zip(lines, rows) if row]) if any(rows) else ((), ())
-        for line, row in zip(lines, rows):
-            if len(row) != len(fieldnames):
+        ends = accumulate(1 + sum(field.count("\n") for field in row) for row in [fieldnames, *rows])
+        for line, row in zip(ends, [fieldnames, *rows]):
+            if row and len(row) != len(fieldnames):
                 raise Problem("%s: line %d does not have %d fields" % (path, line, len(fieldnames)))
+    rows = [dict(zip(fieldnames, row)) for row in rows if row]
     if not rows:
         raise Problem("%s: no rows; make it again with `%s`" % (path, made_by))
-    return fieldnames, rows, lines
+    return rows
 
 
 @contextlib.contextmanager

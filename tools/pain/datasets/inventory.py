@@ -9,6 +9,7 @@ from pain.datasets.black_frames import BLACK, read_frame
 from pain.errors import Problem
 from pain.files import read_csv
 from pain.images import read_image
+from pain.people_tables import decode, number
 from pain.progress import progress
 
 AT_A_TIME = 16  # frames in memory while faces are looked for
@@ -82,15 +83,17 @@ def read_ratings(root, videos):
     ratings = {}
     for kind, highest in unbc.RATINGS.items():
         for subject, video in videos:
+            path = Path(root) / "Sequence_Labels" / kind / subject / (video + ".txt")
             try:
-                text = (Path(root) / "Sequence_Labels" / kind / subject / (video + ".txt")).read_text()
-                value = float(text)
-                ratings[kind, subject, video] = value if 0 <= value <= highest else "is %s, not 0..%d" % (
-                    text.strip(), highest)
+                text = decode(path.read_bytes(), path).strip()
             except FileNotFoundError:
                 ratings[kind, subject, video] = "is missing"
-            except ValueError:
-                ratings[kind, subject, video] = "is no number"
+            except Problem:
+                ratings[kind, subject, video] = "is no text"
+            else:
+                value = number(text)
+                ratings[kind, subject, video] = "is no number" if value != value else (
+                    value if 0 <= value <= highest else "is %s, not 0..%d" % (text, highest))
     return ratings
 
 

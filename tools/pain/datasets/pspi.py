@@ -20,10 +20,10 @@ def quantise(intensity):
     return np.digitize(intensity, (1, 2, 3, 4, 6))
 
 
-def parse_pspi(text, where):
-    """`text` as a PSPI value (float, 0..16). Raises Problem naming `where` when it is not one."""
+def parse_pspi(text, where, to_number=float):
+    """`text` as a PSPI value (float, 0..16), by `to_number`. Raises Problem naming `where` when it is not one."""
     try:
-        value = float(text)
+        value = to_number(text)
     except ValueError:
         value = float("nan")
     if not 0 <= value <= MAX_PSPI:  # false for nan as well

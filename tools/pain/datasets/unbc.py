@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pain.datasets.pspi import parse_pspi
 from pain.errors import Problem
+from pain.people_tables import decode, number
 
 # In folder order, of the 48,391 frames the authors use (seven black ones of subject 095-tv095 left out).
 FRAMES_PER_SUBJECT = (2134, 1120, 1608, 894, 2752, 2609, 773, 1612, 2474, 2038, 1502, 802, 2361,
@@ -70,10 +71,8 @@ def read_action_units(path):
     Raises Problem when the file is missing, or has a row that does not begin with an action unit and its intensity.
     """
     try:
-        rows = [line.split() for line in Path(path).read_text().splitlines() if line.strip()]
-        units = {int(float(row[0])): float(row[1]) for row in rows}
-    except FileNotFoundError:
-        raise Problem("%s: no such label file; every frame needs one" % path) from None
+        rows = [line.split() for line in read_label(path).splitlines() if line.strip()]
+        units = {int(number(row[0])): number(row[1]) for row in rows}
     except (ValueError, IndexError):
         raise Problem("%s: not rows of action units" % path) from None
     if not all(0 <= intensity <= 5 for intensity in units.values()):
@@ -85,10 +84,12 @@ def read_action_units(path):
 
 def read_pspi(path):
     """The PSPI (float, 0..16) in a frame's label file. Raises Problem when missing or not such a number."""
+    return parse_pspi(read_label(path), path, number)
+
+
+def read_label(path):
+    """The text of a frame's label file. Raises Problem when it is missing or no text."""
     try:
-        text = Path(path).read_text()
+        return decode(Path(path).read_bytes(), path)
     except FileNotFoundError:
         raise Problem("%s: no such label file; every frame needs one" % path) from None
-    except UnicodeDecodeError:
-        raise Problem("%s: not a text file with one PSPI number" % path) from None
-    return parse_pspi(text, path)

@@ -25,20 +25,14 @@ def runs(values):
     return {value: np.concatenate(parts) for value, parts in groups.items()}
 
 
-def numbers(texts):
-    """`texts` as (N,) float64, NaN for those that are no numbers."""
-    try:
-        return np.array(texts, float)
-    except ValueError:
-        return np.array([number(text) for text in texts])
-
-
-def number(text):
-    """`text` as a float, NaN when it is none."""
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")
+def from_one(label, top):
+    """What there is to say of labels (N,) that should be 0..`top`, but may have been counted from 1; else ""."""
+    label = label[~np.isnan(label)]
+    if len(label) == 0 or label.min() != 1:
+        return ""
+    if label.max() == top + 1:
+        return "labels 1..%d and none that is 0 look as if counted from 1; take 1 off each" % (top + 1)
+    return "no label is 0; if they are counted from 1, take 1 off each"
 
 
 def check(label, prediction, place, rows, top):
@@ -46,11 +40,16 @@ def check(label, prediction, place, rows, top):
 
     Raises Problem naming the places of those that are out of range.
     """
-    for good, need in ((np.isin(label, range(top + 1)), "label is not an integer 0..%d" % top),
-                       (np.abs(prediction) <= LARGEST, "prediction is not a finite number")):  # false for NaN as well
-        if not good.all():
-            raise Problem("%s: the %s; correct it or make the file again" % (places(place, rows[~good]), need))
+    remedy = from_one(label, top) if (label == top + 1).any() else ""
+    refuse(~np.isin(label, range(top + 1)), place, rows, "the label is not an integer 0..%d" % top, remedy)
+    refuse(~(np.abs(prediction) <= LARGEST), place, rows, "the prediction is not a finite number")  # NaN neither
     return label.astype(int), prediction
+
+
+def refuse(wrong, place, rows, what, remedy=""):
+    """Raise Problem saying `what` of the places that are `wrong`, (N,) bool."""
+    if wrong.any():
+        raise Problem("%s: %s; %s" % (places(place, rows[wrong]), what, remedy or "correct it"))
 
 
 def places(place, rows, most=3):

@@ -22,6 +22,7 @@ from pain.evaluation.verification import (
 from pain.faces.aligned_people import align_people, aligned_name, list_people, read_faces
 from pain.faces.alignment import TEMPLATE, align
 from pain.nets import build_net, load_net
+from pain.people_tables import decode
 from pain.plots import new_figure
 from pain.progress import progress
 
@@ -40,11 +41,9 @@ Pair = namedtuple("Pair", "first second same set line")
 def read_pairs(path):
     """The pairs of a pairs.txt, a list of Pair, and the number of sets. Raises Problem naming the line at fault."""
     try:
-        lines = Path(path).read_text(encoding="utf-8").rstrip().split("\n")
+        lines = decode(Path(path).read_bytes(), path).rstrip().splitlines() or [""]
     except FileNotFoundError:
         raise Problem("%s: no such file; it lists the pairs to compare, as LFW's does" % path) from None
-    except UnicodeDecodeError:
-        raise Problem("%s: not a text file of pairs" % path) from None
     numbers = [int(word) if word.isdecimal() else 0 for word in lines[0].split()]
     if len(numbers) not in (1, 2) or not all(numbers):
         raise Problem("%s: line 1: %r is not the numbers of sets and of matched pairs in each, as `10 300`"

@@ -1,6 +1,7 @@
 """Results: labels and predictions of every frame, read from files, checked row by row, and put side by side.
 
-    predictions.csv    columns subject, video, frame, label, prediction, a row a frame; more columns do no harm
+    predictions.csv    columns subject, video, frame, label, prediction, a row a frame; more columns do no harm. It is
+                       read in all the ways in which spreadsheets write CSV (pain/people_tables.py)
     a folder           all the predictions.csv below it are one result
     a .mat file        the authors' format, subjects and videos by number; video_index.mat beside it tells the videos
 """
@@ -12,9 +13,9 @@ import numpy as np
 
 from pain.datasets.pspi import CLASSES, MAX_PSPI, quantise
 from pain.errors import Problem
-from pain.evaluation.frames import Result, Video, check, numbers, places, runs
+from pain.evaluation.frames import Result, Video, check, places, runs
 from pain.evaluation.mat_files import read_mat
-from pain.files import read_table
+from pain.people_tables import read_people_table
 from pain.variants import title_of
 
 MADE_BY = "make predict"
@@ -42,6 +43,8 @@ def read_result(path, top=CLASSES - 1):
     files = sorted(path.rglob("predictions.csv")) if path.is_dir() else [path]
     if not files:
         raise Problem("%s: no predictions.csv in this folder; make it with `%s`" % (path, MADE_BY))
+    if not path.exists() and path.suffix != ".mat":
+        raise Problem("%s: no such file; `%s` makes our own predictions.csv" % (path, MADE_BY))
     if path.suffix == ".mat" and not path.is_dir():
         videos, no_videos = read_mat(path, top)
         return Result(title_of(name), path, videos, False, no_videos)
@@ -52,9 +55,10 @@ def read_csvs(paths, top):
     """The frames of the predictions.csv files `paths`, a list of Video in the files' order."""
     seen, videos = {}, {}
     for path in paths:
-        rows, (subjects, names, frames, label, prediction) = read_table(path, COLUMNS, MADE_BY)
-        place, rows = str(path).replace("%", "%%") + ": line %d", np.array(rows)
-        label, prediction = check(numbers(label), numbers(prediction), place, rows, top)
+        table = read_people_table(path, COLUMNS)
+        subjects, names, frames = map(table.texts, COLUMNS[:3])
+        place, rows = table.place, table.lines
+        label, prediction = check(*table.numbers(*COLUMNS[3:]), place, rows, top)
         keys = list(zip(subjects, names, frames))
         refuse_again(keys, seen, path, place, rows)
         frames = np.array(frames)

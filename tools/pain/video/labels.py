@@ -3,7 +3,8 @@
     labels.csv    columns frame,label or time_s,label, a row a labelled frame, in any order: frame counts from 0 and
                   time_s in seconds from the video's first frame, as in curve.csv; label is an intensity, 0, 1, 2, 3, 4
                   or 5. More columns do no harm. A label by time is that of the nearest frame, if that is no further
-                  off than half a usual frame.
+                  off than half a usual frame. It is read in all the ways in which spreadsheets write CSV
+                  (pain/people_tables.py).
 """
 from collections import Counter
 from typing import NamedTuple
@@ -12,9 +13,10 @@ import numpy as np
 
 from pain.datasets.pspi import CLASSES
 from pain.errors import Problem
-from pain.evaluation.frames import numbers, places
+from pain.evaluation.frames import from_one, refuse
 from pain.evaluation.metrics import icc31, mae, mse, pcc, wmae, wmse
-from pain.files import read_rows, rounded
+from pain.files import rounded
+from pain.people_tables import parse_people_table, read_bytes
 from pain.video.episodes import ROUNDING
 from pain.video.tracks import in_order, lasts, track_of
 
@@ -28,29 +30,32 @@ class Labels(NamedTuple):
     by: str  # one of BY
     at: np.ndarray  # (M,) float64, frames or seconds, rising
     label: np.ndarray  # (M,) int, 0..5
+    note: str = ""  # a sentence on what looks wrong
 
 
 def labels(path):
-    """Read the ground truth of a video, a CSV file, as Labels. Raises Problem naming the rows that are none."""
-    names, rows, lines = read_rows(path, ["label"], "a spreadsheet, columns frame,label or time_s,label")
-    by = [name for name in BY if name in names]
-    if not by:
-        raise Problem("%s: neither a column frame nor time_s; say where each label belongs" % path)
-    at, label = (numbers([row[names.index(name)] for row in rows]) for name in (by[0], "label"))
-    place, lines = str(path).replace("%", "%%") + ": line %d", np.array(lines)
-    good = np.isfinite(at) & (at >= 0) & (by[0] != BY[0] or at % 1 == 0)
-    refuse(~good, place, lines, "the %s is none" % by[0])
-    refuse(~np.isin(label, range(CLASSES)), place, lines, "the label is not an integer 0..%d" % (CLASSES - 1))
+    """Read the ground truth of a video, a table, as Labels. Raises Problem naming the lines that are none."""
+    return parse_labels(read_bytes(path), path)
+
+
+def parse_labels(content, path):
+    """The Labels in the content (bytes) of a table; path: what to call it. Raises Problem as labels() does."""
+    table = parse_people_table(content, path, ("label", *BY))
+    by = [name for name in BY if table.has(name)]
+    if not by and table.has("label"):
+        raise Problem("%s: neither a column frame nor time_s in its header; say where each label belongs" % path)
+    label, at = table.numbers("label", *by[:1]) if by else table.numbers("label")
+    by, where, good = by[0], (table.place, table.lines), np.isfinite(at) & (at >= 0)
+    if by == "frame":
+        good &= at % 1 == 0
+    refuse(~good, *where, "the %s is none" % by)
+    note = from_one(label, CLASSES - 1)
+    refuse(~np.isin(label, range(CLASSES)), *where, "the label is not an integer 0..%d" % (CLASSES - 1),
+           note if (label == CLASSES).any() else "")
     count = Counter(at.tolist())
-    refuse(np.array([count[one] > 1 for one in at.tolist()]), place, lines, "the %s is there more than once" % by[0])
+    refuse(np.array([count[one] > 1 for one in at.tolist()]), *where, "the %s is there more than once" % by)
     order = np.argsort(at)
-    return Labels(by[0], at[order], label[order].astype(int))
-
-
-def refuse(wrong, place, lines, what):
-    """Raise Problem saying `what` of the lines that are `wrong`, (M,) bool."""
-    if wrong.any():
-        raise Problem("%s: %s; correct it" % (places(place, lines[wrong]), what))
+    return Labels(by, at[order], label[order].astype(int), note and "%s: %s" % (path, note))
 
 
 def placed(rows, labels):
