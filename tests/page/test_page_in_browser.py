@@ -526,7 +526,7 @@ def test_many_frames_are_drawn_by_the_column(page, real):
     page.driver.set_script_timeout(60)
     strokes, top, bottom, memory = page.driver.execute_async_script("""
         const done = arguments[arguments.length - 1];
-        import("/curve.js").then(({Curve, draw, geometry}) => {
+        Promise.all([import("/curve.js"), import("/plot.js")]).then(([{Curve}, {draw, geometry}]) => {
           const curve = new Curve();
           for (let f = 0; f < 90000; f++) {
             const value = f === 44444 ? 5 : f === 55555 ? 0 : 2 + Math.sin(f / 9);

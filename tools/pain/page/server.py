@@ -22,8 +22,7 @@ from pain.page.origin_guard import Guard
 from pain.page.uploads import MB, PICTURE_BYTES, kind_of, printable, read_picture
 
 PAGE = Path(__file__).resolve().parent / "static"
-FILES = {"/": ("index.html", "text/html"), "/style.css": ("style.css", "text/css"),
-         "/app.js": ("app.js", "text/javascript"), "/curve.js": ("curve.js", "text/javascript")}
+KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 SPARE = 500 * MB  # of the disk, which uploads leave free
 
 
@@ -35,7 +34,8 @@ class Page:
 
     def __init__(self, jobs, sample, most):
         self.jobs, self.sample, self.most = jobs, sample and Path(sample), most
-        self.files = {path: ((PAGE / name).read_bytes(), kind) for path, (name, kind) in FILES.items()}
+        self.files = {"/" if file.name == "index.html" else "/" + file.name: (file.read_bytes(), KINDS[file.suffix])
+                      for file in PAGE.iterdir()}
 
     def routes(self):
         job = "/api/jobs/{key}"

@@ -1,0 +1,104 @@
+// The moment that is shown: its frame's reading in numbers and in words, and going to another.
+import {FOUND, INTERPOLATED, NONE} from "./curve.js";
+import {drawCursor, drawMarks, redraw, zoom} from "./drawing.js";
+import {fail, get, say} from "./elements.js";
+import {parseLabels, placeLabels} from "./labels.js";
+import {agreementWords} from "./legend.js";
+import {chosen, page} from "./state.js";
+import {clock, number} from "./words.js";
+
+const FACE_WORDS = {[FOUND]: "found", [INTERPOLATED]: "interpolated from frames around", [NONE]: "none"};
+const plot = get("plot"), video = get("video");
+
+// Show this moment, in seconds: the frame there, if it has been estimated.
+export function show(moment) {
+  const {curve, placed} = page;
+  page.time = moment;
+  const frame = page.frame = curve.count && moment < curve.end + 1.5 * curve.step ? curve.frameAt(moment) : -1;
+  const one = chosen(), known = frame >= 0 && one && frame < curve.room;
+  const intensity = known ? one.intensity[frame] : NaN, spread = known ? one.spread[frame] : NaN;
+  get("read-intensity").textContent = number(intensity);
+  get("read-spread").textContent = Number.isNaN(spread) ? "\u2013" : "\u00b1 " + number(spread);
+  get("read-time").textContent = clock(frame >= 0 ? curve.times[frame] : moment, 2);
+  get("read-frame").textContent = frame >= 0 ? frame : "\u2013";
+  get("read-face").textContent = frame < 0 ? "not estimated yet" : FACE_WORDS[known ? one.face[frame] : NONE];
+  get("read-doubt").textContent = (known && one.doubt.get(frame)) || "\u2013";
+  get("read-label-box").hidden = !placed;
+  if (placed) get("read-label").textContent = frame >= 0 && frame < placed.length ? number(placed[frame], 1) : "\u2013";
+  tellPosition();
+  drawMarks();
+  drawCursor();
+}
+
+// What a screen reader says of the curve's position; while the video plays, every other second.
+let told = 0;
+function tellPosition() {
+  const {curve, frame} = page;
+  if (!video.paused && performance.now() - told < 2000) return;
+  told = performance.now();
+  plot.setAttribute("aria-valuemax", String(Math.max(0, curve.count - 1)));
+  plot.setAttribute("aria-valuenow", String(Math.max(0, frame)));
+  plot.setAttribute("aria-valuetext", frame < 0 ? "not estimated yet" : inWords(frame));
+}
+
+// A frame's reading in words.
+export function inWords(at) {
+  const {curve, placed} = page, one = chosen(), parts = [`${clock(curve.times[at], 2)}, frame ${at}`];
+  if (!one || one.face[at] === NONE) parts.push("no face");
+  else {
+    const value = one.intensity[at], spread = one.spread[at];
+    parts.push(Number.isNaN(value) ? "no intensity" : "intensity " + number(value));
+    if (!Number.isNaN(spread)) parts.push("spread " + number(spread));
+    parts.push("face " + FACE_WORDS[one.face[at]]);
+  }
+  if (one && one.doubt.has(at)) parts.push("doubt: " + one.doubt.get(at));
+  if (placed && !Number.isNaN(placed[at])) parts.push("label " + number(placed[at], 1));
+  return parts.join(", ");
+}
+
+// Take video and curve to a frame.
+export function seek(to) {
+  const {curve, span} = page;
+  if (!curve.count) return;
+  const at = Math.max(0, Math.min(curve.count - 1, to));
+  if (video.src && !video.error) video.currentTime = curve.within(at);
+  show(curve.times[at]);
+  if (span && (page.time < span[0] || page.time > span[1])) zoom(1);
+}
+
+// Show what has been added to the curve.
+export function showNewRows() {
+  const {curve, labels} = page;
+  if (labels) page.placed = placeLabels(labels, curve);
+  const people = [...curve.people.keys()].sort((a, b) => a - b);
+  if (people.length && !curve.people.has(page.person)) page.person = people[0];
+  if (get("person").length !== people.length) {
+    get("person").replaceChildren(...people.map(one => new Option("Person " + one, one, false, one === page.person)));
+    get("people").hidden = people.length < 2;
+  }
+  show(page.time);
+  redraw();
+}
+
+// Put the labels of a CSV file beside the curve. Throws an Error that names what is wrong with it.
+export function useLabels(text, name) {
+  try {
+    page.labels = parseLabels(text);
+  } catch (error) {
+    throw new Error(`${name}: ${error.message}.`);
+  }
+  fail("");
+  page.placed = placeLabels(page.labels, page.curve);
+  show(page.time);
+  redraw();
+  if (page.curve.count) say(agreementWords());
+}
+
+// The player, with which the reading keeps in step.
+const presented = (_, data) => {
+  if (!video.seeking) show(data.mediaTime);
+  video.requestVideoFrameCallback(presented);
+};
+if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(presented);
+else video.addEventListener("timeupdate", () => { if (!video.seeking) show(video.currentTime); });
+video.addEventListener("seeked", () => show(Math.max(0, video.currentTime)));
