@@ -119,7 +119,7 @@ def served(tmp_path):
         yield client
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def grey(tmp_path_factory):
     """The bytes of a video that grows lighter from frame to frame."""
     path = tmp_path_factory.mktemp("grey") / "grey.mp4"

@@ -44,7 +44,7 @@ def write(path, images, codec="libx264", pix_fmt="yuv420p", rate=25, times=None,
 
 # The nets, and the whole.
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def models(tmp_path_factory):
     """The folder of two slim nets with random weights, as a variant of two folds, and their prototxt above it."""
     root = tmp_path_factory.mktemp("trained")

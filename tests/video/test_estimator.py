@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from pain.datasets.synthetic import faces as faces_module
+from pain.datasets.synthetic import faces
 from pain.errors import Problem
 from pain.faces.alignment import SHAPE, TEMPLATE, align
 from pain.faces.detector import Face, FaceDetector
@@ -27,13 +27,13 @@ def face(x, y=50., size=40.):
     return Face(np.array([x, y, size, 1.2 * size]), 0.99, np.array([x, y]) + size * (TEMPLATE / SHAPE[::-1]))
 
 
-def follow(faces, everyone=False, gap=3, rows=(), start=0):
-    """The Rows of all frames, by frame; `faces` is a list a frame."""
+def follow(faces_of, everyone=False, gap=3, rows=(), start=0):
+    """The Rows of all frames, by frame; `faces_of` is a list a frame."""
     tracker, found = Tracker(everyone, gap, rows), []
-    for number, of_frame in enumerate(faces[start:], start):
+    for number, of_frame in enumerate(faces_of[start:], start):
         found += tracker.add(Frame(number, number / 25, None), of_frame)
     found += tracker.end()
-    assert [frame.number for frame, _ in found] == list(range(start, len(faces)))
+    assert [frame.number for frame, _ in found] == list(range(start, len(faces_of)))
     return [rows for _, rows in found]
 
 
@@ -106,13 +106,12 @@ def test_overlap(box, other):
 @pytest.fixture(scope="module")
 def drawn():
     """A frame with a drawn face, and where its landmarks are."""
-    drawer = faces_module.Face()
-    who = faces_module.subject(drawer, np.random.RandomState(3))
-    image = faces_module.render(drawer, who, dict.fromkeys(faces_module.HIGHEST, 0),
-                                  faces_module.Pose(0, 0, 0, 1))
-    image = np.round(255 * image).astype(np.uint8)
-    face, = FaceDetector(1).faces([image])[0]
-    return image, face.landmarks
+    face = faces.Face()
+    who = faces.subject(face, np.random.RandomState(3))
+    image = np.round(255 * faces.render(face, who, dict.fromkeys(faces.HIGHEST, 0), faces.Pose(0, 0, 0, 1)))
+    image = image.astype(np.uint8)
+    found, = FaceDetector(1).faces([image])[0]
+    return image, found.landmarks
 
 
 def test_a_large_image_is_reduced_and_its_face_is_where_it_was(drawn):

@@ -1,0 +1,56 @@
+"""Live pictures: each answered with its rows, between the frames of a video, and none kept."""
+import contextlib
+import io
+import json
+
+import pytest
+from PIL import Image
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from pain.page import uploads
+from support.pages import named
+
+
+def jpeg(level, size=(64, 48)):
+    file = io.BytesIO()
+    Image.new("RGB", size, (level,) * 3).save(file, "JPEG")
+    return file.getvalue()
+
+
+def between_frames(served, line):
+    """The answer to a picture while the frames of a video go on, one by one."""
+    for _ in range(600):
+        served.estimator.steps.release()
+        with contextlib.suppress(TimeoutError):
+            return json.loads(line.recv(timeout=0.05))
+    raise AssertionError("no answer")
+
+
+def test_live_pictures(served, grey):
+    served.estimator.gate.clear()
+    job = served.upload(grey)
+    served.until(job, "running")
+    with connect(served.origin.replace("http", "ws") + "/api/live", origin=served.origin) as line:
+        moments = []
+        for level in 51, 204:
+            line.send(jpeg(level))
+            answer = named(between_frames(served, line))
+            moments.append(answer["time"])
+            assert (answer["width"], answer["height"]) == (64, 48)
+            assert answer["rows"][0]["intensity"] == pytest.approx(level / 51, abs=0.05)
+            assert answer["rows"][0]["time_s"] == round(moments[-1], 6)
+        assert 0 <= moments[0] < moments[1]
+        line.send(b"no picture")
+        assert "no whole JPEG" in json.loads(line.recv(timeout=30))["error"]
+        line.send(jpeg(9)[:-200])
+        assert "no whole JPEG" in json.loads(line.recv(timeout=30))["error"]
+        line.send(jpeg(9, (2000, 8)))
+        assert "pixels a side" in json.loads(line.recv(timeout=30))["error"]
+    with connect(served.origin.replace("http", "ws") + "/api/live") as line:
+        line.send(bytes(uploads.PICTURE_BYTES + 1))
+        with pytest.raises(ConnectionClosed):
+            line.recv(timeout=30)
+    served.estimator.gate.set()
+    served.until(job, "done")
+    assert [path.name for path in served.files()] == ["curve.csv", "video"]  # no picture was kept

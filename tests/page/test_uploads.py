@@ -1,0 +1,86 @@
+"""What is refused, and what becomes of it: videos that are too large, or none; names that are no file's."""
+import io
+import json
+import shutil
+import socket
+import stat
+from unittest import mock
+
+import pytest
+from PIL import Image
+
+from pain.page import server
+from support.pages import serving, wait
+
+
+def test_too_large(tmp_path, grey):
+    with serving(tmp_path / "server", most=len(grey) - 1) as client:
+        assert "the most that is taken" in client.upload(grey, status=413)["error"]
+        parts = (grey[i:i + 500] for i in range(0, len(grey), 500))
+        assert "the most that is taken" in client.upload(parts, status=413)["error"]  # without Content-Length
+        assert client.files() == []
+    with serving(tmp_path / "other", most=len(grey)) as client:
+        client.until(client.upload(iter([grey])), "done")
+
+
+def test_an_endless_body_is_refused_before_it_ends(tmp_path):
+    with serving(tmp_path / "server", most=10 ** 6) as client:
+        with socket.create_connection(("127.0.0.1", client.port), timeout=30) as line:
+            line.sendall(b"PUT /api/jobs HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n" % client.port
+                         + b"Transfer-Encoding: chunked\r\n\r\n")
+            for _ in range(17):
+                line.sendall(b"10000\r\n" + bytes(0x10000) + b"\r\n")
+            assert line.recv(100).startswith(b"HTTP/1.1 413 ") and client.files() == []
+
+
+def test_a_full_disk(served, grey):
+    with mock.patch.object(shutil, "disk_usage", lambda _: mock.Mock(free=server.SPARE + 100)):
+        assert "disk is too full" in served.upload(grey, status=507)["error"]
+    assert served.files() == []
+
+
+@pytest.mark.parametrize("content", [b"", b"frame,label\n0,1\n" * 100, b"\x89PNG\r\n\x1a\n" + bytes(100),
+                                     b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n",
+                                     b"ffconcat version 1.0\nfile /etc/passwd\n"])
+def test_no_video(served, content):
+    answer = served.upload(content, status=415)
+    assert answer["error"].startswith("a video.mp4: ") and str(served.folder) not in answer["error"]
+    assert "passwd" not in answer["error"] and served.files() == []
+
+
+def test_an_image_is_no_video(served):
+    file = io.BytesIO()
+    Image.new("RGB", (64, 48)).save(file, "PNG")
+    served.upload(file.getvalue(), status=415)
+
+
+def test_a_client_that_goes_away_leaves_nothing(served, grey):
+    with socket.create_connection(("127.0.0.1", served.port)) as line:
+        line.sendall(b"PUT /api/jobs HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Length: 100000\r\n\r\n" % served.port
+                     + bytes(5000))
+        wait(served.files)
+    wait(lambda: not served.files())
+    served.until(served.upload(grey), "done")
+
+
+@pytest.mark.parametrize("name, shown", [
+    ("../../x", "../../x"), ("%2Fetc%2Fpasswd", "/etc/passwd"), ("a%00b%0Ac", "abc"), ("", "video"),
+    ("%E2%80%AEgpj", "gpj"), ("%FF", "\ufffd"), ("x" * 999, "x" * 120),
+    ("%3Cscript%3Ealert(1)%3C%2Fscript%3E.mp4", "<script>alert(1)</script>.mp4")])
+def test_a_name_is_only_shown(served, grey, name, shown):
+    job = served.upload(grey, name)
+    assert served.until(job, "done")["name"] == shown
+    assert [path.name for path in served.files()] == ["curve.csv", "video"]
+    (private,) = served.folder.iterdir()
+    assert stat.S_IMODE(private.stat().st_mode) == 0o700
+    assert {path.parent.parent for path in served.files()} == {private}
+    written = served.ask("GET", "/api/jobs/%s/curve.csv" % job["id"])[2]
+    assert json.loads(written.split(b"\n")[1][2:]) == {"source": shown}
+
+
+@pytest.mark.parametrize("path", [
+    "/..%2f..%2fetc/passwd", "/../app.py", "/app_page/index.html", "/index.html", "/api/jobs", "/api/jobs/",
+    "/api/jobs/..%2f..", "/api/jobs/x/video", "/api/jobs/../../video", "//"])
+def test_there_is_nothing_else(served, path):
+    status, headers, body = served.ask("GET", path)
+    assert status in (404, 405) and len(body) < 200
