@@ -1,17 +1,11 @@
-"""How tools behave on the command line: what they exit with and say, and files that are whole or not there."""
+"""command.py: how tools behave on the command line: what they exit with, and what they say."""
 import os
 import signal
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from pain.errors import Problem
-from pain.files import read_csv, replacing, write_csv
 from support.project import ROOT, assert_one_line_error
 
 
@@ -33,8 +27,6 @@ def finish(tmp_path, body, **options):
     out, error = process.communicate()
     return subprocess.CompletedProcess(process.args, process.returncode, out, error)
 
-
-# ---- exit statuses ----
 
 def test_success_is_0_and_silent(tmp_path):
     process = finish(tmp_path, "print('done')")
@@ -89,8 +81,6 @@ def test_a_reader_who_has_seen_enough_is_no_error(tmp_path, lines):
     assert (process.wait(), error) == (0, "")
 
 
-# ---- arguments ----
-
 PARSER = "parser = Parser('Does a thing.\\n\\nAt length.')\nparser.add_argument('--jobs', type=int)\n%s"
 
 
@@ -102,90 +92,3 @@ def test_wrong_arguments_are_one_line(tmp_path, arguments, words):
 def test_help_is_the_first_line_of_the_doc(tmp_path):
     process = finish(tmp_path, PARSER % "parser.parse_args(['--help'])")
     assert process.returncode == 0 and "Does a thing." in process.stdout and "At length" not in process.stdout
-
-
-# ---- files ----
-
-def test_a_file_is_replaced_when_it_is_whole(tmp_path):
-    path = tmp_path / "new" / "folder" / "a.txt"
-    for text in "first", "second":
-        with replacing(path) as partial:
-            partial.write_text(text)
-            assert not path.exists() or path.read_text() == "first"
-            assert partial.parent == path.parent and partial.suffix == ".txt"
-        assert path.read_text() == text and list(path.parent.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_of_a_file_that_fails_nothing_is_left(tmp_path, error):
-    def fail(path):
-        with pytest.raises(error), replacing(path) as partial:
-            partial.write_text("half")
-            raise error
-
-    path = tmp_path / "a.txt"
-    fail(path)
-    assert list(tmp_path.iterdir()) == []
-    path.write_text("old")
-    fail(path)
-    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
-
-
-def test_a_csv_whose_rows_fail_leaves_the_old_one(tmp_path):
-    def rows():
-        yield ["1", "2"]
-        raise ValueError
-
-    path = tmp_path / "a.csv"
-    write_csv(path, ["a", "b"], [[0, 0.5]])
-    with pytest.raises(ValueError):
-        write_csv(path, ["a", "b"], rows())
-    assert path.read_text() == "a,b\n0,0.5\n" and list(tmp_path.iterdir()) == [path]
-
-
-# A carriage return alone is no text that csv promises to keep; a NUL, only since Python 3.11.
-TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=8)
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(TEXT.filter(bool), min_size=1, max_size=4, unique=True).flatmap(lambda columns: st.tuples(
-    st.just(columns), st.lists(st.lists(TEXT, min_size=len(columns), max_size=len(columns)), min_size=1, max_size=4))))
-def test_csv_text_comes_back_as_it_was(table):
-    columns, rows = table
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "a.csv"
-        write_csv(path, columns, rows)
-        assert read_csv(path, columns[:1], "make align") == [dict(zip(columns, row)) for row in rows]
-
-
-@pytest.mark.parametrize("content, words", [
-    (b"", ["no column a, b", "make align"]),
-    (b"b,c\n1,2\n", ["no column a;", "make align"]),
-    (b"a,b\n", ["no rows", "make align"]),
-    (b"a,b\n1,2\n3\n", ["line 3", "2 fields"]),
-    (b"a,b\n1,2,3\n", ["line 2", "2 fields"]),
-    (b"a,b\n1,\xff\xfe\n", ["not a CSV", "make align"]),
-    (b'a,b\n1,"2\n', ["not a CSV", "make align"]),
-    (b'a,b\n1,"2"3\n', ["not a CSV", "make align"]),
-    (None, ["no such file", "make align"]),
-])
-def test_a_csv_file_of_something_else_is_refused(tmp_path, content, words):
-    path = tmp_path / "a.csv"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(Problem) as raised:
-        read_csv(path, ["a", "b"], "make align")
-    assert "\n" not in str(raised.value)
-    for word in [str(path)] + words:
-        assert word in str(raised.value)
-
-
-def test_a_row_of_another_length_is_named_by_the_line_on_which_it_ends(tmp_path):
-    (tmp_path / "a.csv").write_text('a,b\n"x\ny",2\n3\n')
-    with pytest.raises(Problem, match="line 4 does not have 2 fields"):
-        read_csv(tmp_path / "a.csv", ["a"], "make align")
-    (tmp_path / "a.csv").write_text("a,b\n\n1,2\n\n")
-    assert read_csv(tmp_path / "a.csv", ["a"], "make align") == [{"a": "1", "b": "2"}]
-    (tmp_path / "a.csv").write_text("a,b\n\n\n")
-    with pytest.raises(Problem, match="no rows"):
-        read_csv(tmp_path / "a.csv", ["a"], "make align")

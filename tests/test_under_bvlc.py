@@ -10,8 +10,11 @@ pytestmark = [needs_bvlc, pytest.mark.skipif(GENUINE, reason="this is that run")
 
 
 @pytest.mark.parametrize("name", ["test_layers", "test_progress", "test_prototxts", "test_weights",
-                                  "datasets/test_folds", "evaluation/test_metrics", "evaluation/test_results",
-                                  "evaluation/test_evaluate", "evaluation/test_paper_figure"])
+                                  "test_files", "datasets/test_folds", "datasets/test_lmdbs",
+                                  "datasets/test_redundant_frames", "evaluation/test_metrics",
+                                  "evaluation/test_results", "evaluation/test_mat_files",
+                                  "evaluation/test_side_by_side", "evaluation/test_evaluate",
+                                  "evaluation/test_paper_figure"])
 def test_under_bvlc(name):
     path = os.pathsep.join(map(str, (ROOT / "tools", ROOT / "tests", ROOT)))
     environment = dict(os.environ, PYTHONPATH=path, GLOG_minloglevel="2")

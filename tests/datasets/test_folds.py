@@ -1,4 +1,4 @@
-"""make_folds: the rules, the splits, the LMDBs byte for byte as Caffe's own tool writes them, and every way to fail."""
+"""folds.py: the splits, the LMDBs byte for byte as Caffe's own tool writes them, and every way to fail."""
 import csv
 import itertools
 import json
@@ -11,42 +11,11 @@ import numpy as np
 import pytest
 import skimage.io
 from caffe.proto import caffe_pb2
-from hypothesis import given
-from hypothesis import strategies as st
 
-from pain.datasets import folds as folds_module
-from pain.datasets import lmdbs
-from pain.datasets.redundant_frames import keep_code, keep_paper
+from pain.datasets import folds, lmdbs
+from pain.datasets.redundant_frames import keep_code
 from pain.errors import Problem
-from support.project import BVLC, SHARED, needs_bvlc, needs_shared
-
-LABELS = st.lists(st.integers(0, 2), max_size=40)
-
-
-# ---- which frames are redundant ----
-
-@given(LABELS)
-def test_rules_by_their_definition(labels):
-    runs = [list(run) for _, run in itertools.groupby(labels)]
-    code = [i % 5 == 0 or i >= len(run) // 5 * 5 for run in runs for i in range(len(run))]
-    paper = [i == 0 or len(run) <= 5 for run in runs for i in range(len(run))]
-    assert keep_code(np.array(labels, int)).tolist() == code
-    assert keep_paper(np.array(labels, int)).tolist() == paper
-
-
-@needs_shared
-def test_rules_on_the_authors_labels():
-    from scipy.io import loadmat
-    truth = loadmat(str(SHARED / "authors" / "6-vanilla-sigmoid.mat"))["ground_truth"].ravel()
-    lengths = loadmat(str(SHARED / "authors" / "video_index.mat"))["video_index"].ravel()
-    videos = [video for labels, of_subject in zip(truth, lengths)
-              for video in np.split(labels.ravel(), np.cumsum(of_subject.ravel().astype(int))[:-1])]
-    assert len(videos) == 200
-    assert sum(keep_code(video).sum() for video in videos) == 10683
-    assert sum(keep_paper(video).sum() for video in videos) == 984
-
-
-# ---- folds of a small dataset ----
+from support.project import BVLC, needs_bvlc
 
 SUBJECTS = {"001-aa001": (7, 12), "002-bb002": (9,), "003-cc003": (6, 5)}  # frames of each video
 COLUMNS = "subject", "video", "frame", "pspi", "status"
@@ -91,7 +60,7 @@ def contents(path):
 
 
 def test_folds(aligned, tmp_path):
-    folds_module.make_folds(aligned, tmp_path / "folds")
+    folds.make_folds(aligned, tmp_path / "folds")
     usable = [row for row in read_frames(aligned) if row[4] != "missing"]
     assert sorted(path.name for path in (tmp_path / "folds").iterdir()) == [
         "01-001-aa001", "02-002-bb002", "03-003-cc003"]
@@ -127,7 +96,7 @@ def test_folds(aligned, tmp_path):
 
 @needs_bvlc
 def test_lmdbs_are_those_of_convert_imageset(aligned, tmp_path):
-    folds_module.make_folds(aligned, tmp_path / "folds", jobs=2)
+    folds.make_folds(aligned, tmp_path / "folds", jobs=2)
     fold = tmp_path / "folds" / "02-002-bb002"
     for part in "train", "val":
         genuine = tmp_path / (part + "_genuine")
@@ -138,7 +107,7 @@ def test_lmdbs_are_those_of_convert_imageset(aligned, tmp_path):
 
 def test_seed_and_rule(aligned, tmp_path):
     def train(name, **options):
-        folds_module.make_folds(aligned, tmp_path / name, **options)
+        folds.make_folds(aligned, tmp_path / name, **options)
         return (tmp_path / name / "01-001-aa001" / "train.txt").read_text().splitlines()
 
     first, again, other = train("a"), train("b"), train("c", seed=2)
@@ -148,18 +117,18 @@ def test_seed_and_rule(aligned, tmp_path):
 
 def test_finished_folds_stay_and_stale_ones_are_made_again(aligned, tmp_path):
     out = tmp_path / "folds"
-    folds_module.make_folds(aligned, out)
+    folds.make_folds(aligned, out)
     stamps = {path: path.stat().st_mtime_ns for path in out.glob("*/*_lmdb/data.mdb")}
-    folds_module.make_folds(aligned, out)
+    folds.make_folds(aligned, out)
     assert stamps == {path: path.stat().st_mtime_ns for path in out.glob("*/*_lmdb/data.mdb")}
     shutil.rmtree(str(out / "02-002-bb002"))
-    folds_module.make_folds(aligned, out)
+    folds.make_folds(aligned, out)
     assert len(contents(out / "02-002-bb002" / "val_lmdb")) == 9
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in stamps.items() if "02-" not in str(path))
     rows = read_frames(aligned)
     rows[0][3] = "2"
     write_frames(aligned, rows)
-    folds_module.make_folds(aligned, out)
+    folds.make_folds(aligned, out)
     assert (out / "01-001-aa001" / "val.txt").read_text().splitlines()[0].endswith(" 2")
 
 
@@ -173,27 +142,27 @@ def test_an_interrupted_fold_is_never_taken_for_finished(aligned, tmp_path, monk
     for after in range(6):  # 3 val_lmdbs and 3 train_lmdbs
         shutil.rmtree(str(out), ignore_errors=True)
         calls = itertools.count()
-        monkeypatch.setattr(folds_module, "write_lmdb",
+        monkeypatch.setattr(folds, "write_lmdb",
                             lambda *args, calls=calls, after=after:
                             (interrupted if next(calls) == after else write_lmdb)(*args))
         with pytest.raises(KeyboardInterrupt):
-            folds_module.make_folds(aligned, out)
+            folds.make_folds(aligned, out)
         finished = [path for path in out.iterdir() if not path.name.startswith(".")]
         assert len(finished) == max(0, after - 3)
-        monkeypatch.setattr(folds_module, "write_lmdb", write_lmdb)
-        folds_module.make_folds(aligned, out)
+        monkeypatch.setattr(folds, "write_lmdb", write_lmdb)
+        folds.make_folds(aligned, out)
         assert sorted(path.name for path in out.iterdir()) == ["01-001-aa001", "02-002-bb002", "03-003-cc003"]
         assert [len(contents(path / "val_lmdb")) for path in sorted(out.iterdir())] == [18, 9, 11]
 
 
 def refused(aligned, *words):
     with pytest.raises(Problem) as raised:
-        folds_module.make_folds(aligned, aligned.parent / "folds")
+        folds.make_folds(aligned, aligned.parent / "folds")
     assert "\n" not in str(raised.value)
     for word in words:
         assert word in str(raised.value)
-    folds = aligned.parent / "folds"
-    assert not folds.exists() or not [path for path in folds.iterdir() if not path.name.startswith(".")]
+    out = aligned.parent / "folds"
+    assert not out.exists() or not [path for path in out.iterdir() if not path.name.startswith(".")]
 
 
 @pytest.mark.parametrize("column, value, words", [
@@ -224,7 +193,7 @@ def test_bad_images_are_refused(aligned):
     skimage.io.imsave(str(path), np.zeros((112, 95, 3), np.uint8), check_contrast=False)
     refused(aligned, str(path), "112x96")
     path.write_bytes(whole)
-    assert len(folds_module.make_folds(aligned, aligned.parent / "folds")) == 3
+    assert len(folds.make_folds(aligned, aligned.parent / "folds")) == 3
 
 
 def test_no_frames_csv_is_refused(tmp_path):
@@ -234,7 +203,7 @@ def test_no_frames_csv_is_refused(tmp_path):
 @pytest.mark.parametrize("damage", ["garbage", "short"])
 def test_a_damaged_val_lmdb_is_refused(aligned, tmp_path, damage):
     out = tmp_path / "folds"
-    folds_module.make_folds(aligned, out)
+    folds.make_folds(aligned, out)
     shutil.rmtree(str(out / "03-003-cc003"))
     lmdb_file = out / "01-001-aa001" / "val_lmdb" / "data.mdb"
     if damage == "garbage":
@@ -246,7 +215,7 @@ def test_a_damaged_val_lmdb_is_refused(aligned, tmp_path, damage):
                 transaction.delete(key)
         environment.close()
     with pytest.raises(Problem, match="01-001-aa001"):
-        folds_module.make_folds(aligned, out)
+        folds.make_folds(aligned, out)
     assert json.loads((out / "02-002-bb002" / "fold.json").read_text())["seed"] == 1
 
 
@@ -255,16 +224,16 @@ def test_a_full_disk_is_one_line_and_finished_folds_stay(aligned, tmp_path):
     import resource
     import signal
     out = tmp_path / "folds"
-    folds_module.make_folds(aligned, out)
+    folds.make_folds(aligned, out)
     shutil.rmtree(str(out / "03-003-cc003"))
     limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (200000, limits[1]))  # as a disk with 200 kB left for each file
     try:
         with pytest.raises(Problem, match="_lmdb.partial: .*free some space"):
-            folds_module.make_folds(aligned, out)
+            folds.make_folds(aligned, out)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
     assert sorted(path.name for path in out.iterdir() if path.name[0] != ".") == ["01-001-aa001", "02-002-bb002"]
-    folds_module.make_folds(aligned, out)
+    folds.make_folds(aligned, out)
     assert len(contents(out / "03-003-cc003" / "val_lmdb")) == 11

@@ -1,48 +1,14 @@
-"""What is known of UNBC: the labels' arithmetic, the counts, the folders, and every way a dataset can be wrong."""
+"""What is known of UNBC: the counts, the folders, and every way a dataset can be wrong."""
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pain.datasets import pspi, unbc
 from pain.errors import Problem
 from support.project import SHARED, needs_shared
 
-INTENSITY = st.integers(0, 5)
 SUBJECT, VIDEO = "042-ll042", "ll042t1aaaff"
-
-
-@pytest.mark.parametrize("aus, expected", [
-    ((0, 0, 0, 0, 0, 0), 0), ((5, 5, 5, 5, 5, 1), 16), ((2, 0, 0, 0, 0, 0), 2), ((0, 3, 1, 0, 0, 0), 3),
-    ((0, 1, 3, 0, 0, 0), 3), ((0, 0, 0, 4, 2, 0), 4), ((0, 0, 0, 2, 4, 0), 4), ((0, 0, 0, 0, 0, 1), 1),
-    ((1, 2, 3, 4, 5, 1), 10)])
-def test_pspi_by_hand(aus, expected):
-    assert pspi.pspi(*aus) == expected
-
-
-@given(st.tuples(INTENSITY, INTENSITY, INTENSITY, INTENSITY, INTENSITY, st.integers(0, 1)), st.integers(0, 5))
-def test_pspi_is_within_0_and_16_and_grows_with_each_action_unit(aus, which):
-    assert 0 <= pspi.pspi(*aus) <= pspi.MAX_PSPI == 16
-    more = list(aus)
-    more[which] += 1
-    assert 0 <= pspi.pspi(*more) - pspi.pspi(*aus) <= 1
-
-
-def test_every_pspi_has_its_class():
-    classes = [0, 1, 2, 3, 4, 4] + 11 * [5]
-    assert [pspi.quantise(intensity) for intensity in range(17)] == classes
-    assert max(classes) + 1 == pspi.CLASSES
-    column = pspi.quantise(np.arange(17.0).reshape(17, 1))
-    assert column.dtype == np.int64 and column.tolist() == [[value] for value in classes]
-    assert pspi.quantise([]).shape == (0,)
-
-
-@given(st.floats(0, 16), st.floats(0, 16))
-def test_more_pain_is_no_lower_class(one, other):
-    assert pspi.quantise(min(one, other)) <= pspi.quantise(max(one, other))
 
 
 def test_counts():
@@ -57,8 +23,6 @@ def test_counts_are_the_authors():
     assert unbc.FRAMES_PER_SUBJECT == tuple(of_subject.sum() for of_subject in lengths)
     assert unbc.VIDEOS_PER_SUBJECT == tuple(of_subject.size for of_subject in lengths)
 
-
-# ---- folders ----
 
 @pytest.fixture
 def root(tmp_path):
@@ -94,8 +58,6 @@ def test_incomplete_folders_are_refused(root):
     (root / "empty" / "Images").mkdir(parents=True)
     refused(root / "empty" / "Images", "no subject folders", unbc.list_videos, root / "empty")
 
-
-# ---- labels ----
 
 def test_a_label_is_where_the_archive_has_it():
     assert unbc.pspi_file("data", SUBJECT, VIDEO, "ll042t1aaaff001") == Path(

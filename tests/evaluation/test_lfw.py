@@ -1,4 +1,4 @@
-"""verify_faces: pairs files, and the whole of LFW's protocol on drawn people, computed a second time by hand."""
+"""lfw.py and tools/verify_faces.py: LFW's protocol on drawn people, computed a second time by hand."""
 import contextlib
 import csv
 import io
@@ -16,118 +16,17 @@ import skimage.io
 import sklearn.decomposition
 from caffe.proto import caffe_pb2
 from google.protobuf import text_format
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
-from skimage.feature import Cascade
 
 import verify_faces
 from pain import command
-from pain.errors import Problem
-from pain.evaluation.lfw import Pair, centre_crop, read_pairs, score_pairs
-from pain.faces.aligned_people import MIN_FACE
-from pain.faces.alignment import TEMPLATE
-from pain.faces.detector import FaceDetector
+from pain.evaluation.face_features import centre_crop
+from pain.evaluation.lfw import score_pairs
+from pain.evaluation.lfw_pairs import read_pairs
 from pain.prototxts import slim_net
+from support.pairs import PAIRS
 from support.project import BVLC, FACE, PAIN, assert_one_line_error, needs_bvlc, run_tool
 
-PAIRS = """3\t2
-Ann_Ah\t1\t2
-Ann_Ah\t3\t4
-Ann_Ah\t1\tBob_Be\t1
-Ann_Ah\t2\tBob_Be\t2
-Bob_Be\t1\t2
-Bob_Be\t3\t4
-Bob_Be\t3\tCy_Ce\t1
-Bob_Be\t4\tDee_De\t2
-Cy_Ce\t1\t2
-Dee_De\t3\t4
-Cy_Ce\t3\tDee_De\t1
-Cy_Ce\t4\tAnn_Ah\t2
-"""
-
-
-# ---- pairs ----
-
-@pytest.fixture
-def pairs_file(tmp_path):
-    def write(text):
-        (tmp_path / "pairs.txt").write_text(text, encoding="utf-8")
-        return tmp_path / "pairs.txt"
-    return write
-
-
-def test_pairs_are_read_as_lfw_has_them(pairs_file):
-    pairs, sets = read_pairs(pairs_file(PAIRS))
-    assert sets == 3 and len(pairs) == 12
-    assert pairs[0] == Pair(("Ann_Ah", 1), ("Ann_Ah", 2), True, 0, 2)
-    assert pairs[3] == Pair(("Ann_Ah", 2), ("Bob_Be", 2), False, 0, 5)
-    assert pairs[9] == Pair(("Dee_De", 3), ("Dee_De", 4), True, 2, 11)
-    view_1, sets = read_pairs(pairs_file("2\n" + PAIRS.split("\n", 1)[1].split("Bob_Be\t1\t2")[0]))
-    assert sets == 1 and view_1 == pairs[:4]
-    assert read_pairs(pairs_file(PAIRS.replace("\n", "\r\n") + "\n\n")) == (pairs, 3)
-    assert read_pairs(pairs_file(PAIRS.replace("\t", " "))) == (pairs, 3)
-
-
-@given(st.integers(1, 4), st.integers(1, 5), st.lists(
-    st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1), min_size=2, max_size=2, unique=True))
-def test_any_pairs_are_read_as_they_were_written(tmp_path_factory, sets, count, names):
-    path = tmp_path_factory.mktemp("pairs") / "pairs.txt"
-    a, b = ("%s of %s" % (name, name) for name in names)  # between tabs names may have spaces
-    written = [Pair((a, i + 1), (a if same else b, i + 2), same, s, 2 + i + count * ((not same) + 2 * s))
-               for s in range(sets) for same in (True, False) for i in range(count)]
-    path.write_text("%d\t%d\n" % (sets, count) + "".join(
-        "%s\t%d\t%d\n" % (*one.first, one.second[1]) if one.same else "%s\t%d\t%s\t%d\n" % (*one.first, *one.second)
-        for one in written), encoding="utf-8")
-    assert read_pairs(path) == (written, sets)
-
-
-@pytest.mark.parametrize("old, new, words", [
-    ("3\t2\n", "", ["line 1", "Ann_Ah"]), ("3\t2", "3 2 1", ["line 1", "3 2 1"]), ("3\t2", "0\t2", ["line 1"]),
-    ("3\t2", "3\t3", ["line 1", "are 18 lines, and 12 follow"]), ("3\t2", "", ["line 1"]),
-    ("Dee_De\t3\t4\n", "", ["are 12 lines, and 11 follow"]),
-    ("Ann_Ah\t3\t4", "Ann_Ah\t3\tBob_Be\t4", ["line 3", "not NAME I J"]),
-    ("Ann_Ah\t1\tBob_Be\t1", "Ann_Ah\t1\t3", ["line 4", "not NAME I NAME J"]),
-    ("Bob_Be\t1\t2", "Bob_Be\t1\ttwo", ["line 6", "not NAME I J"]),
-    ("Bob_Be\t1\t2", "Bob_Be\t-1\t2", ["line 6"]), ("Bob_Be\t1\t2", "Bob_Be\t1\t1", ["line 6", "an image and itself"]),
-    ("Bob_Be\t3\tCy_Ce\t1", "Bob_Be\t3\tBob_Be\t1", ["line 8", "one person among the mismatched"]),
-    ("Cy_Ce\t4\tAnn_Ah\t2\n", "\n\n", ["11 follow"])])
-def test_malformed_pairs_name_their_line(pairs_file, old, new, words):
-    assert PAIRS.count(old) == 1
-    with pytest.raises(Problem) as raised:
-        read_pairs(pairs_file(PAIRS.replace(old, new)))
-    for word in ["pairs.txt", *words]:
-        assert word in str(raised.value)
-
-
-# ---- cropping ----
-
-def test_the_crop_shows_the_middle():
-    """Red and green are an LFW image's columns and rows; the detector's box is the 2.2nd part of them."""
-    image = np.stack([*np.mgrid[:250, :250][::-1], np.zeros((250, 250))], axis=2).astype(np.uint8)
-    cropped = centre_crop(image).astype(float)
-    assert cropped.shape == (112, 96, 3)
-    box = 250 / 2.2
-    pixel = 1.25 * box / 112
-    assert cropped[:, :, 0] == pytest.approx(np.tile(124.5 + pixel * (np.arange(96) - 47.5), (112, 1)), abs=0.51)
-    assert cropped[:, :, 1] == pytest.approx(np.tile(124.5 - box / 10 + pixel * (np.arange(112) - 55.5), (96, 1)).T,
-                                             abs=0.51)
-
-
-def test_the_crop_is_nearly_the_aligned_face_where_viola_and_jones_detector_frames_the_image():
-    astronaut = skimage.data.astronaut()
-    found = Cascade(skimage.data.lbp_frontal_face_cascade_filename()).detect_multi_scale(
-        astronaut, 1.1, 1, (60, 60), (200, 200))
-    box = max(found, key=lambda one: one["width"])
-    side, middle = box["width"] * 2.2, np.array([box["r"], box["c"]]) + box["width"] / 2
-    top, left = np.round(middle - side / 2).astype(int)
-    framed = np.pad(astronaut, ((60, 60), (60, 60), (0, 0)))[60 + top:, 60 + left:][:round(side), :round(side)]
-    padded = np.pad(centre_crop(framed), ((40, 40), (40, 40), (0, 0)))
-    face, = FaceDetector(2, MIN_FACE)([padded])
-    assert np.abs(face.landmarks - 40 - TEMPLATE).mean() < 5  # of 112 x 96 pixels
-
-
-# ---- the protocol ----
 
 @pytest.fixture(scope="module")
 def lfw(people, tmp_path_factory):
@@ -293,8 +192,6 @@ def test_genuine_caffe_gives_the_same(lfw, slim, verified, tmp_path):
                      for folder in (verified[1] / "out", tmp_path))
     assert genuine == pytest.approx(ours, abs=1e-4)
 
-
-# ---- what a user can get wrong ----
 
 def test_wrong_files_are_one_line(lfw, slim, verified, tmp_path):
     pairs, model = tmp_path / "pairs.txt", tmp_path / "other.caffemodel"

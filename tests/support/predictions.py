@@ -12,7 +12,7 @@ from scipy.io import savemat
 import evaluate
 from pain import command
 from pain.evaluation.frames import Result, Video
-from pain.evaluation.results import COLUMNS
+from pain.evaluation.results import COLUMNS, read_result
 from support.project import SHARED, assert_one_line_error, run_tool
 
 AUTHORS = SHARED / "authors" / "6-vanilla-sigmoid.mat"
@@ -80,3 +80,13 @@ def result_of(*subjects):
         Video("subject %d" % s, "video %d" % v, np.arange(len(rows)).astype(str), np.array([row[0] for row in rows]),
               np.array([row[1] for row in rows], float), "x.csv: line %d", np.arange(len(rows)))
         for s, videos in enumerate(subjects) for v, rows in enumerate(videos)], True, None)
+
+
+def read(path, rows):
+    """The Result of these rows, written to the file `path`."""
+    return read_result(write(path, rows))
+
+
+def predictions(result):
+    """All predictions of a result, a list."""
+    return np.concatenate([video.prediction for video in result.videos]).tolist()
