@@ -36,7 +36,7 @@ class Light:
                 raise self.broken
             yield frame, [self.row(frame.number, frame.time, frame.image)]
 
-    def one(self, image, moment):
+    def rate_picture(self, image, moment):
         return [self.row(0, moment, image)]
 
 

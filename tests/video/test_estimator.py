@@ -234,7 +234,7 @@ def test_going_on_changes_nothing(estimator, frames, rows, cut):
 
 def test_without_threads_the_same(estimator, frames, rows):
     assert_same([rows for _, rows in estimator.compute(iter(frames), Tracker(gap=estimator.gap))], rows)
-    row, = estimator.one(frames[7].image)
+    row, = estimator.rate_picture(frames[7].image)
     assert row.intensity == pytest.approx(rows[7][0].intensity, abs=1e-5)
 
 

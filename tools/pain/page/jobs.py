@@ -121,7 +121,7 @@ class Worker(threading.Thread):
             if not future.set_running_or_notify_cancel():
                 continue
             try:
-                future.set_result(self.estimator.one(image, moment))
+                future.set_result(self.estimator.rate_picture(image, moment))
             except Exception as error:
                 future.set_exception(error)
 

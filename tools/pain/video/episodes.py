@@ -19,12 +19,12 @@ def episodes(values, times, threshold, minimum=MINIMUM):
     """The first and the last frame of each episode, a list of pairs of indices into (N,) values and times."""
     above = np.concatenate([[False], values >= threshold, [False]])
     first, last = np.flatnonzero(above[1:] & ~above[:-1]), np.flatnonzero(above[:-1] & ~above[1:]) - 1
-    end, found = times + lasts(times), []
+    end, joined = times + lasts(times), []
     for a, b in zip(first.tolist(), last.tolist()):
-        if found and times[a] - end[found[-1][1]] < minimum - ROUNDING:
-            a = found.pop()[0]
-        found.append((a, b))
-    return [(a, b) for a, b in found if end[b] - times[a] >= minimum - ROUNDING]
+        if joined and times[a] - end[joined[-1][1]] < minimum - ROUNDING:
+            a = joined.pop()[0]
+        joined.append((a, b))
+    return [(a, b) for a, b in joined if end[b] - times[a] >= minimum - ROUNDING]
 
 
 def of_episode(values, times, durations, first, last):
@@ -38,7 +38,7 @@ def of_episode(values, times, durations, first, last):
 
 def mean_over_time(values, durations):
     """The mean of the values that are there, each weighing as long as it lasts; NaN if none is."""
-    there = ~np.isnan(values)
-    if not there.any():
+    known = ~np.isnan(values)
+    if not known.any():
         return np.nan
-    return np.average(values[there], weights=durations[there] if durations[there].any() else None)
+    return np.average(values[known], weights=durations[known] if durations[known].any() else None)

@@ -27,7 +27,7 @@ class Estimator:
     def __init__(self, nets, detector, gap=GAP, track=False, calibration=None):
         self.nets, self.detector, self.gap, self.track, self.calibration = nets, detector, gap, track, calibration
 
-    def one(self, image, time=0.):
+    def rate_picture(self, image, time=0.):
         """The Rows of a single picture, (height, width, 3) uint8 RGB, of a camera: nothing is interpolated."""
         return next(iter(self.compute([Frame(0, time, image)], Tracker(self.track, 0))))[1]
 
@@ -81,8 +81,8 @@ class Estimator:
 
     @staticmethod
     def _tracked(detected, tracker):
-        for batch, found in detected:
-            for frame, faces in zip(batch, found):
+        for batch, faces_of in detected:
+            for frame, faces in zip(batch, faces_of):
                 yield from tracker.add(frame, faces)
         yield from tracker.end()
 
@@ -94,9 +94,9 @@ def load_estimator(models, net=None, gpu=None, min_face=MIN_FACE, gap=GAP, track
     for, as a share of the image's height; gap: as GAP; track: one curve a person, else that of the largest face;
     calibration: a Calibration, or None. Raises Problem.
     """
-    found = find_models(models)
+    paths = find_models(models)
     if gpu is not None:
         from pain.nets import use_gpu
         use_gpu(gpu)
-    nets = PainNets(found, net or find_net(found[0]))
+    nets = PainNets(paths, net or find_net(paths[0]))
     return Estimator(nets, FaceDetector(1, min_face), gap, track, calibration)

@@ -53,7 +53,7 @@ def parse_labels(content, path):
     refuse(~np.isin(label, range(CLASSES)), *where, "the label is not an integer 0..%d" % (CLASSES - 1),
            note if (label == CLASSES).any() else "")
     count = Counter(at.tolist())
-    refuse(np.array([count[one] > 1 for one in at.tolist()]), *where, "the %s is there more than once" % by)
+    refuse(np.array([count[place] > 1 for place in at.tolist()]), *where, "the %s is there more than once" % by)
     order = np.argsort(at)
     return Labels(by, at[order], label[order].astype(int), note and "%s: %s" % (path, note))
 
@@ -74,8 +74,8 @@ def placed(rows, labels):
         return np.zeros((2, 0), int)
     nearest = np.argsort(distance, kind="stable")
     frames, first = np.unique(at[nearest], return_index=True)
-    some = frames >= 0
-    return frames[some], labels.label[nearest][first[some]]
+    of_frames = frames >= 0
+    return frames[of_frames], labels.label[nearest][first[of_frames]]
 
 
 def to_draw(rows, labels):
@@ -94,12 +94,12 @@ def compare(rows, labels, of="intensity", person=None):
     at, label = placed(rows, labels)
     count = Counter(row.person for row in rows if row.person)
     if person is None:
-        person = min(count, key=lambda one: (-count[one], one), default=None)
+        person = min(count, key=lambda number: (-count[number], number), default=None)
     place = in_order(rows)[0]
     curve = getattr(track_of(person, [row for row in rows if row.person and row.person == person], place), of)
-    there = ~np.isnan(curve[at])
-    pair = label[there], curve[at[there]]
-    return dict(person=person, of=of, frames=int(there.sum()), without_intensity=int((~there).sum()),
-                without_label=int((~np.isnan(curve)).sum() - there.sum()),
+    both = ~np.isnan(curve[at])
+    pair = label[both], curve[at[both]]
+    return dict(person=person, of=of, frames=int(both.sum()), without_intensity=int((~both).sum()),
+                without_label=int((~np.isnan(curve)).sum() - both.sum()),
                 labels_without_frame=len(labels.label) - len(label),
-                **{name: rounded(metric(*pair)) if there.any() else None for name, metric in METRICS.items()})
+                **{name: rounded(metric(*pair)) if both.any() else None for name, metric in METRICS.items()})

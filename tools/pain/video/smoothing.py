@@ -31,10 +31,10 @@ def smooth(rows, kind, seconds):
     place, times = in_order(rows)
     weights = np.minimum(np.gradient(times), lasts(times).max()) if len(times) > 1 else np.ones(len(times))
     smoothed = {}
-    for one in tracks(rows):
-        smoothed[one.person], there = np.full(len(times), np.nan), ~np.isnan(one.intensity)
-        if there.any():
-            smoothed[one.person][there] = FILTERS[kind](times[there], one.intensity[there], weights[there], seconds)
+    for track in tracks(rows):
+        smoothed[track.person], known = np.full(len(times), np.nan), ~np.isnan(track.intensity)
+        if known.any():
+            smoothed[track.person][known] = FILTERS[kind](times[known], track.intensity[known], weights[known], seconds)
     return [row._replace(smoothed=float(smoothed[row.person][place[row.frame]])) if row.person else row for row in rows]
 
 

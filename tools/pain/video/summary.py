@@ -13,27 +13,27 @@ def summary(about, rows, thresholds=THRESHOLDS, minimum=MINIMUM):
     """
     times, people = in_order(rows)[1], tracks(rows)
     durations = lasts(times)
-    anyone = np.any([np.zeros(len(times), bool), *(one.found | one.interpolated for one in people)], axis=0)
+    anyone = np.any([np.zeros(len(times), bool), *(track.found | track.interpolated for track in people)], axis=0)
     return dict(source=about.get("source"), frames=len(times), frames_without_anyone=int((~anyone).sum()),
                 duration_s=rounded(times[-1] + durations[-1] - times[0] if len(times) > 1 else np.nan),
                 minimum_s=float(minimum),
-                people=[of_person(one, times, durations, thresholds, minimum) for one in people])
+                people=[of_person(track, times, durations, thresholds, minimum) for track in people])
 
 
 def of_person(track, times, durations, thresholds, minimum):
     """summary() of one Track."""
     values = best(track)
-    there = ~np.isnan(values)
-    peak = np.nanargmax(values) if there.any() else None
-    face, known = track.found | track.interpolated, durations[there].sum() if len(times) > 1 else np.nan
+    known = ~np.isnan(values)
+    peak = np.nanargmax(values) if known.any() else None
+    face, seconds = track.found | track.interpolated, durations[known].sum() if len(times) > 1 else np.nan
     return dict(
         person=int(track.person), of="intensity" if np.isnan(track.smoothed).all() else "smoothed",
         frames=dict(found=int(track.found.sum()), interpolated=int(track.interpolated.sum()),
                     without_face=int((~face).sum()), doubted=int(track.doubted.sum()),
-                    with_intensity=int(there.sum())),
-        seconds_with_intensity=rounded(known), mean=rounded(mean_over_time(values, durations)),
+                    with_intensity=int(known.sum())),
+        seconds_with_intensity=rounded(seconds), mean=rounded(mean_over_time(values, durations)),
         peak=None if peak is None else dict(intensity=rounded(values[peak]), time_s=rounded(times[peak])),
-        thresholds=[dict(at_least=float(threshold), **time_at_least(values, durations, known, threshold),
-                         episodes=[of_episode(values, times, durations, *one)
-                                   for one in episodes(values, times, threshold, minimum)])
+        thresholds=[dict(at_least=float(threshold), **time_at_least(values, durations, seconds, threshold),
+                         episodes=[of_episode(values, times, durations, first, last)
+                                   for first, last in episodes(values, times, threshold, minimum)])
                     for threshold in thresholds])

@@ -22,8 +22,8 @@ class Tracker:
         self.everyone, self.gap = everyone, gap
         self.waiting = deque()  # (Frame, dict: person -> Row, or None while it is not known)
         last = rows[-1].frame if rows else None
-        there = {row.person for row in rows if row.frame == last and row.face != NONE}
-        self.seen = {row.person: row for row in rows if row.person in there and row.face == FOUND}
+        present = {row.person for row in rows if row.frame == last and row.face != NONE}
+        self.seen = {row.person: row for row in rows if row.person in present and row.face == FOUND}
         self.people = max((row.person for row in rows), default=0)
 
     def add(self, frame, faces):
