@@ -3,6 +3,7 @@
     data/unbc/Images/<subject>/<video>/<frame>.png ──> data/aligned/<subject>/<video>/<frame>.png
     data/unbc/Frame_Labels/PSPI/...                    data/aligned/<subject>/<video>/frames.csv
                                                        data/aligned/frames.csv      all of them
+                                                       data/aligned/frames.origin.json   whose they are
 
 A frame is `detected`; or `interpolated`: no face was found, its landmarks are those of its neighbours in the video; or
 `missing`, with the reason, and then has no aligned image. A video is made in .<video>.partial and renamed when it is

@@ -11,6 +11,7 @@ from pain.command import Parser, run
 from pain.errors import Problem
 from pain.evaluation.arguments import add_arguments, read_arguments
 from pain.evaluation.metrics import METRICS, all_metrics
+from pain.evaluation.nets import lines
 from pain.evaluation.printing import comparisons_text, table_text, wide
 from pain.evaluation.scores import baselines, compare_all, evaluate, group_by_truth, protocol_name, tables
 from pain.evaluation.side_by_side import side_by_side
@@ -31,6 +32,7 @@ def main():
     unknown = [metric for metric in args.compare if metric not in all_metrics(top)]
     if unknown:
         raise Problem("--compare %s: there is %s" % (unknown[0], ", ".join(all_metrics(top))))
+    nets = lines(results)
     groups = [side_by_side(results)] if args.compare else group_by_truth(results)
     results = (groups[0] if args.compare else results) + baselines(groups)
     how = args.protocol, top, args.draws, args.seed
@@ -53,6 +55,8 @@ def main():
         print(table_text(heading, rows, metrics))
     for metric, pairs in comparisons.items():
         print(comparisons_text(metric, pairs))
+    for line in nets:
+        print("nets of " + line)
     print("measured: with the 95 %% interval of %d draws of subjects, seed %d. "
           "quoted: the paper's, on UNBC-McMaster, protocol subject." % (args.draws, args.seed))
 

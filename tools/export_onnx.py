@@ -4,7 +4,7 @@
 
 The net of phase TEST and stage deploy, with a batch of any size: `pixels` in, `intensity` or, of the verification net,
 `fc5` out. Nothing is written unless ONNX Runtime gives the same as caffe. How to prepare the pixels, what the output
-means and where the weights come from stand in the file's metadata; they are read with
+means and where the weights come from, by their record, stand in the file's metadata; they are read with
 
     onnxruntime.InferenceSession(FILE).get_modelmeta().custom_metadata_map
 """

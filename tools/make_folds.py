@@ -5,11 +5,13 @@
                                                                    out, shuffled
                                                       val.txt, train.txt   the same as text: path and label a line
                                                       fold.json    what it was made from
+                                                      train.origin.json   whose frames they are
 
 Keys and Datums are byte for byte those of Caffe's convert_imageset. Every image is decoded once, into its subject's
 val_lmdb, from which the train_lmdbs copy it. A fold is built in .NN-subject.partial, and renamed when it is complete.
 """
 import os
+from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from pain.datasets.folds import make_folds
 from pain.datasets.pspi import CLASSES
 from pain.datasets.redundant_frames import RULES
 from pain.errors import Problem
+from pain.provenance import UNKNOWN, read_origin
 
 
 def main():
@@ -35,6 +38,9 @@ def main():
     labels = np.concatenate([subject.labels for subject in subjects])
     keep = np.concatenate([subject.keep for subject in subjects])
     print("%s: %d folds of %d frames, %d of them not redundant" % (args.out, len(subjects), len(labels), keep.sum()))
+    if read_origin(Path(args.aligned) / "frames.csv").kind == UNKNOWN:
+        print("  of unknown origin, and so will be nets trained on them: no record of `make align` fits %s/frames.csv"
+              % args.aligned)
     print("  intensity      " + "".join("%8d" % intensity for intensity in range(CLASSES)))
     for what, some in ("all frames", labels), ("for training", labels[keep]):
         print("  %-15s" % what + "".join("%8d" % count for count in np.bincount(some, minlength=CLASSES)))

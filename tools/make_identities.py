@@ -5,6 +5,7 @@
                                                         train.txt        the same as text: path and label a line
                                                         people.txt       the people in the order of their labels
                                                         identities.json  what it was made from
+                                                        train.origin.json   whose faces they are
 
 A label is the person's number in folder order, from 0, people with too few faces not counted. Keys and Datums are byte
 for byte those of Caffe's convert_imageset. The LMDB is made again when faces, --least or --seed have changed.

@@ -1,6 +1,7 @@
 """Predict every fold's left-out subject with the fold's last snapshot: val_lmdb -> predictions.csv.
 
-    models/<variant>/NN-subject/predictions.csv    subject, video, frame, label 0..5, prediction 0..5
+    models/<variant>/NN-subject/predictions.csv                subject, video, frame, label 0..5, prediction 0..5
+                                    predictions.origin.json        what the net has learned from
 
 Run by the Python of the caffe that is to do it, after tools/train.py. A fold's predictions that are newer than its
 snapshot are left as they are.

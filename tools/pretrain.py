@@ -4,7 +4,9 @@
                                                         train_lmdb                      a link to the data
                                                         train.log                       what caffe said, run after run
                                                         face_iter_N.caffemodel, .solverstate
-                           models/face_verification.caffemodel    the last of them, once training is finished
+                                                        face_iter_N.origin.json   what it has learned from
+                           models/face_verification.caffemodel    the last of them, once training is finished, and
+                                                                  its .origin.json
 
 It is nothing but `caffe train -solver solver.prototxt` in that folder. Ctrl-C makes caffe write a snapshot; the same
 command goes on from the last one, and leaves a finished training as it is.

@@ -3,6 +3,7 @@
     models/<variant>/NN-subject/    train_lmdb, val_lmdb     links to the fold's data
                                     train.log                what caffe said, run after run
                                     pain_iter_N.caffemodel, .solverstate
+                                    pain_iter_N.origin.json      what it has learned from
 
 <variant> is the solver's name. A finished fold is left as it is, an interrupted one goes on from its last snapshot;
 Ctrl-C makes caffe write one. Of a finished fold's snapshots only the last is kept. By hand the same is

@@ -115,7 +115,7 @@ def test_every_image_is_accounted_for(collection, finished):
         "  which they are is in %s/aligned/faces.csv" % out,
         "  left out: 2 people with fewer than 2 faces, 1 faces", ""]
     assert sorted(path.name for path in out.iterdir()) == [
-        "aligned", "identities.json", "people.txt", "train.txt", "train_lmdb"]
+        "aligned", "identities.json", "people.txt", "train.origin.json", "train.txt", "train_lmdb"]
     assert not list(out.glob("**/.*"))
 
 

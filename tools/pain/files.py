@@ -76,9 +76,18 @@ def making(folder):
         shutil.rmtree(str(partial), ignore_errors=True)
 
 
+def sha256(path):
+    """A file's SHA-256, 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(str(path), "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
 def fingerprint(path):
     """The first digits of a file's SHA-256."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+    return sha256(path)[:16]
 
 
 def or_none(value):

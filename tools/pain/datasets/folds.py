@@ -10,12 +10,13 @@ import numpy as np
 
 from pain.command import end_on_interrupt
 from pain.datasets.lmdbs import HEIGHT, WIDTH, datum, datums, key, open_lmdb, read, write_list, write_lmdb
-from pain.datasets.pspi import parse_pspi, quantise
+from pain.datasets.pspi import CLASSES, parse_pspi, quantise
 from pain.datasets.redundant_frames import RULES
 from pain.errors import Problem
 from pain.files import read_csv
 from pain.images import read_image
 from pain.progress import progress
+from pain.provenance import Data, Origin, read_origin, write_origin
 
 MADE_BY = "make align"
 
@@ -102,6 +103,7 @@ def make_folds(aligned, out, rule="code", seed=1, jobs=1):
     names = ["%02d-%s" % (number, subject.name) for number, subject in enumerate(subjects, 1)]
     folders = [current_folder(out, name, made_from) for name in names]
     frames = sum(len(subject.names) for subject in subjects)
+    data = data_of(aligned / "frames.csv", subjects)
     with progress(total=frames + sum(kept - subject.keep.sum() for subject in subjects), unit="frame",
                   desc="%d folds" % len(subjects)) as bar:
         with concurrent.futures.ProcessPoolExecutor(jobs, initializer=end_on_interrupt) as pool:
@@ -113,7 +115,15 @@ def make_folds(aligned, out, rule="code", seed=1, jobs=1):
                 continue
             make_train(subjects, folders, number, seed, bar)
             folders[number] = folders[number].rename(out / names[number])
+    for folder in folders:
+        write_origin(folder / "train.txt", Origin(data._replace(left_out=(folder.name,))))
     return subjects
+
+
+def data_of(frames_csv, subjects):
+    """What the Subjects of a frames.csv are to learn from, as provenance has it."""
+    counts = sum(np.bincount(subject.labels, minlength=CLASSES) for subject in subjects)
+    return Data(read_origin(frames_csv).kind, len(subjects), int(counts.sum()), tuple(counts.tolist()))
 
 
 def current_folder(out, name, made_from):

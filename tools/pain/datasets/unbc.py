@@ -20,10 +20,19 @@ VIDEOS_PER_SUBJECT = (8, 9, 7, 7, 8, 10, 2, 6, 8, 7, 5, 3, 9, 14, 9, 16, 14, 8, 
 
 HISTOGRAM = 40022, 2909, 2351, 1412, 1044, 653  # of the quantised intensities of those frames
 BLACK_FRAMES = {"095-tv095": 7}
+TOLERANCE = 0.02  # of a subject's frames: so many more or fewer are still the archive, with a few files lost
 VIDEOS_WITHOUT_PAIN, SUBJECTS_WITHOUT_PAIN = 121, 1
 SHORTEST, LONGEST = 48, 683  # frames of a video
 SIZES = (320, 240), (352, 240)  # width and height of a frame
 RATINGS = {"AFF": 14, "OPR": 5, "SEN": 14, "VAS": 10}  # a video's ratings and the highest of each; the lowest is 0
+
+
+def is_archive(frames):
+    """Whether a dataset is this archive, by its subjects. frames: {name: how many frames, black ones included}."""
+    expected = FRAMES_PER_SUBJECT
+    return (len(frames) == len(expected) and {"042-ll042", *BLACK_FRAMES} <= set(frames)
+            and all(abs(here - there) <= TOLERANCE * there
+                    for here, there in zip((frames[name] for name in sorted(frames)), expected)))
 
 
 def list_videos(root):

@@ -36,8 +36,11 @@ def called(videos, field, wanted):
     return [one for one in videos if wanted in (None, one[field])]
 
 
-def draw_paper_figure(names, videos, top=CLASSES - 1):
-    """Draw a Video a result, all of the same labels 0..top, under the results' `names`. Returns a matplotlib Figure."""
+def draw_paper_figure(names, videos, top=CLASSES - 1, note=""):
+    """Draw a Video a result, all of the same labels 0..top, under the results' `names`. Returns a matplotlib Figure.
+
+    note: what is to be said of the nets, small below the axes.
+    """
     figure = Figure(figsize=(6.4, 2.6), dpi=200)
     FigureCanvasAgg(figure)
     axes = figure.add_subplot(1, 1, 1)
@@ -59,5 +62,7 @@ def draw_paper_figure(names, videos, top=CLASSES - 1):
     axes.set_axisbelow(True)
     for side in "top", "right":
         axes.spines[side].set_visible(False)
+    axes.annotate(note, (1, 0), (0, -24), "axes fraction", "offset points", fontsize=5.5, color="0.5", ha="right",
+                  va="top")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncol=2, frameon=False, fontsize=8)
     return figure

@@ -1,5 +1,4 @@
 """A trained net as an ONNX file that says where it is from."""
-import hashlib
 import json
 import re
 import shlex
@@ -11,9 +10,10 @@ import onnx
 from pain.errors import Problem
 from pain.export.convert import convert
 from pain.export.proof import INNER_TOLERANCE, TOLERANCE, compare
-from pain.files import replacing
+from pain.files import replacing, sha256
 from pain.nets import load_net
-from pain.notice import NOTICE
+from pain.notice import notice
+from pain.provenance import as_dict, read_origin
 
 OUTPUTS = {
     "intensity": "N x 1, float32: the pain a face shows, 0 (none) to 5, on the scale of PSPI with 4 and 5 as 4, and 6 "
@@ -26,12 +26,13 @@ INPUT = ("pixels: N x 3 x 112 x 96, float32: blue, green, red, 0..255, of a face
 
 def describe(net, weights, net_file):
     """The metadata, a dict of strings: how to use the net, and how its weights, the file `weights`, came about."""
-    weights = Path(weights)
+    weights, origin = Path(weights), read_origin(weights)
     texts = {
-        "warning": NOTICE,
+        "warning": notice(origin),
+        "origin": json.dumps(as_dict(origin)),
         "net": Path(net_file).name,
         "caffemodel": weights.name,
-        "caffemodel_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "caffemodel_sha256": sha256(weights),
         "made_with": "onnx %s, caffe %s" % (onnx.__version__, caffe.__version__),
     }
     if list(net.inputs) == ["pixels"]:

@@ -6,12 +6,14 @@ import skimage.io
 
 from pain.datasets import unbc
 from pain.datasets.black_frames import read_frame
+from pain.datasets.kinds import kind_of_videos
 from pain.faces.alignment import align, interpolate
 from pain.faces.detector import detect
 from pain.faces.rows import FACE_COLUMNS, detected, earlier_rows, interpolated, missing
 from pain.faces.workers import in_workers
 from pain.files import making, write_csv
 from pain.progress import progress
+from pain.provenance import Data, Origin, write_origin
 
 NAMED = 20  # frames left out that are named one by one
 
@@ -73,7 +75,9 @@ def align_faces(root, out, jobs=1):
             results[todo[i]] = rows
             bar.update(len(rows))
     rows = [row for of_video in results for row in of_video]
-    write_csv(Path(out) / "frames.csv", AlignedFrame._fields, rows)
+    frames_csv = Path(out) / "frames.csv"
+    write_csv(frames_csv, AlignedFrame._fields, rows)
+    write_origin(frames_csv, Origin(Data(kind_of_videos(root, Counter(row.subject for row in rows)))))
     return rows
 
 

@@ -1,25 +1,27 @@
 """Everything that the report's tables, figures and page are made of."""
 from collections import namedtuple
 
-from pain.evaluation import diagnosis
+from pain.evaluation import diagnosis, nets
 from pain.evaluation.scores import baselines, compare_all, evaluate, protocol_name
 from pain.evaluation.side_by_side import side_by_side
 
 COMPARED = "mae", "mse", "pcc", "icc31", "ccc", "wmae", "wmse"
 
 # results: of the same frames, their videos in order, the trivial ones last; rows: evaluate()'s; comparisons:
-# compare_all()'s; subjects and videos: diagnosis' breakdowns, a list a result.
-Evaluation = namedtuple("Evaluation", "results measured top protocol draws seed rows comparisons subjects videos")
+# compare_all()'s; subjects and videos: diagnosis' breakdowns, a list a result; nets: what is known of
+# the results' nets, lines; warning: what must be said of them, short, or "".
+Evaluation = namedtuple("Evaluation", "results measured top protocol draws seed rows comparisons subjects videos nets "
+                                      "warning")
 
 
 def evaluate_all(results, top, args):
     """An Evaluation of results: everything that the tables, the figures and the page are made of."""
     results = side_by_side(results)
-    measured = len(results)
+    measured, known = len(results), (nets.lines(results), nets.warning(results))
     protocol = protocol_name(args.protocol, top, args.subjects, [results])
     results = results + baselines([results])
     how = args.protocol, top, args.draws, args.seed
     return Evaluation(results, measured, top, protocol, args.draws, args.seed,
                       [evaluate(result, *how) for result in results], compare_all(results, COMPARED, *how),
                       [diagnosis.by_subject(result) for result in results],
-                      [diagnosis.by_video(result) for result in results])
+                      [diagnosis.by_video(result) for result in results], *known)

@@ -115,7 +115,7 @@ def curve(evaluation):
     results = evaluation.results[:evaluation.measured]
     v = int(np.argmax([video.label.std() for video in results[0].videos]))
     return draw_paper_figure([result.name for result in results], [in_order(result.videos[v]) for result in results],
-                             evaluation.top)
+                             evaluation.top, evaluation.warning)
 
 
 FIGURES = {"intervals": intervals, "subjects": subjects, "calibration": calibration, "confusion": confusion,

@@ -40,8 +40,9 @@ def paper_table(evaluation, heading, metrics):
     rows = [row for row in rows if row[0] in measured or any(cell == cell and cell is not None for cell in row[1:])]
     return Table(heading.lower().replace(" ", "_"), heading + ", measured and in the paper", columns, rows,
                  "%s. 95 %% intervals of %d draws of subjects, seed %d. paper: its printed figures, on UNBC-McMaster, "
-                 "protocol subject.%s" % (evaluation.protocol, evaluation.draws, evaluation.seed,
-                                          remarks(evaluation, metrics)))
+                 "protocol subject.%s%s" % (evaluation.protocol, evaluation.draws, evaluation.seed,
+                                            remarks(evaluation, metrics),
+                                            "".join(" Nets of %s." % line for line in evaluation.nets)))
 
 
 def remarks(evaluation, metrics):

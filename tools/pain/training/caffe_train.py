@@ -1,6 +1,8 @@
 """A run of `caffe train` in its folder: started, watched, interrupted, gone on with."""
 import collections
 import concurrent.futures
+import contextlib
+import datetime
 import os
 import re
 import shlex
@@ -16,20 +18,23 @@ from pain.nets import check_weights
 from pain.progress import progress
 from pain.project import ROOT
 from pain.prototxts import parse
+from pain.provenance import Data, Origin, read_origin, record_of, start_from, write_origin
 
 ITERATION = re.compile(r"Iteration (\d+)[ ,].*?loss = (\S+)")
+SNAPSHOT = re.compile(r"Snapshotting solver state to .*_iter_(\d+)\.solverstate$")  # its caffemodel is written by then
 
 
 class Training:
     """A run of `caffe train`: its solver, the folder it runs in, its data, what it starts from, its last snapshot.
 
     solver: path of the prototxt; data: the folder with the LMDBs of these names, made by the command `made_by`;
-    weights: a caffemodel, or None to start from scratch. Raises Problem when there is no such data or solver.
+    weights: a caffemodel, or None to start from scratch; name: what to call the training, the solver's name by default.
+    Raises Problem when there is no such data or solver.
     """
 
-    def __init__(self, solver, folder, data, lmdbs, made_by, weights=None):
+    def __init__(self, solver, folder, data, lmdbs, made_by, weights=None, name=None):
         self.solver, self.folder, self.data, self.lmdbs = Path(solver), Path(folder), Path(data), lmdbs
-        self.weights, self.log = weights, self.folder / "train.log"
+        self.weights, self.log, self.name = weights, self.folder / "train.log", name or self.solver.stem
         try:
             text = self.solver.read_text()
         except (FileNotFoundError, UnicodeDecodeError):
@@ -69,9 +74,26 @@ class Training:
             if not link.is_symlink():
                 link.symlink_to(target)
 
+    def origin(self, done, caffe):
+        """The Origin of nets trained from iteration `done` on; unknown if what was trained until then is of other data.
+
+        caffe: the command.
+        """
+        origin = Origin(read_origin(self.data / "train.txt").data, self.name, caffe=caffe)
+        if done:
+            before = read_origin(self.folder / self.snapshot(done, "caffemodel"))
+            return origin._replace(start=before.start, data=origin.data if origin.data == before.data else Data())
+        return origin._replace(start=start_from(self.weights) if self.weights else None)
+
+    def record(self, iteration, origin):
+        """Write beside the snapshot of this iteration where it comes from."""
+        write_origin(self.folder / self.snapshot(iteration, "caffemodel"),
+                     origin._replace(iterations=iteration, date=datetime.date.today().isoformat()))
+
     def run(self, caffe, gpu, threads, children, bar):
         """Run `caffe train` to the end, with `threads` cores. Raises Problem with caffe's own words if it fails."""
         done = self.last_snapshot()
+        origin = self.origin(done, caffe)
         command = [*shlex.split(caffe), "train", "-solver", os.path.relpath(str(self.solver), str(self.folder))]
         if done:
             command += ["-snapshot", self.snapshot(done, "solverstate")]
@@ -94,6 +116,9 @@ class Training:
             for line in process.stdout:
                 print(line, end="", file=log, flush=True)
                 tail.append(line.rstrip())
+                snapshot = SNAPSHOT.search(line)
+                if snapshot:
+                    self.record(int(snapshot.group(1)), origin)
                 match = ITERATION.search(line)
                 if match:
                     iteration = int(match.group(1))
@@ -115,6 +140,8 @@ class Training:
         for iteration in self.snapshots()[:-1]:
             for suffix in "caffemodel", "solverstate":
                 (self.folder / self.snapshot(iteration, suffix)).unlink()
+            with contextlib.suppress(FileNotFoundError):
+                record_of(self.folder / self.snapshot(iteration, "caffemodel")).unlink()
 
 
 class Children(set):

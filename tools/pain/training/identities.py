@@ -12,11 +12,13 @@ import numpy as np
 from pain.command import end_on_interrupt
 from pain.datasets.black_frames import read_frame
 from pain.datasets.folds import read_made_from
+from pain.datasets.kinds import kind_of_people
 from pain.datasets.lmdbs import HEIGHT, WIDTH, datum, datums, write_list, write_lmdb
 from pain.errors import Problem
 from pain.faces.aligned_people import align_people, list_faces, list_people, write_faces
 from pain.files import replacing
 from pain.progress import progress
+from pain.provenance import Data, Origin, write_origin
 
 
 def encode(path, label):
@@ -90,4 +92,5 @@ def make_identities(root, out, jobs=1, aligned=False, least=2, seed=1):
         raise Problem("%s: %d of %d people have %d faces or more; telling people apart takes two"
                       % (root, len(kept), len(people), least))
     make_lmdb(folder, kept, out, least, seed, jobs)
+    write_origin(out / "train.txt", Origin(Data(kind_of_people(root), len(kept), sum(map(len, kept.values())))))
     return people, kept, counts

@@ -13,6 +13,7 @@ from pain.errors import Problem
 from pain.evaluation.results import COLUMNS
 from pain.files import write_csv
 from pain.nets import load_net
+from pain.provenance import read_origin, write_origin
 
 
 @contextlib.contextmanager
@@ -71,4 +72,5 @@ def predict_fold(training):
         predictions, names, labels = predict(training, iteration)
         write_csv(out, COLUMNS, [(*Path(name).with_suffix("").parts, label, "%.6f" % prediction)
                                  for name, label, prediction in zip(names, labels, predictions)])
+        write_origin(out, read_origin(model))
     return iteration

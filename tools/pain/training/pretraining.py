@@ -9,6 +9,7 @@ from google.protobuf import text_format
 from pain.errors import Problem
 from pain.files import replacing
 from pain.prototxts import read_prototxt, with_changes
+from pain.provenance import read_origin, write_origin
 from pain.training.caffe_train import Training, train
 
 MADE_BY = "make identities"
@@ -88,9 +89,11 @@ def pretrain(solver_file, identities, models, weights=None, caffe="caffe", gpu=N
     """
     folder = Path(models) / "face_verification"
     solver = prepare(solver_file, identities, folder, **settings)
-    training = Training(solver, folder, identities, ("train_lmdb",), MADE_BY, weights)
+    training = Training(solver, folder, identities, ("train_lmdb",), MADE_BY, weights, folder.name)
     train([training], caffe, gpu, title="pretrain")
+    last = folder / training.snapshot(training.last_snapshot(), "caffemodel")
     out = Path(models) / "face_verification.caffemodel"
     with replacing(out) as partial:
-        shutil.copyfile(str(folder / training.snapshot(training.last_snapshot(), "caffemodel")), str(partial))
+        shutil.copyfile(str(last), str(partial))
+    write_origin(out, read_origin(last))
     return out

@@ -14,8 +14,10 @@ from pain.evaluation.protocols import scored
 from pain.evaluation.results import all_zeros, read_result
 from pain.evaluation.uncertainty import DRAWS, SEED, interval, make_draws
 from pain.files import replacing
+from pain.notice import LEARNED_FROM
 from pain.progress import progress
 from pain.prototxts import read_prototxt
+from pain.provenance import read_origin
 from pain.tables import Estimate, Table, column
 from pain.training.caffe_train import train
 from pain.training.folds import fold_training
@@ -143,4 +145,6 @@ def transfer(folds, prototxt, weights, out, seeds=3, variants=True, caffe="caffe
         predict_fold(training)
     results = {key: read_result(trainings[0].folder.parent) for key, trainings in runs.items()}
     values = {arm: np.stack([subject_figures(results[arm, seed]) for seed in range(1, seeds + 1)]) for arm in arms}
-    return make_tables(values, subject_figures(all_zeros(next(iter(results.values())))), every[0].max_iter)
+    made = make_tables(values, subject_figures(all_zeros(next(iter(results.values())))), every[0].max_iter)
+    data = LEARNED_FROM[read_origin(every[0].data / "train.txt").kind]
+    return [table._replace(note="%s Trained and tested on %s." % (table.note, data)) for table in made]
