@@ -5,6 +5,8 @@ import pytest
 import plot_curve
 from pain import plots
 from pain.evaluation import frames, paper_figure, results
+from pain.evaluation.nets import lines, warning
+from pain.provenance import SYNTHETIC, Data, Origin, write_origin
 from support.predictions import AUTHORS, refuses, write, write_mat
 from support.project import assert_one_line_error, needs_shared, run_tool
 
@@ -43,6 +45,16 @@ def test_picture(result, tmp_path):
     assert picture.shape[1] > 1000 and picture.shape[0] > 400 and coloured(picture, "#ffffff") < 0.99
     assert coloured(picture, plots.BLUE) > 0.002 and coloured(picture, plots.STYLES[0][0]) > 0.002
     assert [path.name for path in out.parent.iterdir()] == ["curve.png"]
+
+
+def test_what_synthetic_nets_predict_is_said_to_be(result, tmp_path):
+    bare = results.read_result(result)
+    assert warning([bare]) == "" and lines([bare]) == []
+    write_origin(result, Origin(Data(SYNTHETIC), "mse", 400))
+    axes, = paper_figure.draw(["mse"], [paper_figure.find_video(bare)], note=warning([bare])).axes
+    assert [text.get_text() for text in axes.texts] == ["synthetic net: means nothing for real faces"]
+    done = tool(result, "--out", tmp_path / "curve.png")
+    assert "nets of smooth l1: mse, 400 iterations; learned from synthetic faces, drawn by a program\n" in done.stdout
 
 
 def test_what_is_drawn(result):

@@ -12,10 +12,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from pain.datasets.unbc import HISTOGRAM
 from pain.errors import Problem
 from pain.export import convert, onnx_file
 from pain.export import layers as layers_module
 from pain.faces import alignment
+from pain.notice import NOTICES
+from pain.provenance import ARCHIVE, SYNTHETIC, UNKNOWN, Data, Origin, from_dict, write_origin
 from support.caffe_runs import write_slim_nets
 from support.project import FACE, PAIN, ROOT, assert_one_line_error, run_tool
 
@@ -249,11 +252,14 @@ def test_the_fold_and_the_preparation_are_in_the_file(slim, tmp_path):
     (fold / "train.log").write_text(command + "\nI1126 solver.cpp] net: ...\n")
     solver = (ROOT / "prototxt" / "solvers" / "mse.prototxt").read_text()
     (tmp_path / "mse.prototxt").write_text(solver)
+    origin = Origin(Data(ARCHIVE, 25, 48391, HISTOGRAM, (fold.name,)), "mse", 5000)
+    write_origin(fold / "pain_iter_5000.caffemodel", origin)
     process = run_tool("export_onnx.py", fold / "pain_iter_5000.caffemodel", "--net", slim / PAIN.name)
     assert process.returncode == 0, process.stderr
     said, = re.findall(r"pain_iter_5000.onnx: intensity differs from caffe's by (\S+) of its scale", process.stdout)
     assert 0 <= float(said) <= 1e-5
-    assert {path.name for path in fold.iterdir()} == {"pain_iter_5000.caffemodel", "pain_iter_5000.onnx", "train.log"}
+    assert {path.name for path in fold.iterdir()} == {
+        "pain_iter_5000.caffemodel", "pain_iter_5000.onnx", "pain_iter_5000.origin.json", "train.log"}
 
     model = onnx.load(str(fold / "pain_iter_5000.onnx"))
     texts = onnxruntime.InferenceSession(str(fold / "pain_iter_5000.onnx")).get_modelmeta().custom_metadata_map
@@ -264,8 +270,19 @@ def test_the_fold_and_the_preparation_are_in_the_file(slim, tmp_path):
     assert "blue, green, red, 0..255" in texts["input"] and "0 (none) to 5" in texts["output intensity"]
     assert texts["warning"] in model.doc_string and "not a medical device" in texts["warning"]
     assert " ".join(texts["warning"].split()) in " ".join((ROOT / "README.md").read_text().split())
+    assert from_dict(json.loads(texts["origin"])) == origin
     template = json.loads(texts["alignment"])["template"]
     np.testing.assert_allclose([template[name] for name in alignment.LANDMARKS], alignment.TEMPLATE, atol=1e-9)
+
+
+def test_a_synthetic_net_says_so(slim, tmp_path):
+    write_model(slim / PAIN.name, tmp_path / "a.caffemodel")
+    write_origin(tmp_path / "a.caffemodel", Origin(Data(SYNTHETIC), "mse", 400))
+    onnx_file.export(tmp_path / "a.caffemodel", slim / PAIN.name, tmp_path / "a.onnx")
+    model = onnx.load(str(tmp_path / "a.onnx"))
+    texts = {prop.key: prop.value for prop in model.metadata_props}
+    assert "synthetic faces" in texts["warning"] and texts["warning"] in model.doc_string
+    assert not any("patients" in text for text in [*texts.values(), model.doc_string])
 
 
 def test_a_caffemodel_alone_has_no_fold(slim, tmp_path):
@@ -274,6 +291,7 @@ def test_a_caffemodel_alone_has_no_fold(slim, tmp_path):
     process = run_tool("export_onnx.py", tmp_path / "face.caffemodel", "--net", slim / FACE.name, "--out", out)
     assert process.returncode == 0, process.stderr
     texts = {prop.key: prop.value for prop in onnx.load(str(out)).metadata_props}
+    assert texts["warning"] == NOTICES[UNKNOWN] and from_dict(json.loads(texts["origin"])) == Origin()
     assert "output fc5" in texts and "output intensity" not in texts
     assert not {"solver", "command", "iteration", "fold"} & set(texts)
 

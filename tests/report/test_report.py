@@ -14,6 +14,7 @@ import pytest
 
 import report
 from pain.evaluation import scores
+from pain.provenance import SYNTHETIC, Data, Origin, write_origin
 from support.browser import Browser, needs_browser
 from support.predictions import refuses, write
 from support.project import assert_one_line_error, run_tool
@@ -136,6 +137,22 @@ def test_a_single_subject_and_no_video_names(tmp_path):
     run_report(path, "--out", tmp_path / "out", "--draws", 9)
     assert read_table(tmp_path / "out", "table_1")[0]["mae_low"] == ""
     assert [line["result"] for line in read_table(tmp_path / "out", "agreement")] == ["x", "all zeros"]
+
+
+def test_nets_that_are_known_are_named(tmp_path, monkeypatch, page):
+    """A result whose nets are synthetic, one with a net that nobody knows, and one of which nothing says nets made it."""
+    monkeypatch.setattr(report, "draw_figures", lambda evaluation, folder: [])
+    paths = [write(tmp_path / name / "predictions.csv", rows(0.5, seed)) for seed, name in enumerate("abc")]
+    write_origin(paths[0], Origin(Data(SYNTHETIC, 4, 480, (), ("01-x",)), "smooth_l1", 400))
+    (tmp_path / "b" / "pain_iter_9.caffemodel").write_bytes(b"dropped in")
+    run_report(*(path.parent for path in paths), "--draws", 20, "--out", tmp_path / "out")
+    text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    said = text[text.index('<div id="nets">'):text.index("<nav>")]
+    assert "Synthetic net: means nothing for real faces." in said and said.count("<p>") == 3
+    assert "a: smooth_l1, fold 01-x, 400 iterations; learned from synthetic faces" in said
+    assert "b: no record beside the caffemodel" in said and "patients" not in text
+    assert "learned from synthetic faces" in (tmp_path / "out/tables/table_1.md").read_text()
+    assert '<div id="nets">' not in page  # of predictions alone
 
 
 def test_refusals(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 All of it with the engine, and with genuine Caffe where it is at hand.
 """
+import datetime
 import os
 import re
 import shutil
@@ -12,6 +13,8 @@ import time
 import numpy as np
 import pytest
 
+from pain import files
+from pain.provenance import OWN, SYNTHETIC, UNKNOWN, Data, Origin, Start, read_origin, write_origin
 from support.caffe_runs import make_folds_of_noise
 from support.project import BVLC, ENGINE, ROOT, assert_one_line_error, needs_bvlc, run_tool
 
@@ -157,6 +160,64 @@ def test_fine_tuning_starts_from_the_weights(folds, work):
     assert process.returncode == 0 and process.stdout == "pain_iter_6.caffemodel fills 57 of 57 layers\n"
     before, after = blobs(start), blobs(work / "models" / "mse" / "02-002-bb002" / "pain_iter_6.caffemodel")
     assert all((before[name] == after[name]).all() for name in before if not name.startswith("pain_center"))
+
+
+# ---- where nets come from ----
+
+def make_drawn(folds, kind=SYNTHETIC):
+    """Say of the folds' frames that they are of this kind, and make the folds again: nothing but their records changes."""
+    write_origin(folds.parent / "aligned" / "frames.csv", Origin(Data(kind)))
+    process = run_tool("make_folds.py", "--aligned", folds.parent / "aligned", "--out", folds, python=PYTHON)
+    assert process.returncode == 0 and "unknown origin" not in process.stdout, process.stdout
+    return folds
+
+
+def test_nets_say_where_they_come_from(folds, work):
+    shutil.copytree(str(folds.parent), str(work / "drawn"))
+    lmdb_file = work / "drawn" / "folds" / "01-001-aa001" / "train_lmdb" / "data.mdb"
+    stamp = lmdb_file.stat().st_mtime_ns
+    drawn = make_drawn(work / "drawn" / "folds")
+    assert lmdb_file.stat().st_mtime_ns == stamp
+    assert train(work, drawn, "mse").returncode == 0 and predict(work, drawn, "mse").returncode == 0
+    folder = work / "models" / "mse" / "01-001-aa001"
+    start = folder / "pain_iter_6.caffemodel"
+    made = read_origin(start)
+    data = Data(SYNTHETIC, 3, 144, (24,) * 6, ("01-001-aa001",))
+    assert made == Origin(data, "mse", 6, None, str(CAFFE), datetime.date.today().isoformat())
+    assert read_origin(folder / "predictions.csv") == made
+    said = run_tool("evaluate.py", work / "models" / "mse").stdout
+    assert "nets of mse: mse, fold 01-001-aa001, 6 iterations; learned from synthetic faces, drawn by" in said
+
+    # Fine-tuned from that on data of which nothing is known.
+    assert train(work, folds, "smooth_l1", 2, "--weights", start).returncode == 0
+    tuned = work / "models" / "smooth_l1" / "02-002-bb002" / "pain_iter_6.caffemodel"
+    assert read_origin(tuned).data == Data(UNKNOWN, 3, 144, (24,) * 6, ("02-002-bb002",))
+    assert read_origin(tuned).start == Start(start.name, files.sha256(start), SYNTHETIC)
+
+    shutil.copy(str(start), str(tuned))  # in the place of the one that was trained
+    assert read_origin(tuned) == Origin()
+    (folder / "predictions.csv").write_text((folder / "predictions.csv").read_text() + "\n")
+    assert read_origin(folder / "predictions.csv") == Origin()
+
+
+def test_what_goes_on_from_something_unknown_is_unknown(folds, work):
+    shutil.copytree(str(folds.parent), str(work / "drawn"))
+    drawn = make_drawn(work / "drawn" / "folds")
+    solver = work / "prototxt" / "solvers" / "mse.prototxt"
+
+    def trained_on(folds, max_iter):
+        solver.write_text(re.sub("max_iter: .", "max_iter: %d" % max_iter, solver.read_text()))
+        assert train(work, folds, "mse").returncode == 0
+        return read_origin(work / "models" / "mse" / "01-001-aa001" / ("pain_iter_%d.caffemodel" % max_iter))
+
+    assert trained_on(drawn, 2).kind == SYNTHETIC and trained_on(drawn, 4).kind == SYNTHETIC
+    records = work / "models" / "mse" / "01-001-aa001"
+    assert [path.name for path in records.glob("*.origin.json")] == ["pain_iter_4.origin.json"]
+    make_drawn(drawn, OWN)
+    assert trained_on(drawn, 6).kind == UNKNOWN  # half on other data
+    (records / "pain_iter_6.origin.json").unlink()
+    went_on = trained_on(drawn, 8)  # from a snapshot that someone dropped in
+    assert went_on.kind == UNKNOWN and went_on.training == "mse" and went_on.iterations == 8
 
 
 # ---- what goes wrong ----

@@ -13,6 +13,7 @@ from caffe.proto import caffe_pb2
 from google.protobuf import text_format
 
 from pain import prototxts
+from pain.provenance import UNKNOWN, read_origin
 from pain.training import pretraining
 from support.caffe_runs import write_samples
 from support.project import BVLC, ENGINE, ROOT, assert_one_line_error, needs_bvlc, run_tool
@@ -67,6 +68,9 @@ def test_it_trains(slim, data, tmp_path, provider):
     assert len(losses) == 4 and np.isfinite(np.array(losses, float)).all()
     weights = tmp_path / "face_verification.caffemodel"
     assert weights.read_bytes() == (folder / "face_iter_4.caffemodel").read_bytes()
+    made = read_origin(weights)
+    assert made == read_origin(folder / "face_iter_4.caffemodel")
+    assert (made.kind, made.training, made.iterations, made.start) == (UNKNOWN, "face_verification", 4, None)
     stored = blobs(weights)
     assert stored["fc6_5/0"].size == 5 * 512 and stored["center_loss_5/0"].size == 5 * 512
     assert not stored["conv2_1/1"].any() and stored["conv2/1"].any()  # biases within units stay 0

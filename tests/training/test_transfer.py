@@ -122,6 +122,7 @@ def test_it_goes_on_where_it_was(work, done):
 def test_variants_are_compared_with_the_method(work, tmp_path):
     tables = transfer.transfer([work / "folds/01-001-aa001"], work / "prototxt", work / "face.caffemodel", tmp_path, 1,
                                caffe=str(ENGINE / "caffe"), jobs=2)
+    assert all(table.note.endswith(" Trained and tested on data of unknown origin.") for table in tables)
     starts, variants, differences = tables
     solvers = list((ROOT / "prototxt/solvers").glob("*"))
     assert len(variants.rows) == len(solvers) + 1 and len(starts.rows) == 4
