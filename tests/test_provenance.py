@@ -7,8 +7,25 @@ import pytest
 from pain import notice
 from pain.datasets import unbc
 from pain.datasets.kinds import kind_of_people, kind_of_videos
-from pain.provenance import (ARCHIVE, KINDS, OWN, SYNTHETIC, UNKNOWN, Data, Origin, Start, as_dict, from_dict,
-                             least_trustworthy, merged, origin_of, read_origin, record_of, start_from, write_origin)
+from pain.provenance import (
+    ARCHIVE,
+    KINDS,
+    OWN,
+    SYNTHETIC,
+    UNKNOWN,
+    Data,
+    Origin,
+    Start,
+    as_dict,
+    from_dict,
+    least_trustworthy,
+    merged,
+    origin_of,
+    read_origin,
+    record_of,
+    start_from,
+    write_origin,
+)
 
 FOLD = Origin(Data(SYNTHETIC, 4, 480, (300, 60, 50, 40, 20, 10), ("01-001-sy001",)), "smooth_l1", 400,
               Start("face_verification.caffemodel", "0" * 64, OWN), "caffe", "2026-11-26")
@@ -124,30 +141,28 @@ def test_only_what_looks_like_the_archive_is_the_archive(tmp_path):
 
 
 def test_drawn_data_says_so(tmp_path):
-    from pain.datasets.synthetic import people, videos
-    videos.make(tmp_path / "videos", subjects=1, videos=1, frames=1, seed=1)
+    from pain.datasets.synthetic.folder import make_once
+    make_once(tmp_path / "videos", draw=lambda folder, frames: None, frames=1)
     assert kind_of_videos(tmp_path / "videos", {"001-sy001": 1}) == SYNTHETIC
     assert kind_of_videos(tmp_path / "videos", archive()) == SYNTHETIC
-    videos.make(tmp_path / "people", draw=people.draw, people=2, images=2, seed=1)
-    assert kind_of_people(tmp_path / "people") == SYNTHETIC and kind_of_people(tmp_path) == OWN
+    assert kind_of_people(tmp_path / "videos") == SYNTHETIC and kind_of_people(tmp_path) == OWN
 
 
 # What is said.
 
 def test_every_kind_has_its_sentences():
-    for sentences in notice.NOTICES, notice.SHORT_NOTICES, notice.LEARNED_FROM:
+    for sentences in notice.LEADS, notice.NOTICES, notice.SHORT_NOTICES, notice.LEARNED_FROM:
         assert set(sentences) == set(KINDS)
     assert max(map(len, notice.SHORT_NOTICES.values())) <= 45
-    assert notice.notice(ORIGINS[0]) == notice.NOTICES[ARCHIVE] and "patients with shoulder pain" in notice.notice(
-        ORIGINS[0])
+    assert "PSPI, what observers code as pain in the faces of patients with shoulder pain" in notice.notice(ORIGINS[0])
 
 
 @pytest.mark.parametrize("origin", [origin for origin in ORIGINS if origin.kind != ARCHIVE],
                          ids=lambda origin: origin.kind)
 def test_only_nets_of_the_archive_have_seen_patients(origin):
-    said = notice.notice(origin), notice.short_notice(origin), notice.description(origin)
+    said = [notice.notice(origin), notice.short_notice(origin), *notice.terminal_lines(origin)]
     assert not any("patient" in text or "shoulder" in text or "UNBC" in text for text in said)
-    for text in said[:2]:
+    for text in said[0], said[1], said[3]:
         assert {SYNTHETIC: "synthetic", OWN: "own", UNKNOWN: "unknown origin"}[origin.kind] in text
     assert "not a medical device" in said[0]
 
@@ -166,7 +181,8 @@ def test_the_description_tells_all_that_is_known():
 
 def test_a_synthetic_start_and_a_mixture_are_said():
     archive = Origin(Data(ARCHIVE), "smooth_l1", start=Start("trunk", "", SYNTHETIC))
-    assert notice.notice(archive) == notice.NOTICES[ARCHIVE] + notice.SYNTHETIC_START
-    assert notice.notice(archive._replace(start=Start("face_model", "", UNKNOWN))) == notice.NOTICES[ARCHIVE]
+    usual = notice.notice(archive._replace(start=None))
+    assert notice.notice(archive) == usual + " It was fine-tuned from a net that had learned from synthetic faces."
+    assert notice.notice(archive._replace(start=Start("face_model", "", UNKNOWN))) == usual
     mixed = notice.notice(merged([archive, Origin()]))
-    assert mixed.startswith(notice.MIXED) and notice.NOTICES[UNKNOWN] in mixed and "patients" not in mixed
+    assert notice.MIXED in mixed and notice.NOTICES[UNKNOWN] in mixed and "patients" not in mixed

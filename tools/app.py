@@ -23,8 +23,10 @@ from pathlib import Path
 
 from pain.command import Parser, run
 from pain.errors import Problem
+from pain.notice import terminal_lines
 from pain.page.origin_guard import is_loopback
 from pain.page.server import MB, create_app, listen, server
+from pain.provenance import origin_said
 
 
 def main():
@@ -55,12 +57,11 @@ def main():
     if args.sample and not Path(args.sample).is_file():
         raise Problem("%s: no such file; make it with `tools/make_sample.py %s`" % (args.sample, args.sample))
     from pain.evaluation.calibration import Calibration
-    from pain.files import fingerprint
     from pain.models import find_models
+    from pain.video.curve_folder import about_nets
     from pain.video.estimator import load_estimator
     models, calibration = find_models(args.model), Calibration(args.calibration) if args.calibration else None
-    about = dict(models={str(model): fingerprint(model) for model in models}, track=args.track,
-                 calibration=args.calibration)
+    about = dict(about_nets(models), track=args.track, calibration=args.calibration)
     with listen(args.host, args.port) as listening:
         port = listening.getsockname()[1]
         estimator = load_estimator(models, args.net, args.gpu, track=args.track, calibration=calibration)
@@ -68,6 +69,7 @@ def main():
                          about)
         name = "[%s]" % args.host if ":" in args.host else args.host
         print("http://%s:%d/%s  (Ctrl-C ends it)" % (name, port, "?token=" + token if token else ""), flush=True)
+        print("\n".join(terminal_lines(origin_said(about))), flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             server(app).run(sockets=[listening])
 

@@ -20,7 +20,9 @@ from pain.command import Parser, fail, run
 from pain.errors import Problem
 from pain.evaluation.calibration import Calibration
 from pain.models import find_models
+from pain.notice import terminal_lines
 from pain.progress import progress
+from pain.provenance import origin_said
 from pain.video.curve import FACES
 from pain.video.curve_folder import about_curve, finish_curve, record_curve
 from pain.video.episodes import THRESHOLDS
@@ -99,6 +101,7 @@ def main():
     with open_video(args.video, rate=args.rate) as video:
         about = about_curve(video, models, args.min_face, args.gap, args.track, args.calibration)
         estimator = load_estimator(models, args.net, args.gpu, args.min_face, args.gap, args.track, calibration)
+        print("\n".join(terminal_lines(origin_said(about))))
         computed, start = 0, time.monotonic()
         try:
             with progress(total=video.count, unit="frame", desc=Path(video.name).name) as bar:

@@ -17,8 +17,8 @@ from pain.errors import Problem
 from pain.export import convert, onnx_file
 from pain.export import layers as layers_module
 from pain.faces import alignment
-from pain.notice import NOTICES
-from pain.provenance import ARCHIVE, SYNTHETIC, UNKNOWN, Data, Origin, from_dict, write_origin
+from pain.notice import notice
+from pain.provenance import ARCHIVE, SYNTHETIC, Data, Origin, from_dict, write_origin
 from support.caffe_runs import write_slim_nets
 from support.project import FACE, PAIN, ROOT, assert_one_line_error, run_tool
 
@@ -291,7 +291,7 @@ def test_a_caffemodel_alone_has_no_fold(slim, tmp_path):
     process = run_tool("export_onnx.py", tmp_path / "face.caffemodel", "--net", slim / FACE.name, "--out", out)
     assert process.returncode == 0, process.stderr
     texts = {prop.key: prop.value for prop in onnx.load(str(out)).metadata_props}
-    assert texts["warning"] == NOTICES[UNKNOWN] and from_dict(json.loads(texts["origin"])) == Origin()
+    assert texts["warning"] == notice(Origin()) and from_dict(json.loads(texts["origin"])) == Origin()
     assert "output fc5" in texts and "output intensity" not in texts
     assert not {"solver", "command", "iteration", "fold"} & set(texts)
 

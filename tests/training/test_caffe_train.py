@@ -183,7 +183,8 @@ def test_nets_say_where_they_come_from(folds, work):
     start = folder / "pain_iter_6.caffemodel"
     made = read_origin(start)
     data = Data(SYNTHETIC, 3, 144, (24,) * 6, ("01-001-aa001",))
-    assert made == Origin(data, "mse", 6, None, str(CAFFE), datetime.date.today().isoformat())
+    assert made == Origin(data, "mse", 6, None, made.caffe, datetime.date.today().isoformat())
+    assert made.caffe.startswith("engine, PyTorch 2." if PYTHON.parent == ENGINE else "BVLC Caffe")
     assert read_origin(folder / "predictions.csv") == made
     said = run_tool("evaluate.py", work / "models" / "mse").stdout
     assert "nets of mse: mse, fold 01-001-aa001, 6 iterations; learned from synthetic faces, drawn by" in said

@@ -1,9 +1,12 @@
 """pain.video.annotate: the video decoded again: size, frames, times, and the boxes and curves where they should be."""
 import numpy as np
 import pytest
+from PIL import ImageDraw
 
 from pain.errors import Problem
+from pain.notice import short_notice
 from pain.plots import color_of
+from pain.provenance import KINDS, Data, Origin
 from pain.video import encoder
 from pain.video.annotate import SECONDS, Annotator
 from pain.video.curve import FOUND, INTERPOLATED, Row, no_face
@@ -172,6 +175,17 @@ def test_whole_or_not_there(tmp_path):
     annotator.close()
     annotator.discard()
     assert len(decoded(tmp_path / "a.mp4")[0]) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_strip_says_what_the_nets_learned_from(tmp_path, monkeypatch, kind):
+    texts, write = [], ImageDraw.ImageDraw.text
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text",
+                        lambda pen, place, text, *more: texts.append(text) or write(pen, place, text, *more))
+    Annotator(tmp_path / "a.mp4", 320, 240, 25, Origin(Data(kind))).discard()
+    assert short_notice(Origin(Data(kind))) in texts
+    Annotator(tmp_path / "a.mp4", 320, 240, 25).discard()
+    assert texts[-1] == short_notice(Origin())  # unless told otherwise, unknown
 
 
 def test_no_more_is_kept_than_is_shown(tmp_path):

@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pain.errors import Problem
-from pain.notice import NOTICE
+from pain.notice import notice
+from pain.provenance import ARCHIVE, KINDS, OWN, Data, Origin, Start, as_dict, origin_said
 from pain.video.curve import (
     BOX,
     COLUMNS,
@@ -72,14 +73,42 @@ def test_file_is_what_any_reader_of_csv_takes_it_for(tmp_path):
     row = Row(7, 0.28, 2, FOUND, np.array([1., 2, 30, 40]), 0.987654, np.arange(10.).reshape(5, 2), "", 3.25, np.nan,
               2.5, 4, np.nan)
     write_curve(tmp_path / "curve.csv", ABOUT, [row])
-    notice, about, *table = (tmp_path / "curve.csv").read_text(encoding="utf-8").split("\n")
-    assert notice == "# " + NOTICE and about.startswith("# {") and table[-1] == ""
+    said, about, *table = (tmp_path / "curve.csv").read_text(encoding="utf-8").split("\n")
+    assert said == "# " + notice(Origin()) and about.startswith("# {") and table[-1] == ""
     one, = csv.DictReader(table)
     assert list(one) == list(COLUMNS) and len(COLUMNS) == 4 + len(BOX) + 1 + len(POINTS) + 6
     assert (one["frame"], one["time_s"], one["person"], one["face"]) == ("7", "0.280000", "2", "found")
     assert [float(one[name]) for name in BOX] == [1, 2, 30, 40] and one["confidence"] == "0.9877"
     assert [float(one[name]) for name in POINTS] == list(range(10)) and one["nose_y"] == "5.000"
     assert (one["intensity"], one["spread"], one["low"], one["high"]) == ("3.250000", "", "2.500000", "4.000000")
+
+
+ORIGINS = [Origin(Data(kind, 4, 480, (300, 60, 50, 40, 20, 10), ("01-a",)), "mse", 400, Start("trunk", "0", OWN))
+           for kind in KINDS]
+
+
+@pytest.mark.parametrize("origin", ORIGINS, ids=KINDS)
+def test_the_head_says_what_the_nets_learned_from(tmp_path, origin):
+    write_curve(tmp_path / "curve.csv", dict(ABOUT, origin=as_dict(origin)), [no_face(0, 0, 0)])
+    first = (tmp_path / "curve.csv").read_text(encoding="utf-8").split("\n")[0]
+    assert first == "# " + notice(origin) and ("patients" in first) == (origin.kind == ARCHIVE)
+    assert origin_said(read_curve(tmp_path / "curve.csv")[0]) == origin
+
+
+def test_a_curve_of_nets_of_another_origin_is_not_gone_on_with(tmp_path):
+    abouts = [dict(ABOUT, origin=as_dict(origin)) for origin in ORIGINS]
+    write_curve(tmp_path / "curve.csv", abouts[0], [no_face(i, i, 0) for i in range(3)])
+    with pytest.raises(Problem, match="another origin; leave out --resume"):
+        CurveWriter(tmp_path / "curve.csv", abouts[1], resume=True)
+    CurveWriter(tmp_path / "curve.csv", abouts[0], resume=True).close()
+
+    write_curve(tmp_path / "curve.csv", ABOUT, [no_face(i, i, 0) for i in range(3)])  # by an older version, and its notice
+    text = (tmp_path / "curve.csv").read_text(encoding="utf-8").split("\n", 1)[1]
+    (tmp_path / "curve.csv").write_text("# Trained on patients.\n" + text, encoding="utf-8")
+    writer = CurveWriter(tmp_path / "curve.csv", abouts[-1], resume=True)
+    writer.close()
+    assert len(writer.rows) == 2 and read_curve(tmp_path / "curve.csv")[0] == abouts[-1]
+    assert "patients" not in (tmp_path / "curve.csv").read_text(encoding="utf-8")
 
 
 @given(some_rows(), st.data())

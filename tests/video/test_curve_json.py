@@ -4,7 +4,8 @@ import json
 import numpy as np
 import pytest
 
-from pain.notice import NOTICE
+from pain.notice import notice
+from pain.provenance import ARCHIVE, KINDS, Data, Origin, as_dict
 from pain.video.curve import INTERPOLATED, no_face, write_json
 from pain.video.smoothing import Filter
 from pain.video.summary import summary
@@ -22,7 +23,7 @@ def test_json(tmp_path):
     about = {"source": "ü.mp4", "models": ["a"]}
     write_json(tmp_path / "new" / "curve.json", about, Filter("median", 0.5), summary(about, rows), rows)
     made = read_strictly(tmp_path / "new" / "curve.json")
-    assert made["notice"] == NOTICE and made["about"] == about and made["summary"] == summary(about, rows)
+    assert made["notice"] == notice(Origin()) and made["about"] == about and made["summary"] == summary(about, rows)
     assert made["smoothing"] == {"kind": "median", "seconds": 0.5}
     first, doubted, nobody, guessed = made["curve"]
     assert (first["frame"], first["time_s"], first["person"], first["face"]) == (0, 0, 1, "found")
@@ -32,6 +33,14 @@ def test_json(tmp_path):
     write_json(tmp_path / "empty.json", {}, None, summary({}, []), [])
     empty = read_strictly(tmp_path / "empty.json")
     assert empty["curve"] == [] and empty["smoothing"] is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_says_what_the_nets_learned_from(tmp_path, kind):
+    origin = Origin(Data(kind), "mse", 400)
+    write_json(tmp_path / "curve.json", {"origin": as_dict(origin)}, None, {}, curve([0, 1], [1, 2]))
+    text = (tmp_path / "curve.json").read_text(encoding="utf-8")
+    assert json.loads(text)["notice"] == notice(origin) and ("patients" in text) == (kind == ARCHIVE)
 
 
 def test_json_is_whole_or_not_there(tmp_path):

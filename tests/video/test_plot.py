@@ -3,6 +3,8 @@ import numpy as np
 import pytest
 
 from pain import plots
+from pain.notice import short_notice
+from pain.provenance import KINDS, Data, Origin, as_dict
 from pain.video import plot
 from pain.video.curve import no_face
 from support.curves import curve, row
@@ -50,6 +52,13 @@ def test_picture_of_several_and_smoothed():
     bar = axes.collections[-1]  # of person 3 alone, above the curves
     assert colors.to_hex(bar.get_facecolor()[0]) == third and bar.get_paths()[0].get_extents().ymin >= 5.25
     assert [text.get_text() for text in strip.get_yticklabels()] == ["1", "3"] and axes.get_ylim()[1] > 5.25
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_the_nets_learned_from_stands_below(kind):
+    origin = Origin(Data(kind), "mse", 400)
+    _, strip = plot.draw({"origin": as_dict(origin)}, curve([0, 1], [1, 2])).axes
+    assert short_notice(origin) in [text.get_text() for text in strip.texts]
 
 
 def test_long_curves_keep_their_extremes(tmp_path):

@@ -15,13 +15,15 @@ import skimage.io
 import predict_video
 from pain.command import run
 from pain.datasets.synthetic import faces
-from pain.notice import NOTICE
+from pain.notice import notice
+from pain.provenance import SYNTHETIC, Data, Origin, write_origin
 from pain.video.curve import COLUMNS, FOUND, INTERPOLATED, NONE, no_face, read_curve
 from support.caffe_runs import write_slim_nets
 from support.project import PAIN, ROOT, SHARED, assert_one_line_error, needs_shared, run_tool
 from support.videos import write
 
 FRAMES = 30
+ORIGIN = Origin(Data(SYNTHETIC, 2, 60, (10,) * 6, ("01-a",)), "mse", 400)
 COVERED, GONE = range(10, 13), range(25, FRAMES)
 
 
@@ -42,7 +44,7 @@ def predict(monkeypatch, capsys):
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """A slim net with random weights, in a folder with its prototxt above."""
+    """A slim net with random weights, recorded as a synthetic one, in a folder with its prototxt above."""
     root = tmp_path_factory.mktemp("work")
     (root / "prototxt").mkdir()
     write_slim_nets(root / "prototxt")
@@ -50,6 +52,7 @@ def model(tmp_path_factory):
     (root / "models").mkdir()
     caffe.Net(str(root / "prototxt" / PAIN.name), caffe.TEST, stages=["deploy"]).save(
         str(root / "models" / "pain_iter_10.caffemodel"))
+    write_origin(root / "models" / "pain_iter_10.caffemodel", ORIGIN)
     return root / "models" / "pain_iter_10.caffemodel"
 
 
@@ -85,13 +88,15 @@ def made(video, model, tmp_path_factory):
 def test_the_curve(made):
     out, said = made
     text = (out / "curve.csv").read_text()
-    assert text.startswith("# %s\n# {" % NOTICE) and text.splitlines()[2] == ",".join(COLUMNS)
+    assert text.startswith("# %s\n# {" % notice(ORIGIN)) and text.splitlines()[2] == ",".join(COLUMNS)
     about, rows = read_curve(out / "curve.csv")
     assert about["source"].endswith("visit.mkv") and (about["width"], about["height"]) == (320, 240)
     assert [row.frame for row in rows] == list(range(FRAMES))
     assert [row.face for row in rows] == [INTERPOLATED if i in COVERED else NONE if i in GONE else FOUND
                                           for i in range(FRAMES)]
     assert all(0 < row.intensity < 5 and 0 < row.smoothed < 5 for row in rows[:10])
+    assert "nets: mse, fold 01-a, 400 iterations; learned from synthetic faces, drawn by a program" in said
+    assert "  " + notice(ORIGIN) + "\n" in said and "patients" not in said + text
     assert "30 frames" in said and "22 found, 3 interpolated, 5 none" in said and "with the labels" in said
 
 
@@ -99,7 +104,7 @@ def test_the_other_outputs(made):
     out, _ = made
     found = json.loads((out / "curve.json").read_text())
     _, rows = read_curve(out / "curve.csv")
-    assert found["notice"] == NOTICE and [row["intensity"] for row in found["curve"]] == [
+    assert found["notice"] == notice(ORIGIN) and [row["intensity"] for row in found["curve"]] == [
         None if np.isnan(row.intensity) else row.intensity for row in rows]
     assert found["smoothing"] == {"kind": "gaussian", "seconds": 0.1}
     smoothed = np.array([row.smoothed for row in rows])

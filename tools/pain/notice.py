@@ -2,24 +2,40 @@
 
 origin is a pain.provenance.Origin: where the nets come from, which decides what may be said of them.
 """
-NOT_MEDICAL = "not a medical device"
-NO_MIND_READER = "cannot know what anyone feels, nor tell pain from what looks like it."
-RESEARCH = "A research instrument, %s. " % NOT_MEDICAL
+NO_DEVICE = "not a medical device"
+NO_MIND_READER = "it cannot know what anyone feels, nor tell pain from what looks like it."
 
-NOTICES = {  # by the kind of an Origin
-    "archive": RESEARCH + "It learned from PSPI, what observers code as pain in the faces of patients with shoulder "
-               "pain; it " + NO_MIND_READER,
-    "own": RESEARCH + "It learned from its owner's own labelled faces, not from a published archive of pain; it "
-           + NO_MIND_READER,
-    "unknown": "Of unknown origin, and %s. No record says what this net has learned from, or how good it is; it "
-               % NOT_MEDICAL + NO_MIND_READER,
-    "synthetic": "A demonstration, %s. It learned from synthetic faces, which a program has drawn, and from nobody's "
-                 "real face: what it says of a real face means nothing." % NOT_MEDICAL,
+LEADS = {  # by the kind of an Origin, as all that follows
+    "archive": "A research instrument, %s." % NO_DEVICE,
+    "own": "A research instrument, %s." % NO_DEVICE,
+    "unknown": "An instrument of unknown origin, %s." % NO_DEVICE,
+    "synthetic": "A demonstration, %s." % NO_DEVICE,
+}
+NOTICES = {
+    "archive": "It learned from PSPI, what observers code as pain in the faces of patients with shoulder pain; "
+               + NO_MIND_READER,
+    "own": "It learned from its owner's own labelled faces, not from a published archive of pain; " + NO_MIND_READER,
+    "unknown": "No record says what it has learned from, or how good it is; " + NO_MIND_READER,
+    "synthetic": "It learned from synthetic faces, which a program has drawn, and from nobody's real face: what it "
+                 "says of a real face means nothing.",
+}
+TAUGHT = {  # a second sentence that is short
+    "archive": "Trained on PSPI of shoulder-pain patients.",
+    "own": "Trained on its owner's own labelled faces.",
+    "unknown": "Nobody has recorded what it was trained on.",
+    "synthetic": "Trained on synthetic faces: what it says of a real face means nothing.",
+}
+MISLED = "ages, skins, lights, angles, glasses, beards and masks may mislead it."
+LIMITS = {  # of whom it has seen
+    "archive": "It learned from few people, all with shoulder pain and filmed in one setting. Other " + MISLED,
+    "own": "It learned from the people whom its owner has filmed and labelled. Other " + MISLED,
+    "unknown": "Whom it learned from is not known. All " + MISLED,
+    "synthetic": "It learned from faces that a program made of one photograph. It has never seen pain.",
 }
 SHORT_NOTICES = {  # of 45 characters or less: they stand small beneath a picture
-    "archive": "research instrument, " + NOT_MEDICAL,
-    "own": "trained on own data, " + NOT_MEDICAL,
-    "unknown": "net of unknown origin, " + NOT_MEDICAL,
+    "archive": "research instrument, " + NO_DEVICE,
+    "own": "trained on own data, " + NO_DEVICE,
+    "unknown": "net of unknown origin, " + NO_DEVICE,
     "synthetic": "synthetic net: means nothing for real faces",
 }
 LEARNED_FROM = {
@@ -28,14 +44,14 @@ LEARNED_FROM = {
     "unknown": "data of unknown origin",
     "synthetic": "synthetic faces, drawn by a program",
 }
-MIXED = "Not all of these nets are of one kind; this is said of the least trustworthy. "
+MIXED = "Its nets are not all of one kind; this is said of the least trustworthy. "
 SYNTHETIC_START = " It was fine-tuned from a net that had learned from synthetic faces."
 NO_RECORD = "no record beside the caffemodel says where it comes from; nets that `make train` trains have one"
 
 
 def notice(origin):
     """What must be said of curves of these nets, in two or three sentences."""
-    text = (MIXED if origin.mixed else "") + NOTICES[origin.kind]
+    text = "%s %s%s" % (LEADS[origin.kind], MIXED if origin.mixed else "", NOTICES[origin.kind])
     if origin.start and origin.start.kind == "synthetic" and origin.kind != "synthetic":
         text += SYNTHETIC_START
     return text
@@ -46,6 +62,12 @@ def short_notice(origin):
     return SHORT_NOTICES[origin.kind]
 
 
+def terminal_lines(origin):
+    """What a command prints of the nets that it uses: which they are, and a warning unless the archive taught them."""
+    lines = ["nets: " + description(origin)]
+    return lines if origin.kind == "archive" else [*lines, "  " + notice(origin)]
+
+
 def description(origin):
     """Which nets they are, and what they learned from: one line, for those who want to know exactly."""
     if not origin.training:
@@ -54,13 +76,18 @@ def description(origin):
     if data.left_out:
         parts.append("fold " + data.left_out[0] if len(data.left_out) == 1 else "%d folds" % len(data.left_out))
     if origin.iterations:
-        parts.append("{:,} iterations".format(origin.iterations))
+        parts.append(thousands(origin.iterations) + " iterations")
     text = "%s; learned from %s" % (", ".join(parts), LEARNED_FROM[origin.kind])
     if data.frames:
-        text += ": {:,} subjects, {:,} frames".format(data.subjects, data.frames)
+        text += ": %s subjects, %s frames" % (thousands(data.subjects), thousands(data.frames))
     if data.histogram:
-        counts = ", ".join(map("{:,}".format, data.histogram))
+        counts = ", ".join(map(thousands, data.histogram))
         text += " (of intensities 0 to %d: %s)" % (len(data.histogram) - 1, counts)
     if origin.start:
         text += "; fine-tuned from %s (%s)" % (origin.start.file, LEARNED_FROM[origin.start.kind])
     return text
+
+
+def thousands(number):
+    """A whole number as people write it: 48,391."""
+    return format(number, ",")

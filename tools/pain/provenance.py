@@ -40,7 +40,7 @@ class Origin(NamedTuple):
     training: str = ""  # its name: the variant, or face_verification; empty for what tools/train.py has not made
     iterations: int = 0
     start: Optional[Start] = None  # None: from scratch
-    caffe: str = ""  # the command that trained it
+    caffe: str = ""  # which one trained it
     date: str = ""  # ISO, of the day on which it was written
     mixed: bool = False  # whether these are nets of several kinds; data.kind is the least trustworthy
 
@@ -48,6 +48,9 @@ class Origin(NamedTuple):
     def kind(self):
         """One of KINDS."""
         return self.data.kind
+
+
+NOT_KNOWN = Origin()
 
 
 def least_trustworthy(kinds):
@@ -77,7 +80,8 @@ def read_origin(file):
 
 def as_dict(origin):
     """An Origin as a dict ready for JSON."""
-    return dict(origin._asdict(), data=origin.data._asdict(), start=origin.start and origin.start._asdict())
+    data = dict(origin.data._asdict(), histogram=list(origin.data.histogram), left_out=list(origin.data.left_out))
+    return dict(origin._asdict(), data=data, start=origin.start and origin.start._asdict())
 
 
 def from_dict(content):
@@ -89,6 +93,14 @@ def from_dict(content):
     return Origin(**dict(content, data=data, start=start or None))
 
 
+def origin_said(about):
+    """The Origin that the head of a curve, a dict, gives its nets in as_dict()'s form; unknown if it gives none."""
+    try:
+        return from_dict(about["origin"])
+    except (ValueError, KeyError, TypeError, AttributeError):  # of an older version; somebody's own
+        return Origin()
+
+
 def start_from(weights):
     """The Start of a training from the caffemodel `weights`."""
     origin = read_origin(weights)
@@ -97,8 +109,8 @@ def start_from(weights):
 
 
 def origin_of(files):
-    """The Origin of nets that are used together, such as a variant's folds; files: their caffemodels, at least one."""
-    return merged([read_origin(file) for file in files])
+    """The Origin of nets that are used together, such as a variant's folds, from their caffemodels; of none: unknown."""
+    return merged([read_origin(file) for file in files] or [Origin()])
 
 
 def merged(origins):

@@ -18,6 +18,7 @@ from starlette.websockets import WebSocketDisconnect
 from pain.errors import Problem
 from pain.page.growing_curve import rows_from, table
 from pain.page.jobs import QUEUE, RUNNING, Full, Jobs, Worker
+from pain.page.model_card import fill
 from pain.page.origin_guard import Guard
 from pain.page.uploads import MB, PICTURE_BYTES, kind_of, printable, read_picture
 
@@ -29,13 +30,14 @@ SPARE = 500 * MB  # of the disk, which uploads leave free
 class Page:
     """The answers to the page's requests.
 
-    jobs: a Jobs; sample: a video file or None; most: bytes that an upload may have.
+    jobs: a Jobs; sample: a video file or None; most: bytes that an upload may have; about: of the nets, a curve's.
     """
 
-    def __init__(self, jobs, sample, most):
+    def __init__(self, jobs, sample, most, about):
         self.jobs, self.sample, self.most = jobs, sample and Path(sample), most
         self.files = {"/" if file.name == "index.html" else "/" + file.name: (file.read_bytes(), KINDS[file.suffix])
                       for file in PAGE.iterdir()}
+        self.files["/"] = fill((PAGE / "index.html").read_text(encoding="utf-8"), about), KINDS[".html"]
 
     def routes(self):
         job = "/api/jobs/{key}"
@@ -184,7 +186,7 @@ async def gone(request, error):
 def create_app(estimator, host="127.0.0.1", port=8765, token=None, sample=None, most=2000 * MB, keep=3600, about=None):
     """The ASGI application. keep: seconds; about: a dict for each curve.csv's head; the rest as for Page and Guard."""
     jobs = Jobs(Worker(estimator, about or {}), keep)
-    page = Page(jobs, sample, most)
+    page = Page(jobs, sample, most, about or {})
 
     async def clean():
         while True:

@@ -21,6 +21,7 @@ from pain.prototxts import parse
 from pain.provenance import Data, Origin, read_origin, record_of, start_from, write_origin
 
 ITERATION = re.compile(r"Iteration (\d+)[ ,].*?loss = (\S+)")
+ENGINE = re.compile(r"\bcaffe train .*, on PyTorch (\S+), ")  # what ours says of itself; BVLC's does not
 SNAPSHOT = re.compile(r"Snapshotting solver state to .*_iter_(\d+)\.solverstate$")  # its caffemodel is written by then
 
 
@@ -74,26 +75,26 @@ class Training:
             if not link.is_symlink():
                 link.symlink_to(target)
 
-    def origin(self, done, caffe):
-        """The Origin of nets trained from iteration `done` on; unknown if what was trained until then is of other data.
-
-        caffe: the command.
-        """
-        origin = Origin(read_origin(self.data / "train.txt").data, self.name, caffe=caffe)
+    def origin(self, done):
+        """The Origin of nets trained from iteration `done` on; unknown if until then they learned from other data."""
+        origin = Origin(read_origin(self.data / "train.txt").data, self.name)
         if done:
             before = read_origin(self.folder / self.snapshot(done, "caffemodel"))
             return origin._replace(start=before.start, data=origin.data if origin.data == before.data else Data())
         return origin._replace(start=start_from(self.weights) if self.weights else None)
 
     def record(self, iteration, origin):
-        """Write beside the snapshot of this iteration where it comes from."""
-        write_origin(self.folder / self.snapshot(iteration, "caffemodel"),
-                     origin._replace(iterations=iteration, date=datetime.date.today().isoformat()))
+        """Write beside the snapshot of this iteration, which caffe has just made, where it comes from."""
+        this_run = self.log.read_text(errors="replace").rsplit("\n$ ", 1)[-1]
+        engine = ENGINE.search(this_run)
+        write_origin(self.folder / self.snapshot(iteration, "caffemodel"), origin._replace(
+            iterations=iteration, caffe="engine, PyTorch " + engine.group(1) if engine else "BVLC Caffe",
+            date=datetime.date.today().isoformat()))
 
     def run(self, caffe, gpu, threads, children, bar):
         """Run `caffe train` to the end, with `threads` cores. Raises Problem with caffe's own words if it fails."""
         done = self.last_snapshot()
-        origin = self.origin(done, caffe)
+        origin = self.origin(done)
         command = [*shlex.split(caffe), "train", "-solver", os.path.relpath(str(self.solver), str(self.folder))]
         if done:
             command += ["-snapshot", self.snapshot(done, "solverstate")]

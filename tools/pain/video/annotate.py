@@ -18,8 +18,9 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 from pain.datasets.pspi import CLASSES
 from pain.errors import Problem
 from pain.files import replacing
-from pain.notice import SHORT_NOTICE
+from pain.notice import short_notice
 from pain.plots import color_of
+from pain.provenance import NOT_KNOWN
 from pain.video.curve import NONE
 from pain.video.encoder import CODECS, encoder
 
@@ -34,14 +35,16 @@ PAPER, GRID, INK, NOBODY = "#ffffff", "#e2e2e2", "#666666", "#555555"
 class Annotator:
     """Writes the video `path`, frame by frame: it is there once close() was called, and not at all after discard().
 
-    width, height: of the first frame; frames of another size are fitted into it. rate: frames a second, about.
+    width, height: of the first frame; frames of another size are fitted into it. rate: frames a second, about; origin:
+    of the nets, which decides what is said of them below the curve.
     """
 
-    def __init__(self, path, width, height, rate):
+    def __init__(self, path, width, height, rate, origin=NOT_KNOWN):
         self.path, self.width, self.height, self.ticks = path, width, height, -1
         self.unit = max(8, 4 + min(width, height) // 54)  # pixels: the height of small letters
         self.large, self.small = (ImageFont.load_default(size * self.unit) for size in (2, 1.4))
-        self.strip = Strip(width + width % 2, 8 * self.unit + height % 2, self.unit)
+        self.strip = Strip(width + width % 2, 8 * self.unit + height % 2, self.unit,
+                           short_notice(origin))
         self.to_yuv = VideoReformatter()
         self.codec, rate = encoder(), Fraction(rate or RATE).limit_denominator(1001)
         with ExitStack() as closing:
@@ -136,9 +139,9 @@ class Annotator:
 
 
 class Strip:
-    """The curve of the last SECONDS, with the time and the notice below. width, height, unit: in pixels."""
+    """The curve of the last SECONDS, with the time and a short notice below. width, height, unit: in pixels."""
 
-    def __init__(self, width, height, unit):
+    def __init__(self, width, height, unit, notice):
         self.width, self.height, self.history = width, height, deque()
         unit *= FINE
         self.line, self.right, self.low = max(2, unit // 5), FINE * width - unit, FINE * height - 1.9 * unit
@@ -152,9 +155,9 @@ class Strip:
             if intensity in (0, CLASSES - 1):
                 pen.text((self.left - unit // 3, y), str(intensity), INK, self.font, "rm")
         room, size = self.right - self.left - self.font.getlength("  00:00.0"), unit
-        while size > 4 * FINE and ImageFont.load_default(size).getlength(SHORT_NOTICE) > room:
+        while size > 4 * FINE and ImageFont.load_default(size).getlength(notice) > room:
             size -= 1
-        pen.text((self.left, self.baseline), SHORT_NOTICE, INK, ImageFont.load_default(size), "ls")
+        pen.text((self.left, self.baseline), notice, INK, ImageFont.load_default(size), "ls")
 
     def y(self, intensity):
         """Where an intensity lies, in fine pixels from the top."""

@@ -23,7 +23,8 @@ import numpy as np
 from pain.errors import Problem
 from pain.faces.alignment import LANDMARKS
 from pain.files import replacing, rounded
-from pain.notice import NOTICE
+from pain.notice import notice
+from pain.provenance import origin_said
 
 FOUND, INTERPOLATED, NONE = FACES = "found", "interpolated", "none"
 
@@ -120,6 +121,8 @@ class CurveWriter:
             self.file.write(head(about))
             return
         earlier, rows = read_curve(path)
+        if "origin" in about:  # of the same nets, which an older version did not ask for it
+            earlier.setdefault("origin", about["origin"])
         if earlier != about:
             differ = sorted(key for key in {*earlier, *about} if earlier.get(key) != about.get(key))
             raise Problem("%s: cannot go on with it, for it was made with another %s; leave out --resume to begin again"
@@ -143,7 +146,7 @@ class CurveWriter:
 
 def head(about):
     """The lines before the rows."""
-    return "# %s\n# %s\n%s\n" % (NOTICE, json.dumps(about, sort_keys=True), ",".join(COLUMNS))
+    return "# %s\n# %s\n%s\n" % (notice(origin_said(about)), json.dumps(about, sort_keys=True), ",".join(COLUMNS))
 
 
 def lines_of(rows):
@@ -179,7 +182,8 @@ def write_json(path, about, smoothing, summary, rows):
 
     smoothing: the Filter that filled the column smoothed, or None; summary: a dict, as summary() makes it.
     """
-    parts = {"notice": NOTICE, "about": about, "smoothing": smoothing and smoothing._asdict(), "summary": summary}
+    parts = {"notice": notice(origin_said(about)), "about": about, "smoothing": smoothing and smoothing._asdict(),
+             "summary": summary}
     with replacing(path) as partial, open(str(partial), "w", encoding="utf-8") as file:
         file.write("{")
         for name, part in parts.items():

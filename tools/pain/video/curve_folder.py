@@ -8,6 +8,7 @@ import contextlib
 from typing import NamedTuple
 
 from pain.files import fingerprint, replacing
+from pain.provenance import as_dict, origin_of, origin_said
 from pain.video.annotate import Annotator
 from pain.video.curve import CurveWriter, read_curve, write_curve, write_json
 from pain.video.episodes import THRESHOLDS
@@ -39,7 +40,7 @@ def record_curve(estimator, video, folder, about, resume=False, annotate=False):
             with contextlib.suppress(FileNotFoundError):
                 (folder / name).unlink()
         annotator = annotate and closing.enter_context(
-            Annotator(folder / "annotated.mp4", video.width, video.height, video.rate))
+            Annotator(folder / "annotated.mp4", video.width, video.height, video.rate, origin_said(about)))
         rated = closing.enter_context(contextlib.closing(estimator.run(
             video.frames(), writer.rows, writer.next_frame, video.live)))
         for frame, rows in rated:
@@ -82,5 +83,9 @@ def about_curve(video, models, min_face, gap, track, calibration=None):
     load_estimator() takes it.
     """
     return dict(source=video.name, width=video.width, height=video.height, min_face=min_face, gap=gap, track=track,
-                models={str(model): fingerprint(model) for model in models},
-                calibration=calibration and str(calibration))
+                calibration=calibration and str(calibration), **about_nets(models))
+
+
+def about_nets(models):
+    """Of it what the nets make: which they are, paths of caffemodels with their fingerprints, and their Origin."""
+    return dict(models={str(model): fingerprint(model) for model in models}, origin=as_dict(origin_of(models)))

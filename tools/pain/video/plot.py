@@ -7,8 +7,9 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from pain.datasets.pspi import CLASSES
-from pain.notice import SHORT_NOTICE
+from pain.notice import short_notice
 from pain.plots import BLUE, color_of
+from pain.provenance import origin_said
 from pain.video.episodes import episodes
 from pain.video.tracks import best, in_order, lasts, tracks
 
@@ -24,7 +25,7 @@ def draw(about, rows, episodes_threshold=1, labels=None):
     The line is the smoothed intensity with the raw one pale behind it, or the raw one where nothing is smoothed. The
     band lies between low and high, or one spread either way. The strip below has a lane a person: grey where there is
     no face, hatched where there is a doubt. labels: ground truth, (times, values), (M,) each. about: its "source" is
-    the title.
+    the title, and its "origin" decides what is said of the nets.
     """
     times, people = in_order(rows)[1], tracks(rows)
     strip_height = LANE * max(1, len(people))
@@ -40,7 +41,7 @@ def draw(about, rows, episodes_threshold=1, labels=None):
         shown["ground truth"], = axes.plot(x, y, "o-", color=BLUE, linewidth=0.8, markersize=2.2, zorder=4)
     draw_strip(strip, times, people, shown)
     dress(axes, strip, times, str(about.get("source") or ""),
-          CLASSES - 0.75 + BAR * (len(people) if len(people) > 1 else 0))
+          CLASSES - 0.75 + BAR * (len(people) if len(people) > 1 else 0), short_notice(origin_said(about)))
     strip.legend(shown.values(), shown.keys(), loc="upper center", bbox_to_anchor=(0.5, -0.38 / strip_height),
                  ncol=min(4, max(1, len(shown))), frameon=False, fontsize=8, handlelength=1.6, columnspacing=1.6)
     return figure
@@ -106,8 +107,8 @@ def draw_strip(strip, times, people, shown):
         text.set_color(color_of(one.person))
 
 
-def dress(axes, strip, times, title, top):
-    """Title, notice, axes and grid. top: of the axes, in units of intensity."""
+def dress(axes, strip, times, title, top, said):
+    """Title, axes and grid, and what is said of the nets, below. top: of the axes, in units of intensity."""
     axes.set_title(title.replace("$", r"\$"), fontsize=9)
     axes.set(ylabel="pain intensity", yticks=range(CLASSES), ylim=(-0.25, top))
     axes.grid(axis="y", color="0.9", linewidth=0.6)
@@ -121,7 +122,7 @@ def dress(axes, strip, times, title, top):
     if len(times):
         margin = 0.01 * (times[-1] - times[0]) or 1
         axes.set_xlim(times[0] - margin, times[-1] + margin)
-    strip.annotate(SHORT_NOTICE, (1, 0), (0, -24), "axes fraction", "offset points", fontsize=5.5, color="0.5",
+    strip.annotate(said, (1, 0), (0, -24), "axes fraction", "offset points", fontsize=5.5, color="0.5",
                    ha="right", va="top")
     for one, hidden in (axes, ("top", "right", "bottom")), (strip, ("top", "right", "left")):
         one.spines[list(hidden)].set_visible(False)

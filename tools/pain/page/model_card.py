@@ -1,0 +1,49 @@
+"""What the page says of its nets: which they are, what they learned from, and how well they do on subjects left out."""
+import html
+from pathlib import Path
+
+from pain.datasets.pspi import CLASSES
+from pain.errors import Problem
+from pain.evaluation.frames import Result
+from pain.evaluation.metrics import title
+from pain.evaluation.results import read_csvs
+from pain.evaluation.scores import evaluate
+from pain.notice import LEADS, LIMITS, TAUGHT, description, notice
+from pain.provenance import origin_said
+
+SCORES = "mae", "pcc", "wmae"
+
+
+def fill(template, about):
+    """The page's HTML with what is to be said of the nets in the place of {{lead}} and the like. about: a curve's."""
+    origin, models = origin_said(about), list(map(Path, about.get("models", ())))
+    texts = {"lead": LEADS[origin.kind], "taught": TAUGHT[origin.kind], "notice": notice(origin),
+             "limits": LIMITS[origin.kind], "nets": description(origin), "scores": scores_line(models),
+             "files": ", ".join("/".join(model.parts[-2:]) for model in models) or "none"}
+    for name, text in texts.items():
+        template = template.replace("{{%s}}" % name, html.escape(text))
+    return template
+
+
+def scores_line(models):
+    """How the nets do on the subjects that their folds left out, in a sentence. models: paths of caffemodels."""
+    row = scores(models)
+    if row is None:
+        return "How well they do is not known here: no predictions of subjects left out stand beside them."
+    return "On subjects left out, %d of them: %s." % (
+        row["over"]["mae"], ", ".join("%s %s" % (title(name), "undefined" if row[name] != row[name] else
+                                                 "%.3f" % row[name]) for name in SCORES))
+
+
+def scores(models):
+    """SCORES of the predictions.csv beside each caffemodel, a row of evaluate(); None unless all are there and current.
+    """
+    files = [model.parent / "predictions.csv" for model in models]
+    if not files or any(not file.exists() or file.stat().st_mtime < model.stat().st_mtime
+                        for file, model in zip(files, models)):
+        return None
+    try:
+        videos = read_csvs(dict.fromkeys(files), CLASSES - 1)
+    except Problem:  # which evaluate.py explains
+        return None
+    return evaluate(Result("", files[0], videos, True, None), names=SCORES)
