@@ -51,7 +51,7 @@ def test_what_synthetic_nets_predict_is_said_to_be(result, tmp_path):
     bare = results.read_result(result)
     assert warning([bare]) == "" and lines([bare]) == []
     write_origin(result, Origin(Data(SYNTHETIC), "mse", 400))
-    axes, = paper_figure.draw(["mse"], [paper_figure.find_video(bare)], note=warning([bare])).axes
+    axes, = paper_figure.draw_paper_figure(["mse"], [paper_figure.find_video(bare)], note=warning([bare])).axes
     assert [text.get_text() for text in axes.texts] == ["synthetic net: means nothing for real faces"]
     done = tool(result, "--out", tmp_path / "curve.png")
     assert "nets of smooth l1: mse, 400 iterations; learned from synthetic faces, drawn by a program\n" in done.stdout

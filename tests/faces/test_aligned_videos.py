@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 import skimage.io
 
-from pain.datasets import unbc
+from pain.datasets import folds, unbc
 from pain.datasets.black_frames import read_frame
+from pain.datasets.synthetic.folder import RECORD
 from pain.faces import aligned_videos
 from pain.faces.aligned_videos import AlignedFrame
 from pain.faces.alignment import align
 from pain.faces.detector import BATCH
 from pain.files import read_csv
+from pain.provenance import OWN, SYNTHETIC, Data, Origin, read_origin
 from support.faces import ASTRONAUT, FACELESS, saved
 from support.project import assert_one_line_error, run_tool
 
@@ -101,6 +103,17 @@ def test_every_frame_is_accounted_for(finished):
         "  left out: 001-aa001/aa001t2aaaff/aa001t2aaaff001: no face in the whole video",
         "  left out: 001-aa001/aa001t2aaaff/aa001t2aaaff002: black", ""]
     assert "Traceback" not in process.stderr
+
+
+def test_what_was_drawn_is_recorded_as_drawn(dataset):
+    root, out = dataset
+    assert read_origin(out / "frames.csv") == Origin(Data(OWN))
+    (root / RECORD).write_text("{}")
+    aligned_videos.align_faces(root, out)
+    assert read_origin(out / "frames.csv") == Origin(Data(SYNTHETIC))
+    subjects = folds.read_subjects(out / "frames.csv", "none")
+    assert folds.data_of(out / "frames.csv", subjects) == Data(
+        SYNTHETIC, 2, BATCH + 6, tuple(np.bincount(np.concatenate([subject.labels for subject in subjects]))))
 
 
 def test_landmarks_and_pixels_are_those_of_each_frame(finished, detector):

@@ -140,7 +140,7 @@ def test_a_single_subject_and_no_video_names(tmp_path):
 
 
 def test_nets_that_are_known_are_named(tmp_path, monkeypatch, page):
-    """A result whose nets are synthetic, one with a net that nobody knows, and one of which nothing says nets made it."""
+    """Results of synthetic nets, of a net that nobody knows, and of which nothing says that nets made it."""
     monkeypatch.setattr(report, "draw_figures", lambda evaluation, folder: [])
     paths = [write(tmp_path / name / "predictions.csv", rows(0.5, seed)) for seed, name in enumerate("abc")]
     write_origin(paths[0], Origin(Data(SYNTHETIC, 4, 480, (), ("01-x",)), "smooth_l1", 400))

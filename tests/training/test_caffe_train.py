@@ -165,7 +165,7 @@ def test_fine_tuning_starts_from_the_weights(folds, work):
 # ---- where nets come from ----
 
 def make_drawn(folds, kind=SYNTHETIC):
-    """Say of the folds' frames that they are of this kind, and make the folds again: nothing but their records changes."""
+    """Say of the folds' frames that they are of this kind, and make the folds again: only their records change."""
     write_origin(folds.parent / "aligned" / "frames.csv", Origin(Data(kind)))
     process = run_tool("make_folds.py", "--aligned", folds.parent / "aligned", "--out", folds, python=PYTHON)
     assert process.returncode == 0 and "unknown origin" not in process.stdout, process.stdout

@@ -102,9 +102,9 @@ def test_a_curve_of_nets_of_another_origin_is_not_gone_on_with(tmp_path):
         CurveWriter(tmp_path / "curve.csv", abouts[1], resume=True)
     CurveWriter(tmp_path / "curve.csv", abouts[0], resume=True).close()
 
-    write_curve(tmp_path / "curve.csv", ABOUT, [no_face(i, i, 0) for i in range(3)])  # by an older version, and its notice
+    write_curve(tmp_path / "curve.csv", ABOUT, [no_face(i, i, 0) for i in range(3)])
     text = (tmp_path / "curve.csv").read_text(encoding="utf-8").split("\n", 1)[1]
-    (tmp_path / "curve.csv").write_text("# Trained on patients.\n" + text, encoding="utf-8")
+    (tmp_path / "curve.csv").write_text("# Trained on patients.\n" + text, encoding="utf-8")  # by an older version
     writer = CurveWriter(tmp_path / "curve.csv", abouts[-1], resume=True)
     writer.close()
     assert len(writer.rows) == 2 and read_curve(tmp_path / "curve.csv")[0] == abouts[-1]

@@ -109,8 +109,8 @@ def start_from(weights):
 
 
 def origin_of(files):
-    """The Origin of nets that are used together, such as a variant's folds, from their caffemodels; of none: unknown."""
-    return merged([read_origin(file) for file in files] or [Origin()])
+    """The Origin of nets that are used together, such as a variant's folds. files: their caffemodels."""
+    return merged([read_origin(file) for file in files] or [NOT_KNOWN])
 
 
 def merged(origins):
