@@ -9,8 +9,9 @@ from support.project import BVLC, GENUINE, ROOT, needs_bvlc
 pytestmark = [needs_bvlc, pytest.mark.skipif(GENUINE, reason="this is that run")]
 
 
-@pytest.mark.parametrize("name", ["test_layers", "test_progress", "test_prototxts", "test_weights",
-                                  "test_files", "datasets/test_folds", "datasets/test_lmdbs",
+@pytest.mark.parametrize("name", ["test_layers", "test_progress", "test_prototxts", "test_nets",
+                                  "test_nets_and_solvers", "test_weights",
+                                  "datasets/test_folds", "datasets/test_lmdbs",
                                   "datasets/test_redundant_frames", "evaluation/test_metrics",
                                   "evaluation/test_results", "evaluation/test_mat_files",
                                   "evaluation/test_side_by_side", "evaluation/test_evaluate",

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from pain.datasets.synthetic import faces as faces_module
+from pain.datasets.synthetic import faces as drawn
 from pain.faces.alignment import align
 from pain.faces.detector import BATCH, PYRAMID_FACTOR, THRESHOLDS, image_pyramid
 from pain.video.estimator import MIN_FACE, load_estimator
@@ -33,13 +33,13 @@ EARLY, LATE = 1000, 20000
 
 def drawn_faces(count):
     """Images, (240, 320, 3) uint8, of a drawn face that moves and grimaces."""
-    face = faces_module.Face()
-    who = faces_module.subject(face, np.random.RandomState(1))
+    face = drawn.Face()
+    who = drawn.subject(face, np.random.RandomState(1))
     for i in range(count):
         t = 2 * np.pi * i / count
-        pose = faces_module.Pose(10 * np.sin(t), 5 * np.sin(2 * t), 0.1 * np.sin(3 * t), 1 + 0.1 * np.cos(t))
-        units = {unit: highest * (1 - np.cos(t)) / 2 for unit, highest in faces_module.HIGHEST.items()}
-        yield np.round(255 * faces_module.render(face, who, units, pose)).astype(np.uint8)
+        pose = drawn.Pose(10 * np.sin(t), 5 * np.sin(2 * t), 0.1 * np.sin(3 * t), 1 + 0.1 * np.cos(t))
+        units = {unit: highest * (1 - np.cos(t)) / 2 for unit, highest in drawn.HIGHEST.items()}
+        yield np.round(255 * drawn.render(face, who, units, pose)).astype(np.uint8)
 
 
 def write_video(path, images, size):

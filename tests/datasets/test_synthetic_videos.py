@@ -7,12 +7,12 @@ import pytest
 from PIL import Image
 
 import make_synthetic
-from pain import command as command_module
-from pain import errors
+from pain.command import run
 from pain.datasets import unbc
 from pain.datasets.pspi import CLASSES, pspi, quantise
 from pain.datasets.synthetic import faces, videos
 from pain.datasets.synthetic.folder import make_once
+from pain.errors import Problem
 from support.project import run_tool
 
 ARGUMENTS = dict(subjects=3, videos=2, frames=40, seed=1)
@@ -188,7 +188,7 @@ def test_no_skin_folds_over():
 def test_finished_is_left_alone_and_other_arguments_are_refused(dataset):
     before = {path: path.stat().st_mtime_ns for path in dataset.rglob("*")}
     assert not make_once(dataset, videos.draw_dataset, **ARGUMENTS)
-    with pytest.raises(errors.Problem, match="--subjects 3 --videos 2 --frames 40 --seed 1; remove it or name another"):
+    with pytest.raises(Problem, match="--subjects 3 --videos 2 --frames 40 --seed 1; remove it or name another"):
         make_once(dataset, videos.draw_dataset, **dict(ARGUMENTS, seed=2))
     assert before == {path: path.stat().st_mtime_ns for path in dataset.rglob("*")}
 
@@ -198,7 +198,7 @@ def test_a_folder_of_others_is_refused_and_kept(tmp_path, name):
     other = tmp_path / name / "holiday.txt"
     other.parent.mkdir()
     other.write_text("mine")
-    with pytest.raises(errors.Problem, match="no synthetic dataset"):
+    with pytest.raises(Problem, match="no synthetic dataset"):
         make_once(tmp_path / "unbc", videos.draw_dataset, **ARGUMENTS)
     assert other.read_text() == "mine" and list(other.parent.iterdir()) == [other]
 
@@ -238,7 +238,7 @@ def test_command_line(tmp_path):
 def test_bad_arguments_are_one_line_and_exit_2(tmp_path, monkeypatch, capsys, wrong):
     monkeypatch.setattr(sys, "argv", ["make_synthetic.py", str(tmp_path / "unbc")] + [str(word) for word in wrong])
     with pytest.raises(SystemExit) as stop:
-        command_module.run(make_synthetic.main)
+        run(make_synthetic.main)
     error = capsys.readouterr().err
     assert stop.value.code == 2 and error.count("\n") == 1 and wrong[0] in error
     assert list(tmp_path.iterdir()) == []

@@ -8,9 +8,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from pain.evaluation import results as results_module
 from pain.evaluation import scores, side_by_side
 from pain.evaluation.metrics import METRICS, all_metrics
+from pain.evaluation.results import read_results
 from support.bare_python import run_bare, run_bare_tool
 from support.predictions import AUTHORS, TINY, fails, refuses, tool, tree, write
 from support.project import ROOT, needs_shared
@@ -132,7 +132,7 @@ def test_comparisons(tmp_path):
 
 def test_every_pair_is_compared_but_the_trivial_ones(tmp_path):
     path = write(tmp_path / "one.csv", TINY)
-    results = side_by_side.side_by_side([results_module.read_results([path])[0]._replace(name=name) for name in "abc"])
+    results = side_by_side.side_by_side([read_results([path])[0]._replace(name=name) for name in "abc"])
     rows = scores.compare_all(results + scores.baselines([results]), ["mae"], draws=9)["mae"]
     pairs = [(row["a"], row["b"]) for row in rows]
     assert len(pairs) == 3 + 2 * 3 and ("all zeros", "all mean") not in pairs and ("a", "c") in pairs

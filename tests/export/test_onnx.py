@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pain.datasets.unbc import HISTOGRAM
 from pain.errors import Problem
 from pain.export import convert, onnx_file
-from pain.export import layers as layers_module
+from pain.export.layers import CONVERTERS
 from pain.faces import alignment
 from pain.notice import notice
 from pain.provenance import ARCHIVE, SYNTHETIC, Data, Origin, from_dict, write_origin
@@ -303,14 +303,14 @@ def test_what_differs_is_not_written(slim, tmp_path, monkeypatch):
         onnx_file.export(tmp_path / "a.caffemodel", slim / PAIN.name, tmp_path / "a.onnx")
 
     net = write_model(slim / PAIN.name, tmp_path / "a.caffemodel")
-    monkeypatch.setitem(layers_module.CONVERTERS, "Sigmoid",
+    monkeypatch.setitem(CONVERTERS, "Sigmoid",
                         lambda layer: [layer.add("Mul", layer.add("Sigmoid", *layer.bottoms), layer.constant(1.00004))])
     with pytest.raises(Problem, match="a.caffemodel: not exported: ONNX Runtime's intensity differs .*1e-05"):
         export()
     monkeypatch.undo()
     net.params["ip2_reg"][1].data[...] = 1000  # an intensity of 5, whatever comes before
     net.save(str(tmp_path / "a.caffemodel"))
-    monkeypatch.setitem(layers_module.CONVERTERS, "PReLU", lambda layer: [layer.add("Relu", *layer.bottoms)])
+    monkeypatch.setitem(CONVERTERS, "PReLU", lambda layer: [layer.add("Relu", *layer.bottoms)])
     with pytest.raises(Problem, match="ONNX Runtime's conv1a differs"):
         export()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.caffemodel"]

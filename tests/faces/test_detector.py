@@ -7,16 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pain.datasets.synthetic import faces
-from pain.faces import detector as detector_module
 from pain.faces.alignment import align
-from pain.faces.detector import image_pyramid
+from pain.faces.detector import MIN_FACE, PYRAMID_FACTOR, THRESHOLDS, image_pyramid
 from support.faces import ASTRONAUT, FACELESS, TEMPLATE, distances, fit, on_grey, resized, similarity
 from support.project import SHARED, needs_shared
 
 
 def test_settings_are_the_authors():
-    assert detector_module.THRESHOLDS == (0.6, 0.7, 0.7) and detector_module.PYRAMID_FACTOR == 0.709
-    assert detector_module.MIN_FACE * 240 == pytest.approx(100)
+    assert THRESHOLDS == (0.6, 0.7, 0.7) and PYRAMID_FACTOR == 0.709
+    assert MIN_FACE * 240 == pytest.approx(100)
 
 
 @pytest.fixture(scope="module")

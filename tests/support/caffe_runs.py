@@ -5,16 +5,15 @@ import tempfile
 import caffe
 import numpy as np
 import skimage.io
+from caffe.proto import caffe_pb2
+from google.protobuf import text_format
 
+from pain.prototxts import slim_net
 from support.project import FACE, PAIN, run_tool
 
 
 def write_slim_nets(folder):
     """Write the two nets with trunks 1/16 as wide to the folder, under their own names, and return it."""
-    from caffe.proto import caffe_pb2
-    from google.protobuf import text_format
-
-    from pain.prototxts import slim_net
     for path in PAIN, FACE:
         net = slim_net(text_format.Merge(path.read_text(), caffe_pb2.NetParameter()), 16, 6)
         (folder / path.name).write_text(text_format.MessageToString(net))
@@ -24,7 +23,6 @@ def write_slim_nets(folder):
 def write_samples(path, images, labels):
     """Write an LMDB of Datums. images: (N, channels, height, width) uint8."""
     import lmdb
-    from caffe.proto import caffe_pb2
     environment = lmdb.open(str(path), map_size=1 << 26)
     with environment.begin(write=True) as transaction:
         for i, (image, label) in enumerate(zip(images, labels)):
@@ -100,3 +98,10 @@ class LayerInNet:
 
     def blob_diff(self, i):
         return self.net.params["layer"][i].diff
+
+
+def layers_of(path):
+    """A net file's layers by name."""
+    net = text_format.Merge(path.read_text(), caffe_pb2.NetParameter())
+    assert len({layer.name for layer in net.layer}) == len(net.layer)
+    return {layer.name: layer for layer in net.layer}
