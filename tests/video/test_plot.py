@@ -7,6 +7,7 @@ from pain.notice import short_notice
 from pain.provenance import KINDS, Data, Origin, as_dict
 from pain.video import plot
 from pain.video.curve import no_face
+from pain.video.labels import PlacedLabels
 from support.curves import curve, row
 
 try:
@@ -22,7 +23,8 @@ def test_picture_of_one():
     rows = curve(times, values, low=0.25, high=4., smoothed=np.nan)
     rows[80:90] = [row(i, times[i], np.nan, doubt="dark") for i in range(80, 85)] + [
         no_face(i, times[i], 1) for i in range(85, 90)]
-    figure = plot.draw({"source": "a_$b$.mp4"}, rows, labels=(times[::10], np.arange(10) % 6))
+    labels = PlacedLabels(np.arange(0, 100, 10), times[::10], np.arange(10) % 6)
+    figure = plot.draw({"source": "a_$b$.mp4"}, rows, labels=labels)
     axes, strip = figure.axes
     line, _, truth = axes.get_lines()
     assert line.get_color() == plots.STYLES[0][0] and truth.get_color() == plots.BLUE

@@ -181,15 +181,15 @@ class Strip:
 
     def runs(self, person, now):
         """The lines of a person's curve, up to where it is missing: lists of (x, y) in fine pixels."""
-        runs, there = [], False
+        runs, joined = [], False
         for time, values in self.history:
             if person in values:
                 point = self.right - (self.right - self.left) * (now - time) / SECONDS, self.y(values[person])
-                if there:
+                if joined:
                     runs[-1].append(point)
                 else:
                     runs.append([point])
-            there = person in values
+            joined = person in values
         return runs
 
 

@@ -12,7 +12,7 @@ from pain.provenance import as_dict, origin_of, origin_said
 from pain.video.annotate import Annotator
 from pain.video.curve import CurveWriter, read_curve, write_curve, write_json
 from pain.video.episodes import THRESHOLDS
-from pain.video.labels import compare, to_draw
+from pain.video.labels import compare, placed
 from pain.video.plot import draw
 from pain.video.smoothing import smooth
 from pain.video.summary import summary
@@ -71,7 +71,7 @@ def write_files(folder, about, rows, smoothing=None, thresholds=THRESHOLDS, labe
     if labels is not None:
         summed_up["agreement"] = compare(rows, labels, "smoothed" if smoothing else "intensity")
     with replacing(folder / "curve.png") as partial:
-        draw(about, rows, thresholds[0], labels and to_draw(rows, labels)).savefig(str(partial), bbox_inches="tight")
+        draw(about, rows, thresholds[0], labels and placed(rows, labels)).savefig(str(partial), bbox_inches="tight")
     write_json(folder / "curve.json", about, smoothing, summed_up, rows)
     return summed_up
 

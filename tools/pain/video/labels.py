@@ -33,6 +33,14 @@ class Labels(NamedTuple):
     note: str = ""  # a sentence on what looks wrong
 
 
+class PlacedLabels(NamedTuple):
+    """Those K of a video's labels that are of a frame of its curve, in the order of the frames."""
+
+    frames: np.ndarray  # (K,) int: the frame's place among those of the curve
+    times: np.ndarray  # (K,) float64: its time in seconds
+    values: np.ndarray  # (K,) int, 0..5
+
+
 def labels(path):
     """Read the ground truth of a video, a table, as Labels. Raises Problem naming the lines that are none."""
     return parse_labels(read_bytes(path), path)
@@ -59,10 +67,7 @@ def parse_labels(content, path):
 
 
 def placed(rows, labels):
-    """The labels that are of a frame of the curve, (K,) int: its place among the frames, and the label.
-
-    Of several labels by time that are nearest to one frame the nearest one is taken.
-    """
+    """The PlacedLabels of a curve. Of several labels by time that are nearest to one frame the nearest one is taken."""
     place, times = in_order(rows)
     if labels.by == "frame":
         at, distance = np.array([place.get(frame, -1) for frame in labels.at.tolist()]), np.zeros(len(labels.at))
@@ -71,17 +76,11 @@ def placed(rows, labels):
         distance = np.abs(times[at] - labels.at)
         at = np.where(distance > np.median(lasts(times)) / 2 + ROUNDING, -1, at)
     else:
-        return np.zeros((2, 0), int)
+        at, distance = np.full(len(labels.at), -1), np.zeros(len(labels.at))
     nearest = np.argsort(distance, kind="stable")
     frames, first = np.unique(at[nearest], return_index=True)
-    of_frames = frames >= 0
-    return frames[of_frames], labels.label[nearest][first[of_frames]]
-
-
-def to_draw(rows, labels):
-    """The labels that are of a frame of the curve, as plot.draw() takes them: times in seconds, values, (K,)."""
-    at, label = placed(rows, labels)
-    return in_order(rows)[1][at], label
+    frames, first = frames[frames >= 0], first[frames >= 0]
+    return PlacedLabels(frames, times[frames], labels.label[nearest][first])
 
 
 def compare(rows, labels, of="intensity", person=None):
@@ -91,14 +90,14 @@ def compare(rows, labels, of="intensity", person=None):
     counts that has both; the others, and the labels of no frame, are counted: without_intensity, without_label,
     labels_without_frame.
     """
-    at, label = placed(rows, labels)
+    frames, _, label = placed(rows, labels)
     count = Counter(row.person for row in rows if row.person)
     if person is None:
         person = min(count, key=lambda number: (-count[number], number), default=None)
     place = in_order(rows)[0]
     curve = getattr(track_of(person, [row for row in rows if row.person and row.person == person], place), of)
-    both = ~np.isnan(curve[at])
-    pair = label[both], curve[at[both]]
+    both = ~np.isnan(curve[frames])
+    pair = label[both], curve[frames[both]]
     return dict(person=person, of=of, frames=int(both.sum()), without_intensity=int((~both).sum()),
                 without_label=int((~np.isnan(curve)).sum() - both.sum()),
                 labels_without_frame=len(labels.label) - len(label),

@@ -24,8 +24,8 @@ def draw(about, rows, episodes_threshold=1, labels=None):
 
     The line is the smoothed intensity with the raw one pale behind it, or the raw one where nothing is smoothed. The
     band lies between low and high, or one spread either way. The strip below has a lane a person: grey where there is
-    no face, hatched where there is a doubt. labels: ground truth, (times, values), (M,) each. about: its "source" is
-    the title, and its "origin" decides what is said of the nets.
+    no face, hatched where there is a doubt. labels: PlacedLabels, or None. about: its "source" is the title, and its
+    "origin" decides what is said of the nets.
     """
     times, people = in_order(rows)[1], tracks(rows)
     strip_height = LANE * max(1, len(people))
@@ -33,11 +33,11 @@ def draw(about, rows, episodes_threshold=1, labels=None):
     FigureCanvasAgg(figure)
     axes, strip = figure.subplots(2, 1, sharex=True, gridspec_kw=dict(height_ratios=[1.95, strip_height], hspace=0.03))
     shown = {}  # what the legend explains: a handle a text
-    for bar, one in zip(reversed(range(len(people))), people):
-        draw_person(axes, times, one, len(people) > 1, shown)
-        draw_episodes(axes, times, one, bar if len(people) > 1 else None, episodes_threshold, shown)
-    if labels is not None and len(labels[0]):
-        x, y = thinned(*map(np.asarray, labels))
+    for bar, track in zip(reversed(range(len(people))), people):
+        draw_person(axes, times, track, len(people) > 1, shown)
+        draw_episodes(axes, times, track, bar if len(people) > 1 else None, episodes_threshold, shown)
+    if labels is not None and len(labels.times):
+        x, y = thinned(labels.times, labels.values)
         shown["ground truth"], = axes.plot(x, y, "o-", color=BLUE, linewidth=0.8, markersize=2.2, zorder=4)
     draw_strip(strip, times, people, shown)
     dress(axes, strip, times, str(about.get("source") or ""),
@@ -47,11 +47,11 @@ def draw(about, rows, episodes_threshold=1, labels=None):
     return figure
 
 
-def draw_person(axes, times, one, several, shown):
+def draw_person(axes, times, track, several, shown):
     """Draw a Track's band and lines. several: whether it is one of several."""
-    color, values = color_of(one.person), best(one)
-    bounded, smoothed = (not np.isnan(column).all() for column in (one.low, one.smoothed))
-    low, high = (one.low, one.high) if bounded else (one.intensity - one.spread, one.intensity + one.spread)
+    color, values = color_of(track.person), best(track)
+    bounded, smoothed = (not np.isnan(column).all() for column in (track.low, track.smoothed))
+    low, high = (track.low, track.high) if bounded else (track.intensity - track.spread, track.intensity + track.spread)
     if not np.isnan(low).all():
         starts = columns(times)
         between = np.clip([np.fmin.reduceat(low, starts), np.fmax.reduceat(high, starts)], 0, CLASSES - 1)
@@ -59,25 +59,25 @@ def draw_person(axes, times, one, several, shown):
         shown.setdefault("90 % of labels" if bounded else "spread of the nets",
                          Patch(color="0.4" if several else color, alpha=0.25, linewidth=0))
     if smoothed:
-        axes.plot(*thinned(times, one.intensity), color=color, linewidth=0.6, alpha=0.25 if several else 0.4)
+        axes.plot(*thinned(times, track.intensity), color=color, linewidth=0.6, alpha=0.25 if several else 0.4)
     x, y = thinned(times, values)
     axes.plot(x, y, color=color, linewidth=1.3 if x is times else 0.7, solid_joinstyle="round")
     alone = ~np.isnan(values) & np.isnan(np.append(np.nan, values[:-1])) & np.isnan(np.append(values[1:], np.nan))
     axes.plot(times[alone], values[alone], ".", color=color, markersize=2.5)  # of which a line shows nothing
-    name = "person %d" % one.person if several else "intensity, smoothed" if smoothed else "intensity"
+    name = "person %d" % track.person if several else "intensity, smoothed" if smoothed else "intensity"
     shown[name] = Line2D([], [], color=color, linewidth=1.4)
     if smoothed:
         shown.setdefault("not smoothed", Line2D([], [], color="0.4" if several else color, linewidth=0.8, alpha=0.6))
 
 
-def draw_episodes(axes, times, one, bar, threshold, shown):
+def draw_episodes(axes, times, track, bar, threshold, shown):
     """Shade a Track's episodes, or draw them above the curves, as a bar `bar` from below, unless that is None."""
-    found, end = episodes(best(one), times, threshold), times + lasts(times)
-    if not found:
+    end = times + lasts(times)
+    spans = [(times[first], end[last] - times[first]) for first, last in episodes(best(track), times, threshold)]
+    if not spans:
         return
-    spans = [(times[first], end[last] - times[first]) for first, last in found]
     if bar is not None:
-        axes.broken_barh(spans, (CLASSES - 0.75 + BAR * bar, 0.6 * BAR), facecolor=color_of(one.person), alpha=0.7,
+        axes.broken_barh(spans, (CLASSES - 0.75 + BAR * bar, 0.6 * BAR), facecolor=color_of(track.person), alpha=0.7,
                          linewidth=0)
         shown.setdefault("at least %g" % threshold, Line2D([], [], color="0.4", linewidth=2.5))
     else:
@@ -88,10 +88,10 @@ def draw_episodes(axes, times, one, bar, threshold, shown):
 
 def draw_strip(strip, times, people, shown):
     """A lane a person, the first on top: grey where there is no face, hatched where there is a doubt."""
-    for lane, one in enumerate(people):
+    for lane, track in enumerate(people):
         for where, text, style in (
-                (~(one.found | one.interpolated), "no face", dict(facecolor=GREY, edgecolor="none", linewidth=0)),
-                (one.doubted, "in doubt", dict(facecolor="white", edgecolor="0.35", hatch=HATCH, linewidth=0.4))):
+                (~(track.found | track.interpolated), "no face", dict(facecolor=GREY, edgecolor="none", linewidth=0)),
+                (track.doubted, "in doubt", dict(facecolor="white", edgecolor="0.35", hatch=HATCH, linewidth=0.4))):
             spans = stretches(times, where)
             if spans:
                 strip.broken_barh(spans, (lane + 0.1, 0.8), **style)
@@ -101,10 +101,10 @@ def draw_strip(strip, times, people, shown):
         shown["no face"] = Patch(facecolor=GREY)
     strip.set_ylim(max(1, len(people)), 0)
     strip.set_yticks(np.arange(len(people)) + 0.5 if len(people) > 1 else [],
-                     [one.person for one in people] if len(people) > 1 else [], fontsize=6)
+                     [track.person for track in people] if len(people) > 1 else [], fontsize=6)
     strip.tick_params(axis="y", length=0, pad=2)
-    for text, one in zip(strip.get_yticklabels(), people):
-        text.set_color(color_of(one.person))
+    for text, track in zip(strip.get_yticklabels(), people):
+        text.set_color(color_of(track.person))
 
 
 def dress(axes, strip, times, title, top, said):
@@ -124,8 +124,8 @@ def dress(axes, strip, times, title, top, said):
         axes.set_xlim(times[0] - margin, times[-1] + margin)
     strip.annotate(said, (1, 0), (0, -24), "axes fraction", "offset points", fontsize=5.5, color="0.5",
                    ha="right", va="top")
-    for one, hidden in (axes, ("top", "right", "bottom")), (strip, ("top", "right", "left")):
-        one.spines[list(hidden)].set_visible(False)
+    for part, hidden in (axes, ("top", "right", "bottom")), (strip, ("top", "right", "left")):
+        part.spines[list(hidden)].set_visible(False)
 
 
 def columns(times):
@@ -148,7 +148,7 @@ def thinned(times, values):
 def stretches(times, where):
     """(start, length) in seconds of the stretches of (N,) frames where it is true; not more than can be drawn."""
     starts = columns(times)
-    there = np.concatenate([[False], np.logical_or.reduceat(where, starts) if len(starts) else [], [False]])
-    first, end = np.flatnonzero(there[1:] & ~there[:-1]), np.flatnonzero(there[:-1] & ~there[1:])
+    inside = np.concatenate([[False], np.logical_or.reduceat(where, starts) if len(starts) else [], [False]])
+    first, end = np.flatnonzero(inside[1:] & ~inside[:-1]), np.flatnonzero(inside[:-1] & ~inside[1:])
     edges = np.append(times[starts], times[-1:] + lasts(times)[-1:])
     return [(edges[a], edges[b] - edges[a]) for a, b in zip(first, end)]
