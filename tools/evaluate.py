@@ -10,11 +10,10 @@ import json
 from pain.command import Parser, run
 from pain.errors import Problem
 from pain.evaluation.arguments import add_arguments, read_arguments
+from pain.evaluation.evaluate import evaluate
 from pain.evaluation.metrics import METRICS, all_metrics
-from pain.evaluation.nets import lines
 from pain.evaluation.printing import comparisons_text, table_text, wide
-from pain.evaluation.scores import baselines, compare_all, evaluate, group_by_truth, protocol_name, tables
-from pain.evaluation.side_by_side import side_by_side
+from pain.evaluation.scores import tables
 from pain.files import or_none, replacing, write_csv
 
 
@@ -32,30 +31,26 @@ def main():
     unknown = [metric for metric in args.compare if metric not in all_metrics(top)]
     if unknown:
         raise Problem("--compare %s: there is %s" % (unknown[0], ", ".join(all_metrics(top))))
-    nets = lines(results)
-    groups = [side_by_side(results)] if args.compare else group_by_truth(results)
-    results = (groups[0] if args.compare else results) + baselines(groups)
-    how = args.protocol, top, args.draws, args.seed
     shown = tables(top, args.all)
-    names = None if args.json or args.csv else [metric for metrics in shown.values() for metric in metrics]
-    rows = [evaluate(result, *how, names) for result in results]
-    comparisons = compare_all(results, args.compare, *how) if args.compare else {}
-    protocol = protocol_name(args.protocol, top, args.subjects, groups)
-    text = json.dumps(or_none({"protocol": protocol, "rows": rows, "comparisons": comparisons}), indent=1)
+    scores = evaluate(
+        results, args.protocol, subjects=args.subjects, compare=args.compare, top=top, draws=args.draws, seed=args.seed,
+        metrics=None if args.json or args.csv else [metric for metrics in shown.values() for metric in metrics])
+    text = json.dumps(or_none({"protocol": scores.protocol, "rows": scores.rows, "comparisons": scores.comparisons}),
+                      indent=1)
     if args.csv:
-        write_csv(args.csv, *wide(rows, all_metrics(top)))
+        write_csv(args.csv, *wide(scores.rows, scores.names))
     if args.json == "-":
         print(text)
         return
     if args.json:
         with replacing(args.json) as partial:
             partial.write_text(text + "\n")
-    print(protocol + "\n")
+    print(scores.protocol + "\n")
     for heading, metrics in shown.items():
-        print(table_text(heading, rows, metrics))
-    for metric, pairs in comparisons.items():
+        print(table_text(heading, scores.rows, metrics))
+    for metric, pairs in scores.comparisons.items():
         print(comparisons_text(metric, pairs))
-    for line in nets:
+    for line in scores.nets:
         print("nets of " + line)
     print("measured: with the 95 %% interval of %d draws of subjects, seed %d. "
           "quoted: the paper's, on UNBC-McMaster, protocol subject." % (args.draws, args.seed))

@@ -1,12 +1,16 @@
 """Trained pain nets: the caffemodels that a path means, their prototxt, and the intensities they give."""
+from __future__ import annotations
+
+import os
 import queue
 import re
 from pathlib import Path
+from typing import Iterable
 
 import numpy as np
 
 from pain.errors import Problem
-from pain.nets import build_net, load_net
+from pain.nets import build_net, load_net, use_gpu
 from pain.project import ROOT
 
 NET = "prototxt/pain_regression.prototxt"
@@ -19,13 +23,13 @@ class PainNets:
     weights. Raises Problem when the models are not of that net.
     """
 
-    def __init__(self, models, net_file):
+    def __init__(self, models: Iterable[str | os.PathLike], net_file: str | os.PathLike):
         self.net_file = net_file
         self.nets = [load_net(net_file, model, stages=["deploy"]) for model in models]
         self.free = queue.LifoQueue()  # lists of nets that no thread is using
         self.free.put(self.nets)
 
-    def __call__(self, faces):
+    def __call__(self, faces: np.ndarray) -> np.ndarray:
         """The intensities, 0..5, (N, nets) float64, of aligned faces, (N, 112, 96, 3) uint8 RGB."""
         pixels, found = faces[..., ::-1].transpose(0, 3, 1, 2), []
         nets = self.take()
@@ -49,7 +53,35 @@ class PainNets:
             return nets
 
 
-def find_models(paths):
+def load_nets(models: str | os.PathLike | Iterable[str | os.PathLike], net: str | os.PathLike | None = None,
+              gpu: int | None = None) -> PainNets:
+    """The trained nets that are meant, loaded: for rate_faces() and rate_video(), which also take the paths themselves.
+
+    models: caffemodels, a fold's folder, or a variant's with those of all its folds; one path or several. net: their
+    prototxt, or None to look for it. gpu: a number, or None for the CPU. Raises Problem when there is none, or it is of
+    another net.
+    """
+    found = find_models([models] if isinstance(models, (str, os.PathLike)) else models)
+    if gpu is not None:
+        use_gpu(gpu)
+    return PainNets(found, net or find_net(found[0]))
+
+
+def rate_faces(aligned: np.ndarray, models: PainNets | str | os.PathLike | Iterable[str | os.PathLike]) -> np.ndarray:
+    """The pain intensity, 0..5, of aligned faces, by each of some nets: (N, nets) float64. A curve has their mean.
+
+    aligned: (N, 112, 96, 3) uint8 RGB, as align() makes them. models: as for load_nets(), or what it returns, so as
+    not to load them every time. Raises Problem for other arrays, and as load_nets() does.
+    """
+    aligned, nets = np.asarray(aligned), models if isinstance(models, PainNets) else load_nets(models)
+    _, channels, height, width = nets.nets[0].blobs["pixels"].data.shape
+    if aligned.shape[1:] != (height, width, channels) or aligned.dtype != np.uint8:
+        raise Problem("rate_faces: %s of %s; give (N, %d, %d, %d) of uint8, as align() makes them"
+                      % (aligned.shape, aligned.dtype, height, width, channels))
+    return nets(aligned) if len(aligned) else np.zeros((0, len(nets.nets)))
+
+
+def find_models(paths: Iterable[str | os.PathLike]) -> list[Path]:
     """The caffemodels that are meant: files; of a fold's folder its last snapshot; of a variant's those of all folds.
 
     Raises Problem when there are none.
@@ -64,14 +96,14 @@ def find_models(paths):
     return found
 
 
-def last_snapshot(folder):
+def last_snapshot(folder: Path) -> Path | None:
     """The folder's caffemodel of the latest iteration, or None."""
     of_iteration = {int(re.search(r"_iter_(\d+)$", file.stem).group(1)): file
                     for file in folder.glob("*_iter_*.caffemodel") if re.search(r"_iter_\d+$", file.stem)}
     return of_iteration[max(of_iteration)] if of_iteration else None
 
 
-def find_net(model):
+def find_net(model: str | os.PathLike) -> Path:
     """The prototxt that belongs to a model: that of the folder with prototxt/ which it lies in, else the project's."""
     for folder in [*Path(model).resolve().parents, ROOT]:
         if (folder / NET).exists():

@@ -1,6 +1,9 @@
 """Labels and predictions of a video's frames, checked row by row."""
+from __future__ import annotations
+
 import re
-from collections import namedtuple
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,11 +11,27 @@ from pain.errors import Problem
 
 LARGEST = np.finfo(np.float32).max  # Caffe predicts in float32; far beyond it, squares overflow
 
-# named: whether subjects and videos have names, or only numbers. no_videos: None, or why videos are whole subjects.
-Result = namedtuple("Result", "name path videos named no_videos")
-# subject and video, names; frames (N,) str, label (N,) int, prediction (N,) float64; and where they stand: place is a
-# text like "a.csv: line %d" and rows (N,) int the numbers to put into it.
-Video = namedtuple("Video", "subject video frames label prediction place rows")
+
+class Video(NamedTuple):
+    """The N frames of a video, or of a subject whose videos are not known."""
+
+    subject: str
+    video: str | None  # None where videos are not known
+    frames: np.ndarray  # (N,) str
+    label: np.ndarray  # (N,) int
+    prediction: np.ndarray  # (N,) float64
+    place: str  # where the frames stand: a text like "a.csv: line %d"
+    rows: np.ndarray  # (N,) int: the numbers to put into it
+
+
+class Result(NamedTuple):
+    """The labels and predictions of all frames that were predicted."""
+
+    name: str
+    path: str | Path  # what to call it in an error
+    videos: list[Video]
+    named: bool  # whether subjects and videos have names, or only numbers
+    no_videos: str | None = None  # why videos are whole subjects, or None
 
 
 def runs(values):
@@ -57,8 +76,8 @@ def places(place, rows, most=3):
     if len(rows) == 1:
         return place % rows[0]
     more = " and %d more" % (len(rows) - most) if len(rows) > most else ""
-    return place.replace("%d", "%s").replace(" line ", " lines ").replace(" frame ", " frames ") % (
-        ", ".join(map(str, rows[:most])) + more)
+    return place.replace("%d", "%s").replace(" line ", " lines ").replace(" frame ", " frames ").replace(
+        " row ", " rows ") % (", ".join(map(str, rows[:most])) + more)
 
 
 def subject_names(result):

@@ -5,6 +5,8 @@
     a folder           all the predictions.csv below it are one result
     a .mat file        the authors' format, subjects and videos by number; video_index.mat beside it tells the videos
 """
+from __future__ import annotations
+
 import os
 from collections import Counter
 from pathlib import Path
@@ -25,8 +27,11 @@ COLUMNS = "subject", "video", "frame", "label", "prediction"  # of predictions.c
 def read_results(paths, pspi=()):
     """Read each result once, giving those that would share a name their path as well. Returns a list of Result.
 
-    pspi: those of `paths` that hold PSPI 0..16 instead of intensities 0..5.
+    paths: of a predictions.csv, a folder tree of them, or an authors' .mat file, one or several. pspi: those of `paths`
+    that hold PSPI 0..16 instead of intensities 0..5. Raises Problem as read_result() does.
     """
+    paths, pspi = ([given] if isinstance(given, (str, os.PathLike)) else given for given in (paths, pspi))
+    pspi = set(map(Path, pspi))
     results = [read_result(path, MAX_PSPI if path in pspi else CLASSES - 1) for path in dict.fromkeys(map(Path, paths))]
     count = Counter(result.name for result in results)
     return [result if count[result.name] == 1 else result._replace(name="%s (%s)" % (result.name, result.path))
@@ -49,6 +54,36 @@ def read_result(path, top=CLASSES - 1):
         videos, no_videos = read_mat(path, top)
         return Result(title_of(name), path, videos, False, no_videos)
     return Result(title_of(name), path, read_csvs(files, top), True, None)
+
+
+def result_of(label, prediction, subject, video=None, frame=None, name="result", top=CLASSES - 1):
+    """The Result of arrays, in any order.
+
+    label: (N,) integers 0..top; prediction: (N,) numbers on the same scale; subject, video, frame: (N,) names or
+    numbers, or one for all frames. Without `video` subjects are whole, and without `frame` frames are in order. Raises
+    Problem, naming rows from 0, for what is out of range, and for a frame that is there twice.
+    """
+    label, prediction = (np.asarray(column, float) for column in (label, prediction))
+    if label.ndim != 1 or label.shape != prediction.shape or not len(label):
+        raise Problem("%s: %s labels and %s predictions; give one of each a frame"
+                      % (name, label.shape, prediction.shape))
+    try:
+        subjects, names, frames = (np.broadcast_to(np.asarray("" if column is None else column, str), label.shape)
+                                   for column in (subject, video, frame))
+    except ValueError:
+        raise Problem("%s: subject, video and frame are one for all of %d frames, or one a frame"
+                      % (name, len(label))) from None
+    place, rows = name.replace("%", "%%") + ": row %d", np.arange(len(label))
+    label, prediction = check(label, prediction, place, rows, top)
+    if frame is not None:
+        refuse_again(list(zip(subjects, names, frames)), {}, name, place, rows)
+    videos = []
+    for (of, called), some in runs(list(zip(subjects, names))).items():
+        numbered = frames[some] if frame is not None else np.arange(1, len(some) + 1).astype(str)
+        videos.append(Video(str(of), None if video is None else str(called), numbered, label[some], prediction[some],
+                            place, rows[some]))
+    no_videos = "%s: has no videos, only subjects; take another protocol" % name if video is None else None
+    return Result(name, name, videos, True, no_videos)
 
 
 def read_csvs(paths, top):
