@@ -1,8 +1,9 @@
 """What a user can mend."""
 import contextlib
 
-# A package's name in code, where pip has another for it, or none.
-DISTRIBUTIONS = {"PIL": "pillow", "google": "protobuf", "skimage": "scikit-image"}
+# What pip calls a package, where code calls it otherwise, and what goes with it.
+DISTRIBUTIONS = {"PIL": "pillow", "google": "protobuf", "skimage": "scikit-image",
+                 "mtcnn": "mtcnn tensorflow", "tensorflow": "mtcnn tensorflow"}
 CAFFE = ("in the checkout `pip install ./engine` installs ours, and README.md says where genuine Caffe comes from")
 
 

@@ -1,4 +1,6 @@
 """Leave-one-subject-out folds as LMDBs: everything but one subject to train on, that one to test."""
+from __future__ import annotations
+
 import concurrent.futures
 import contextlib
 import hashlib
@@ -34,7 +36,7 @@ class Subject:
             self.keep[videos == video] = RULES[rule](self.labels[videos == video])
 
 
-def read_subjects(frames_csv, rule):
+def read_subjects(frames_csv: str | Path, rule: str) -> list[Subject]:
     """The subjects of frames.csv, a list of Subject in its order. Raises Problem for a bad row or a lone subject."""
     rows_of = {}
     for line, row in enumerate(read_csv(frames_csv, ("subject", "video", "frame", "pspi", "status"), MADE_BY), 2):
@@ -89,7 +91,7 @@ def make_train(subjects, folders, left_out, seed, bar):
     write_list(folders[left_out] / "train.txt", names, [subjects[s].labels[i] for s, i in samples])
 
 
-def make_folds(aligned, out, rule="code", seed=1, jobs=1):
+def make_folds(aligned: str | Path, out: str | Path, rule: str = "code", seed: int = 1, jobs: int = 1) -> list[Subject]:
     """Make every fold of the aligned dataset that is not there yet. Returns the list of Subject.
 
     aligned: folder with frames.csv and the aligned PNGs; rule: a key of RULES; jobs: decoding processes.

@@ -1,18 +1,24 @@
 """LMDBs of Caffe's Datums, and the lists of what is in them."""
+from __future__ import annotations
+
 import contextlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Iterable, Iterator
 
 import lmdb
 from caffe.proto import caffe_pb2
 
 from pain.errors import Problem
 
+if TYPE_CHECKING:
+    import numpy as np
+
 HEIGHT, WIDTH = 112, 96
 COMMIT_EVERY = 1000  # frames a transaction, as convert_imageset
 
 
-def datum(image, label):
+def datum(image: np.ndarray, label: int) -> bytes:
     """The Datum (bytes) of an aligned face: (112, 96, 3) uint8 RGB."""
     return caffe_pb2.Datum(channels=3, height=HEIGHT, width=WIDTH, data=image[:, :, ::-1].transpose(2, 0, 1).tobytes(),
                            label=int(label), encoded=False).SerializeToString()
@@ -25,7 +31,7 @@ def datums(encode, paths, labels, pool):
         yield from pool.map(encode, paths[some], labels[some], chunksize=50)
 
 
-def key(index, name):
+def key(index: int, name: str) -> bytes:
     """The LMDB key of line `index` of a list file, as convert_imageset makes it."""
     return b"%08d_%s" % (index, name.encode())
 
@@ -52,7 +58,7 @@ def write_lmdb(path, records, count, bar):
 
 
 @contextlib.contextmanager
-def open_lmdb(path):
+def open_lmdb(path: str | Path) -> Iterator[lmdb.Transaction]:
     """A read transaction on the LMDB folder `path`, its values as buffers. Raises Problem if it is not one."""
     try:
         environment = lmdb.open(str(path), readonly=True, lock=False, readahead=False)
@@ -71,7 +77,7 @@ def read(transaction, name, path):
     return value
 
 
-def write_list(path, names, labels):
+def write_list(path: str | Path, names: Iterable[str], labels: Iterable[int]) -> None:
     """Write convert_imageset's list file: a path and a label a line."""
     with open(str(path), "w", encoding="utf-8") as file:
         file.writelines("%s %d\n" % pair for pair in zip(names, labels))

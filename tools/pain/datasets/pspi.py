@@ -1,18 +1,27 @@
 """PSPI, the Prkachin and Solomon pain intensity of a frame's action units, and its quantisation to 0..5."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable
+
 import numpy as np
 
 from pain.errors import Problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import ArrayLike
 
 CLASSES = 6  # quantised intensities 0..5
 MAX_PSPI = 16
 
 
-def pspi(au4, au6, au7, au9, au10, au43):
+def pspi(au4: float, au6: float, au7: float, au9: float, au10: float, au43: float) -> float:
     """Prkachin and Solomon's pain intensity, 0..16, of action unit intensities 0..5 (AU43: 0 or 1)."""
     return au4 + max(au6, au7) + max(au9, au10) + au43
 
 
-def quantise(intensity):
+def quantise(intensity: ArrayLike) -> np.ndarray:
     """The paper's classes 0..5 of PSPI values 0..16: 0 1 2 3 stay, 4 and 5 are 4, 6 and more are 5.
 
     intensity: a number or an array of any shape. Returns int64 of the same shape.
@@ -20,7 +29,7 @@ def quantise(intensity):
     return np.digitize(intensity, (1, 2, 3, 4, 6))
 
 
-def parse_pspi(text, where, to_number=float):
+def parse_pspi(text: str, where: str | Path, to_number: Callable[[str], float] = float) -> float:
     """`text` as a PSPI value (float, 0..16), by `to_number`. Raises Problem naming `where` when it is not one."""
     try:
         value = to_number(text)

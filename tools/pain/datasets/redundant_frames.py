@@ -1,8 +1,10 @@
 """Which frames of a subject are trained on: long stretches of equal labels are thinned."""
+from __future__ import annotations
+
 import numpy as np
 
 
-def keep_code(labels):
+def keep_code(labels: np.ndarray) -> np.ndarray:
     """The authors' code's rule: of every window of 5 equal consecutive labels the first frame, of the rest all."""
     keep, run_length = np.ones(len(labels), bool), 0
     for i, label in enumerate(labels):
@@ -12,7 +14,7 @@ def keep_code(labels):
     return keep
 
 
-def keep_paper(labels):
+def keep_paper(labels: np.ndarray) -> np.ndarray:
     """The paper's words (section 3.3): of a run of more than 5 equal labels the first frame, of shorter runs all."""
     starts = np.flatnonzero(np.diff(labels, prepend=-1))
     keep = np.ones(len(labels), bool)

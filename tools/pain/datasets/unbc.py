@@ -7,6 +7,8 @@
 
 Lucey et al., "Painful data: the UNBC-McMaster shoulder pain expression archive database", FG 2011.
 """
+from __future__ import annotations
+
 from pathlib import Path
 
 from pain.datasets.pspi import parse_pspi
@@ -27,7 +29,7 @@ SIZES = (320, 240), (352, 240)  # width and height of a frame
 RATINGS = {"AFF": 14, "OPR": 5, "SEN": 14, "VAS": 10}  # a video's ratings and the highest of each; the lowest is 0
 
 
-def is_archive(frames):
+def is_archive(frames: dict[str, int]) -> bool:
     """Whether a dataset is this archive, by its subjects. frames: {name: how many frames, black ones included}."""
     expected = FRAMES_PER_SUBJECT
     return (len(frames) == len(expected) and {"042-ll042", *BLACK_FRAMES} <= set(frames)
@@ -35,7 +37,7 @@ def is_archive(frames):
                     for here, there in zip((frames[name] for name in sorted(frames)), expected)))
 
 
-def list_videos(root):
+def list_videos(root: str | Path) -> list[tuple[str, str]]:
     """The (subject, video) names below `root`/Images, in folder order.
 
     Raises Problem when there is no such folder, no subject in it, or a subject without a video.
@@ -55,7 +57,7 @@ def list_videos(root):
     return videos
 
 
-def list_frames(root, subject, video):
+def list_frames(root: str | Path, subject: str, video: str) -> list[str]:
     """The frame names (PNG files without their ending) of a video, in order. Raises Problem if there is none."""
     folder = Path(root) / "Images" / subject / video
     frames = sorted(path.stem for path in folder.glob("*.png"))
@@ -64,17 +66,17 @@ def list_frames(root, subject, video):
     return frames
 
 
-def pspi_file(root, subject, video, frame):
+def pspi_file(root: str | Path, subject: str, video: str, frame: str) -> Path:
     """The path of a frame's PSPI label."""
     return Path(root) / "Frame_Labels" / "PSPI" / subject / video / (frame + "_facs.txt")
 
 
-def facs_file(root, subject, video, frame):
+def facs_file(root: str | Path, subject: str, video: str, frame: str) -> Path:
     """The path of a frame's action units."""
     return Path(root) / "Frame_Labels" / "FACS" / subject / video / (frame + "_facs.txt")
 
 
-def read_action_units(path):
+def read_action_units(path: str | Path) -> dict[int, float]:
     """The action units in a frame's FACS file, {number: intensity 0..5}. AU43, closed eyes, is 1 wherever it stands.
 
     Raises Problem when the file is missing, or has a row that does not begin with an action unit and its intensity.
@@ -91,7 +93,7 @@ def read_action_units(path):
     return units
 
 
-def read_pspi(path):
+def read_pspi(path: str | Path) -> float:
     """The PSPI (float, 0..16) in a frame's label file. Raises Problem when missing or not such a number."""
     return parse_pspi(read_label(path), path, number)
 

@@ -1,5 +1,8 @@
 """The arguments of the commands that score results."""
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pain.datasets.pspi import CLASSES, MAX_PSPI
 from pain.errors import Problem
@@ -7,8 +10,13 @@ from pain.evaluation.protocols import PROTOCOLS
 from pain.evaluation.results import quantised, read_results, with_pain
 from pain.evaluation.uncertainty import DRAWS, SEED
 
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
 
-def add_arguments(parser):
+    from pain.evaluation.frames import Result
+
+
+def add_arguments(parser: ArgumentParser) -> None:
     """The arguments that say what is evaluated, and how."""
     parser.add_argument("results", nargs="*", metavar="RESULT",
                         help="a predictions.csv, a folder tree of them (models/smooth_l1), or the authors' .mat file")
@@ -24,7 +32,7 @@ def add_arguments(parser):
     parser.add_argument("--seed", type=int, default=SEED, help="of the draws (default: %(default)s)")
 
 
-def read_arguments(args):
+def read_arguments(args: Namespace) -> tuple[list[Result], int]:
     """The results that the arguments name, and their highest label. Raises Problem for what does not go together."""
     if not args.results and not args.pspi:
         raise Problem("name a result to score: a predictions.csv, a folder of them, or a .mat file; see --help")

@@ -8,12 +8,19 @@ two holds for both; between the points of a grid, STEP apart, bounds are interpo
 Frames weigh so that subjects weigh alike, one over the number of the subject's frames: the interval is for a subject
 nobody has seen, and one who was filmed for longer is no more like that one than the others are.
 """
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from pain.datasets.pspi import CLASSES
 from pain.errors import Problem
 from pain.evaluation.diagnosis import BIN
 from pain.evaluation.results import read_results
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LEVEL, STEP = 0.90, 0.1
 FEWEST = 100  # frames like a prediction
@@ -27,7 +34,7 @@ class Calibration:
     Raises Problem when it has too few frames or subjects.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | Path):
         result, = read_results([path])
         self.subject = np.concatenate([[video.subject] * len(video.label) for video in result.videos])
         self.label = np.concatenate([video.label for video in result.videos])
@@ -38,11 +45,11 @@ class Calibration:
                           "at least %d frames and %d subjects" % (path, self.frames, self.subjects, *ENOUGH))
         self.low, self.high = intervals(self.subject, self.label, self.prediction)
 
-    def bounds(self, intensity):
+    def bounds(self, intensity: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
         """Between which values the labels lie at such intensities, (N,) each; NaN where they are NaN."""
         return np.interp(intensity, GRID, self.low), np.interp(intensity, GRID, self.high)
 
-    def coverage(self):
+    def coverage(self) -> dict[str, float]:
         """The share of each subject's labels within the intervals made from the others' frames, {subject: float}."""
         shares = {}
         for subject in dict.fromkeys(self.subject):
@@ -52,14 +59,14 @@ class Calibration:
             shares[subject] = float(((low <= self.label[mine]) & (self.label[mine] <= high)).mean())
         return shares
 
-    def check(self):
+    def check(self) -> str:
         """What coverage() says, in one line; subjects weigh alike."""
         shares = 100 * np.array(list(self.coverage().values()))
         return ("%.0f %% intervals held %.1f %% of the frames of subjects they were not made from (%.1f..%.1f over %d "
                 "subjects)" % (100 * LEVEL, shares.mean(), shares.min(), shares.max(), len(shares)))
 
 
-def intervals(subject, label, prediction):
+def intervals(subject: np.ndarray, label: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The lower and the upper bounds at GRID, (G,) each, of frames (N,): their subjects, labels and predictions."""
     _, subject, frames = np.unique(subject, return_inverse=True, return_counts=True)
     weight, ends = 1 / frames[subject], []
@@ -71,7 +78,7 @@ def intervals(subject, label, prediction):
     return np.minimum.accumulate(low[::-1])[::-1], np.maximum.accumulate(high)
 
 
-def shortest(weight):
+def shortest(weight: np.ndarray) -> tuple[int, int]:
     """The shortest interval of labels with LEVEL of their `weight`, (labels,), and of those the heaviest: low, high."""
     held = [(low - high, weight[low:high + 1].sum(), low, high)
             for low in range(len(weight)) for high in range(low, len(weight))]

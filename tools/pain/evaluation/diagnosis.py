@@ -8,34 +8,43 @@
 
 Everything takes (N,) labels and predictions, of frames in order where time matters.
 """
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from pain.evaluation.metrics import UNDEFINED, deviation, error, mae, mse, pcc
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from pain.evaluation.frames import Result
 
 LAG = 30  # frames
 BIN = 0.5  # of predictions, in units of intensity
 
 
-def confusion(label, prediction, top):
+def confusion(label: np.ndarray, prediction: np.ndarray, top: int) -> np.ndarray:
     """Counts of frames, (top + 1, top + 1) int: a row an intensity labelled, a column one predicted, rounded."""
     rounded = np.clip(np.floor(prediction + 0.5), 0, top).astype(int)
     return np.bincount(label * (top + 1) + rounded, minlength=(top + 1) ** 2).reshape(top + 1, top + 1)
 
 
-def reliability(label, prediction, top):
+def reliability(label: np.ndarray, prediction: np.ndarray, top: int) -> list[tuple[float, float, int]]:
     """Of frames by bins of BIN of their prediction: (mean prediction, mean label, frames), a tuple a bin."""
     bins = np.clip(np.floor(prediction / BIN), 0, np.ceil(top / BIN) - 1).astype(int)
     return [(float(prediction[bins == b].mean()), float(label[bins == b].mean()), int((bins == b).sum()))
             for b in np.unique(bins)]
 
 
-def by_intensity(label, prediction):
+def by_intensity(label: np.ndarray, prediction: np.ndarray) -> list[tuple[int, int, float, float]]:
     """Of frames by their label: (label, frames, mean of prediction - label, MAE), a tuple a label that occurs."""
     return [(int(c), int((label == c).sum()), float(error(label[label == c], prediction[label == c]).mean()),
              mae(label[label == c], prediction[label == c])) for c in np.unique(label)]
 
 
-def lag(label, prediction):
+def lag(label: ArrayLike, prediction: ArrayLike) -> float:
     """The frames by which predictions follow the labels, negative if they come before; NaN where either is constant."""
     a, b = deviation(label), deviation(prediction)
     if not a.any() or not b.any():
@@ -46,13 +55,13 @@ def lag(label, prediction):
     return float(shifts[np.argmax(correlation)])
 
 
-def by_video(result):
+def by_video(result: Result) -> list[dict[str, Any]]:
     """A dict for each of a result's videos, their frames in order: subject, video, and what summary() and lag() say."""
     return [dict(subject=video.subject, video=video.video or "", **summary(video.label, video.prediction),
                  lag=UNDEFINED if result.no_videos else lag(video.label, video.prediction)) for video in result.videos]
 
 
-def by_subject(result):
+def by_subject(result: Result) -> list[dict[str, Any]]:
     """A dict for each of a result's subjects: subject, videos, and what summary() says of all their frames."""
     groups = {}
     for video in result.videos:
@@ -62,7 +71,7 @@ def by_subject(result):
         for subject, videos in groups.items()]
 
 
-def summary(label, prediction):
+def summary(label: np.ndarray, prediction: np.ndarray) -> dict[str, Any]:
     """frames, the share with pain (label > 0), MAE, MSE, PCC, and the bias, the mean of prediction - label."""
     return dict(frames=len(label), pain=float((label > 0).mean()), mae=mae(label, prediction),
                 mse=mse(label, prediction), pcc=pcc(label, prediction), bias=float(error(label, prediction).mean()))

@@ -9,7 +9,8 @@ from pain.errors import Problem, needed_for
 from pain.evaluation import scores
 from pain.evaluation.frames import Result
 from pain.evaluation.metrics import all_metrics
-from pain.evaluation.printing import wide
+from pain.evaluation.nets import lines
+from pain.evaluation.printing import comparisons_text, table_text, wide
 from pain.evaluation.protocols import PROTOCOLS
 from pain.evaluation.results import read_results, with_pain
 from pain.evaluation.side_by_side import side_by_side
@@ -26,6 +27,15 @@ class Scores(NamedTuple):
     rows: list[dict[str, Any]]  # a result's each, as scores.evaluate() gives it; all zeros and all mean are the last
     comparisons: dict[str, list[dict[str, Any]]]  # {metric: what scores.compare_all() says of every two}
     names: list[str]  # of the metrics
+    nets: list[str]  # what is known of those that made each result, in words; nothing of some
+
+    def __str__(self) -> str:
+        """The tables that evaluate.py prints: the paper's two, of the metrics that were asked for, and comparisons."""
+        shown = {heading: [name for name in names if name in self.names] for heading, names in scores.TABLES.items()}
+        return "\n".join([self.protocol + "\n", *(table_text(heading, self.rows, names)
+                                                  for heading, names in shown.items() if names),
+                          *(comparisons_text(metric, pairs) for metric, pairs in self.comparisons.items()),
+                          *("nets of " + line for line in self.nets)])
 
     def to_pandas(self) -> pandas.DataFrame:
         """A row a result, by its name: its figures, then over_, low_ and high_ of each, as evaluate.py --csv has them.
@@ -47,12 +57,12 @@ def evaluate(results: str | os.PathLike | Result | Iterable[str | os.PathLike | 
     results: Results, or paths as read_results() takes them, one or several. protocol: average over subjects, the
     paper's "subject", or over videos, "video", or pool all frames, "pooled". subjects: "all", or "pain" for those who
     show any. compare: metrics in which every two results are compared; they must be of the same frames. top: the
-    highest label, 5, or 16 for PSPI. draws, seed: of the bootstrap (uncertainty.py). metrics: which, all unless given
-    (metrics.py defines them). Undefined figures are NaN. Raises Problem for what does not go together.
+    highest label, 5, or 16 for PSPI. draws, seed: of the bootstrap (uncertainty.py). metrics: which, and MAE; all
+    unless given (metrics.py defines them). Undefined figures are NaN. Raises Problem for what does not go together.
     """
     if protocol not in PROTOCOLS or subjects not in ("all", "pain"):
         raise Problem("evaluate: protocol is one of %s, subjects all or pain" % ", ".join(PROTOCOLS))
-    metrics, compare = None if metrics is None else list(metrics), list(compare)
+    compare, metrics = list(compare), None if metrics is None else list(dict.fromkeys(["mae", *metrics]))
     unknown = [name for name in compare + (metrics or []) if name not in all_metrics(top)]
     if unknown:
         raise Problem("%s: no metric; there is %s" % (unknown[0], ", ".join(all_metrics(top))))
@@ -64,7 +74,8 @@ def evaluate(results: str | os.PathLike | Result | Iterable[str | os.PathLike | 
     how = protocol, top, draws, seed
     return Scores(scores.protocol_name(protocol, top, subjects, groups),
                   [scores.evaluate(result, *how, metrics) for result in every],
-                  scores.compare_all(every, compare, *how) if compare else {}, metrics or list(all_metrics(top)))
+                  scores.compare_all(every, compare, *how) if compare else {}, metrics or list(all_metrics(top)),
+                  lines(read))
 
 
 def as_results(results: Any) -> list[Result]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Sequence
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class Result(NamedTuple):
     no_videos: str | None = None  # why videos are whole subjects, or None
 
 
-def runs(values):
+def runs(values: Sequence) -> dict[Any, np.ndarray]:
     """Where each of `values`, N of anything, stands: {value: (n,) int}. Quick where equal ones stand together."""
     ends = [i for i in range(1, len(values)) if values[i] != values[i - 1]] + [len(values)]
     groups, start = {}, 0
@@ -44,7 +44,7 @@ def runs(values):
     return {value: np.concatenate(parts) for value, parts in groups.items()}
 
 
-def from_one(label, top):
+def from_one(label: np.ndarray, top: int) -> str:
     """What there is to say of labels (N,) that should be 0..`top`, but may have been counted from 1; else ""."""
     label = label[~np.isnan(label)]
     if len(label) == 0 or label.min() != 1:
@@ -54,7 +54,8 @@ def from_one(label, top):
     return "no label is 0; if they are counted from 1, take 1 off each"
 
 
-def check(label, prediction, place, rows, top):
+def check(label: np.ndarray, prediction: np.ndarray, place: str, rows: np.ndarray,
+          top: int) -> tuple[np.ndarray, np.ndarray]:
     """The labels and predictions, (N,) float64, as (N,) int and (N,) float64.
 
     Raises Problem naming the places of those that are out of range.
@@ -65,13 +66,13 @@ def check(label, prediction, place, rows, top):
     return label.astype(int), prediction
 
 
-def refuse(wrong, place, rows, what, remedy=""):
+def refuse(wrong: np.ndarray, place: str, rows: np.ndarray, what: str, remedy: str = "") -> None:
     """Raise Problem saying `what` of the places that are `wrong`, (N,) bool."""
     if wrong.any():
         raise Problem("%s: %s; %s" % (places(place, rows[wrong]), what, remedy or "correct it"))
 
 
-def places(place, rows, most=3):
+def places(place: str, rows: Sequence[int] | np.ndarray, most: int = 3) -> str:
     """What to call the rows of a file: `a.csv: line 5`, or `a.csv: lines 5, 6, 7 and 12 more`."""
     if len(rows) == 1:
         return place % rows[0]
@@ -80,24 +81,24 @@ def places(place, rows, most=3):
         " row ", " rows ") % (", ".join(map(str, rows[:most])) + more)
 
 
-def subject_names(result):
+def subject_names(result: Result) -> list[str]:
     """The subjects' names, in the result's order."""
     return list(dict.fromkeys(video.subject for video in result.videos))
 
 
-def frames_of(result):
+def frames_of(result: Result) -> tuple[np.ndarray, np.ndarray]:
     """All labels (N,) int and predictions (N,) float64 of a result."""
     return tuple(np.concatenate([getattr(video, field) for video in result.videos])
                  for field in ("label", "prediction"))
 
 
-def in_order(video):
+def in_order(video: Video) -> Video:
     """`video` with its frames in order, and their numbers, (N,) int, for names."""
     numbers = frame_numbers(video)
     return take(video._replace(frames=numbers), np.argsort(numbers))
 
 
-def frame_numbers(video):
+def frame_numbers(video: Video) -> np.ndarray:
     """The numbers in which a video's frame names end, (N,) int; 1..N where these are none, or not all different."""
     endings = [re.search("[0-9]{0,18}$", frame).group() for frame in video.frames]
     if all(endings) and len(set(map(int, endings))) == len(endings):
@@ -105,12 +106,12 @@ def frame_numbers(video):
     return np.arange(len(endings)) + 1
 
 
-def take(video, order):
+def take(video: Video, order: np.ndarray) -> Video:
     """`video` with its frames in another order, (N,) int."""
     return video._replace(frames=video.frames[order], label=video.label[order], prediction=video.prediction[order],
                           rows=video.rows[order])
 
 
-def full_name(video):
+def full_name(video: Video) -> str:
     """SUBJECT/VIDEO, or the subject alone where its videos are not known."""
     return "/".join(filter(None, (video.subject, video.video)))

@@ -1,13 +1,19 @@
 """The authors' .mat files of labels and predictions."""
+from __future__ import annotations
+
 from itertools import zip_longest
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pain.errors import Problem
 from pain.evaluation.frames import Video, check
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
-def read_mat(path, top):
+
+def read_mat(path: Path, top: int) -> tuple[list[Video], str | None]:
     """The authors' format: cells `ground_truth` and `predict`, a subject each, and video_index.mat beside the file.
 
     Returns the frames, a list of Video with numbers from 1 for names, and None; without a fitting video_index.mat,
@@ -33,7 +39,7 @@ def read_mat(path, top):
     return videos, no_videos
 
 
-def read_video_index(path, lengths):
+def read_video_index(path: Path, lengths: list[int]) -> list[np.ndarray]:
     """Frames a video from video_index.mat beside `path`: for each subject (videos,) int, which adds up to its length.
 
     Raises Problem when there is no such file, or it is another dataset's.
@@ -48,7 +54,7 @@ def read_video_index(path, lengths):
     return [count.astype(int) for count in counts]
 
 
-def read_cells(path, variable):
+def read_cells(path: Path, variable: str) -> list[np.ndarray]:
     """The cells of a MATLAB file's `variable`, a list of (N,) float64, N > 0. Raises Problem when it is not that."""
     with open(str(path), "rb") as file:
         try:

@@ -20,41 +20,47 @@ Where a denominator is zero a metric is undefined and NaN, never 0: PCC where ei
 both are, ICC(1,1) and CCC where every number is the same, AUROC and balanced accuracy without positives or without
 negatives, F1 without any positive, labelled or called. NumPy only.
 """
+from __future__ import annotations
+
 from functools import partial
+from typing import TYPE_CHECKING, Callable
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 UNDEFINED = float("nan")
 
 
-def mae(label, prediction):
+def mae(label: ArrayLike, prediction: ArrayLike) -> float:
     """Mean absolute error, in units of intensity."""
     return float(np.abs(error(label, prediction)).mean())
 
 
-def mse(label, prediction):
+def mse(label: ArrayLike, prediction: ArrayLike) -> float:
     """Mean squared error, in units of intensity squared."""
     return float(np.square(error(label, prediction)).mean())
 
 
-def rmse(label, prediction):
+def rmse(label: ArrayLike, prediction: ArrayLike) -> float:
     """Root of the mean squared error, in units of intensity."""
     return mse(label, prediction) ** 0.5
 
 
-def pcc(label, prediction):
+def pcc(label: ArrayLike, prediction: ArrayLike) -> float:
     """Pearson's correlation, -1..1; NaN where either side is constant."""
     a, b = deviation(label), deviation(prediction)
     return ratio(a @ b, np.sqrt(a @ a) * np.sqrt(b @ b))
 
 
-def icc31(label, prediction):
+def icc31(label: ArrayLike, prediction: ArrayLike) -> float:
     """Intraclass correlation ICC(3,1) of two raters, -1..1; NaN where both sides are constant."""
     a, b = deviation(label), deviation(prediction)
     return ratio(2 * (a @ b), a @ a + b @ b)
 
 
-def icc11(label, prediction):
+def icc11(label: ArrayLike, prediction: ArrayLike) -> float:
     """Intraclass correlation ICC(1,1) of two raters, -1..1; NaN where all numbers are the same, or N is 1."""
     n, d = len(label), error(label, prediction)
     if n < 2:
@@ -64,24 +70,24 @@ def icc11(label, prediction):
     return ratio(between - within, between + within)
 
 
-def ccc(label, prediction):
+def ccc(label: ArrayLike, prediction: ArrayLike) -> float:
     """Lin's concordance correlation, -1..1; NaN where all numbers are the same."""
     a, b = deviation(label), deviation(prediction)
     shift = np.mean(error(label, prediction))
     return ratio(2 * (a @ b), a @ a + b @ b + len(a) * shift ** 2)
 
 
-def wmae(label, prediction):
+def wmae(label: ArrayLike, prediction: ArrayLike) -> float:
     """Section 3.3: the mean, over the classes present, of each class's MAE."""
     return mean_over_classes(label, np.abs(error(label, prediction)))
 
 
-def wmse(label, prediction):
+def wmse(label: ArrayLike, prediction: ArrayLike) -> float:
     """Section 3.3: the mean, over the classes present, of each class's MSE."""
     return mean_over_classes(label, np.square(error(label, prediction)))
 
 
-def auroc(label, prediction, threshold=1):
+def auroc(label: ArrayLike, prediction: ArrayLike, threshold: float = 1) -> float:
     """Area under the ROC curve for label >= threshold, 0..1; NaN without positives or without negatives."""
     positive = np.asarray(label) >= threshold
     high, low = np.asarray(prediction)[positive], np.sort(np.asarray(prediction)[~positive])
@@ -89,13 +95,13 @@ def auroc(label, prediction, threshold=1):
     return ratio(won / 2, len(high) * len(low))
 
 
-def f1(label, prediction, threshold=1):
+def f1(label: ArrayLike, prediction: ArrayLike, threshold: float = 1) -> float:
     """F1 of label >= threshold against prediction >= threshold - 0.5, 0..1; NaN without any positive on either side."""
     positive, called = calls(label, prediction, threshold)
     return ratio(2 * (positive & called).sum(), positive.sum() + called.sum())
 
 
-def balanced_accuracy(label, prediction, threshold=1):
+def balanced_accuracy(label: ArrayLike, prediction: ArrayLike, threshold: float = 1) -> float:
     """The mean of sensitivity and specificity for the same calls, 0..1; NaN without positives or without negatives."""
     positive, called = calls(label, prediction, threshold)
     sensitivity = ratio((positive & called).sum(), positive.sum())
@@ -110,40 +116,40 @@ TITLES = {"mae": "MAE", "mse": "MSE", "rmse": "RMSE", "pcc": "PCC", "icc31": "IC
 ERRORS = {"mae", "mse", "rmse", "wmae", "wmse"}  # the lower the better; of all others, the higher
 
 
-def all_metrics(top):
+def all_metrics(top: int) -> dict[str, Callable[[ArrayLike, ArrayLike], float]]:
     """{name: metric} for labels 0..top: METRICS, and each of PAIN_METRICS at every threshold, as `auroc_1`."""
     return dict(METRICS, **{"%s_%d" % (name, threshold): partial(metric, threshold=threshold)
                             for name, metric in PAIN_METRICS.items() for threshold in range(1, top + 1)})
 
 
-def title(name):
+def title(name: str) -> str:
     """A metric's name for people: `wMAE`, or `AUROC >= 2` for auroc_2."""
     base, _, threshold = name.partition("_")
     return TITLES[base] + (" >= " + threshold if threshold else "")
 
 
-def error(label, prediction):
+def error(label: ArrayLike, prediction: ArrayLike) -> np.ndarray:
     """prediction - label, (N,) float64."""
     return np.subtract(prediction, label, dtype=float)
 
 
-def deviation(values):
+def deviation(values: ArrayLike) -> np.ndarray:
     """`values` (N,) less their mean, float64: all zero where they are constant, which rounding alone need not give."""
     values = np.asarray(values, float)
     return values - values.mean() if np.ptp(values) else np.zeros(len(values))
 
 
-def ratio(above, below):
+def ratio(above: float, below: float) -> float:
     """above / below as a float, NaN where that is division by zero."""
     return float(above / below) if below else UNDEFINED
 
 
-def mean_over_classes(label, values):
+def mean_over_classes(label: ArrayLike, values: np.ndarray) -> float:
     """The mean, over the classes present among the labels, of the class's mean of `values` (N,), a float."""
     _, class_of = np.unique(label, return_inverse=True)
     return float(np.mean(np.bincount(class_of, values) / np.bincount(class_of)))
 
 
-def calls(label, prediction, threshold):
+def calls(label: ArrayLike, prediction: ArrayLike, threshold: float) -> tuple[np.ndarray, np.ndarray]:
     """Which frames are labelled, and which are called, at least `threshold`: two (N,) bool."""
     return np.asarray(label) >= threshold, np.asarray(prediction) >= threshold - 0.5

@@ -1,4 +1,8 @@
 """The paper's figure 1: labelled and predicted intensity, frame by frame."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -8,8 +12,11 @@ from pain.evaluation.frames import full_name, in_order
 from pain.evaluation.metrics import mae, pcc
 from pain.plots import BLUE, STYLES
 
+if TYPE_CHECKING:
+    from pain.evaluation.frames import Result, Video
 
-def find_video(result, subject=None, video=None):
+
+def find_video(result: Result, subject: str | None = None, video: str | None = None) -> Video:
     """The Video of `result` that is meant, its frames in order; of several, the one whose labels vary most (in std).
 
     subject, video: a name, a number from 1, or None for any; video also as SUBJECT/VIDEO.
@@ -28,7 +35,7 @@ def find_video(result, subject=None, video=None):
     return in_order(max(fit, key=lambda one: one.label.std()))
 
 
-def called(videos, field, wanted):
+def called(videos: list[Video], field: int, wanted: str | None) -> list[Video]:
     """Those of `videos` whose subject (field 0) or video (1) has the name `wanted`, else that number; all for None."""
     names = list(dict.fromkeys(one[field] for one in videos))
     if wanted not in names:
@@ -36,7 +43,7 @@ def called(videos, field, wanted):
     return [one for one in videos if wanted in (None, one[field])]
 
 
-def draw_paper_figure(names, videos, top=CLASSES - 1, note=""):
+def draw_paper_figure(names: list[str], videos: list[Video], top: int = CLASSES - 1, note: str = "") -> Figure:
     """Draw a Video a result, all of the same labels 0..top, under the results' `names`. Returns a matplotlib Figure.
 
     note: what is to be said of the nets, small below the axes.

@@ -1,4 +1,8 @@
 """The measured rows and comparisons as text, and as the rows of a CSV."""
+from __future__ import annotations
+
+from typing import Any, Iterable, Sequence
+
 import numpy as np
 
 from pain.evaluation.metrics import METRICS, title
@@ -6,7 +10,7 @@ from pain.files import or_none
 from pain.variants import VARIANTS
 
 
-def table_text(heading, rows, metrics):
+def table_text(heading: str, rows: list[dict[str, Any]], metrics: Sequence[str]) -> str:
     """A table of `rows`, as evaluate() gives them, and the paper's own rows below, in columns of `metrics`."""
     paper = [dict(dict.fromkeys(METRICS, np.nan), **variant.printed, name=variant.title) for variant in VARIANTS]
     width = max(len(row["name"]) for row in rows + paper)
@@ -22,12 +26,12 @@ def table_text(heading, rows, metrics):
     return "\n".join(lines) + "\n"
 
 
-def decimals(value):
+def decimals(value: float) -> str:
     """A figure with three decimals, `-` where it is undefined."""
     return "-" if np.isnan(value) else "%.3f" % value
 
 
-def left_out(row, metrics):
+def left_out(row: dict[str, Any], metrics: Iterable[str]) -> str:
     """The units of a measured row in which some of `metrics` are undefined, `PCC 1 of 25`, empty if there are none."""
     units_of = row["over"]["mae"]  # an MAE is never undefined
     missing = ["%s %d of %d" % (title(metric), units_of - row["over"][metric], units_of)
@@ -35,7 +39,7 @@ def left_out(row, metrics):
     return ", ".join(missing)
 
 
-def comparisons_text(metric, pairs):
+def comparisons_text(metric: str, pairs: list[dict[str, Any]]) -> str:
     """compare_all()'s list of a metric as a table."""
     lines = ["Differences in %s, first less second, with 95 %% interval; p, and p corrected for %d comparisons"
              % (title(metric), len(pairs))]
@@ -49,7 +53,7 @@ def comparisons_text(metric, pairs):
     return "\n".join(lines) + "\n"
 
 
-def wide(rows, metrics):
+def wide(rows: list[dict[str, Any]], metrics: Iterable[str]) -> tuple[list[str], list[Iterable]]:
     """The columns and the rows of the measured rows as CSV: figures, then over_, low_ and high_ of each."""
     columns = ["name", "protocol", *metrics, *(part + name for part in ("over_", "low_", "high_") for name in metrics)]
     return columns, [map(or_none, [row["name"], row["protocol"], *(row[name] for name in metrics),

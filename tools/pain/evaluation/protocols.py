@@ -8,11 +8,18 @@ An undefined figure (see metrics.py) is left out of a mean, and counted. A set o
 how often each of the S subjects is in it. All weights 1 is the result itself; uncertainty.py draws others. A subject's
 figures are computed once, and a set's from them: means from sums and counts, pooled figures from sums of frames.
 """
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Iterable
+
 import numpy as np
 
 from pain.errors import Problem
 from pain.evaluation.frames import subject_names
 from pain.evaluation.metrics import all_metrics, error
+
+if TYPE_CHECKING:
+    from pain.evaluation.frames import Result
 
 PROTOCOLS = {  # what frames of one unit share
     "subject": lambda video: video.subject,
@@ -21,7 +28,7 @@ PROTOCOLS = {  # what frames of one unit share
 }
 
 
-def units(result, protocol):
+def units(result: Result, protocol: str) -> list[tuple[np.ndarray, np.ndarray]]:
     """The (label, prediction) pairs, (N,) each, of a result's units. Raises Problem when it has no videos to tell."""
     if protocol == "video" and result.no_videos:
         raise Problem(result.no_videos)
@@ -31,7 +38,7 @@ def units(result, protocol):
     return [tuple(map(np.concatenate, zip(*group))) for group in groups.values()]
 
 
-def scored(result, protocol, top, names=None):
+def scored(result: Result, protocol: str, top: int, names: Iterable[str] | None = None) -> Averaged | Pooled:
     """The result ready for figures of labels 0..top: a Pooled or an Averaged. names: the metrics, all unless given."""
     names = list(all_metrics(top)) if names is None else list(names)
     return Pooled(result, top, names) if protocol == "pooled" else Averaged(result, protocol, top, names)
@@ -40,7 +47,7 @@ def scored(result, protocol, top, names=None):
 class Averaged:
     """A result by unit. names: the M metrics'; values: (units, M), NaN where undefined; subject: (units,) int."""
 
-    def __init__(self, result, protocol, top, names):
+    def __init__(self, result: Result, protocol: str, top: int, names: list[str]):
         metrics = all_metrics(top)
         self.names = names
         self.values = np.array([[metrics[name](*unit) for name in names] for unit in units(result, protocol)])
@@ -49,11 +56,11 @@ class Averaged:
         self.subject = np.array(list(by_unit.values()))
         self.subjects = len(order)
 
-    def over(self):
+    def over(self) -> np.ndarray:
         """How many units have each metric defined, (M,) int."""
         return (~np.isnan(self.values)).sum(axis=0)
 
-    def figures(self, weights):
+    def figures(self, weights: np.ndarray) -> np.ndarray:
         """The metrics of sets of subjects. weights: (B, S). Returns (B, M)."""
         return weighted_mean(weights, *self.by_subject(self.values))
 
@@ -66,13 +73,14 @@ class Averaged:
         total, count = self.by_subject(self.values - other.values)
         return weighted_mean(np.where(swaps, -1., 1.), total, count, np.ones((1, self.subjects)))
 
-    def by_subject(self, values):
+    def by_subject(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The sum of each subject's defined `values` (units, M), and how many these are: two (S, M)."""
         belongs = (self.subject == np.arange(self.subjects)[:, None]).astype(float)
         return belongs @ np.where(np.isnan(values), 0, values), belongs @ ~np.isnan(values)
 
 
-def weighted_mean(weights, total, count, counted=None):
+def weighted_mean(weights: np.ndarray, total: np.ndarray, count: np.ndarray,
+                  counted: np.ndarray | None = None) -> np.ndarray:
     """weights @ total / counted @ count, NaN where nothing is counted. counted: the weights unless given."""
     count = (weights if counted is None else counted) @ count
     return np.where(count > 0, weights @ total, np.nan) / np.where(count > 0, count, 1)
@@ -84,18 +92,18 @@ class Pooled:
     sums: {name: (S, ...)}; frames: the subjects' (label, prediction) pairs, which AUROC needs.
     """
 
-    def __init__(self, result, top, names):
+    def __init__(self, result: Result, top: int, names: list[str]):
         self.names = names
         self.frames = units(result, "subject")
         self.subjects = len(self.frames)
         parts = [sums(*frames, top) for frames in self.frames]
         self.sums = {name: np.array([part[name] for part in parts]) for name in parts[0]}
 
-    def over(self):
+    def over(self) -> np.ndarray:
         """How many units, of one, have each metric defined, (M,) int."""
         return (~np.isnan(self.figures(np.ones((1, self.subjects))))).sum(axis=0)
 
-    def figures(self, weights):
+    def figures(self, weights: np.ndarray) -> np.ndarray:
         """The metrics of all frames of sets of subjects. weights: (B, S). Returns (B, M)."""
         figures = from_sums(self.sums, weights)
         for name in self.names:
@@ -116,7 +124,7 @@ class Pooled:
         return both.figures(mine) - both.figures(1 - mine)
 
 
-def sums(label, prediction, top):
+def sums(label: np.ndarray, prediction: np.ndarray, top: int) -> dict[str, Any]:
     """What a subject's frames add to pooled figures: {name: float or array}.
 
     Second moments are about the subject's own means, so that little is lost to rounding. Beside the sums, the lowest
@@ -136,7 +144,7 @@ def sums(label, prediction, top):
         positive=[t.sum() for t, _ in calls], called=[p.sum() for _, p in calls], hit=[(t & p).sum() for t, p in calls])
 
 
-def from_sums(parts, weights):
+def from_sums(parts: dict[str, np.ndarray], weights: np.ndarray) -> dict[str, np.ndarray]:
     """The metrics but AUROC of sets of subjects, {name: (B,)}. parts: {name: (S, ...)} of sums(); weights: (B, S)."""
     s = {name: np.tensordot(weights, part, 1) for name, part in parts.items() if name not in ("low", "high")}
     value_t, value_p = (only_value(weights, *ends) for ends in zip(parts["low"].T, parts["high"].T))
@@ -164,7 +172,7 @@ def from_sums(parts, weights):
     return figures
 
 
-def only_value(weights, low, high):
+def only_value(weights: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """The one value that all frames of a set of subjects have, (B,), NaN if they vary. low, high: (S,) of subjects."""
     value = np.full(len(weights), np.nan)
     steady = np.flatnonzero(weights @ (low < high) == 0)  # no subject in the set varies by itself
@@ -174,7 +182,7 @@ def only_value(weights, low, high):
     return value
 
 
-def pooled_auroc(frames, threshold, weights):
+def pooled_auroc(frames: list[tuple[np.ndarray, np.ndarray]], threshold: int, weights: np.ndarray) -> np.ndarray:
     """AUROC of all frames of sets of subjects, (B,).
 
     It comes from the wins of each subject's positives over each one's negatives. frames: S (label, prediction) pairs;

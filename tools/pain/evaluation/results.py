@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Iterable
 
 import numpy as np
 
@@ -20,11 +21,15 @@ from pain.evaluation.mat_files import read_mat
 from pain.people_tables import read_people_table
 from pain.variants import title_of
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
 MADE_BY = "make predict"
 COLUMNS = "subject", "video", "frame", "label", "prediction"  # of predictions.csv
 
 
-def read_results(paths, pspi=()):
+def read_results(paths: str | os.PathLike | Iterable[str | os.PathLike],
+                 pspi: str | os.PathLike | Iterable[str | os.PathLike] = ()) -> list[Result]:
     """Read each result once, giving those that would share a name their path as well. Returns a list of Result.
 
     paths: of a predictions.csv, a folder tree of them, or an authors' .mat file, one or several. pspi: those of `paths`
@@ -38,7 +43,7 @@ def read_results(paths, pspi=()):
             for result in results]
 
 
-def read_result(path, top=CLASSES - 1):
+def read_result(path: Path, top: int = CLASSES - 1) -> Result:
     """Read a predictions.csv, a folder tree of them, or the authors' .mat file. Returns a Result, its videos in order.
 
     Raises Problem naming file and rows when anything is missing, not a label 0..top, not a finite prediction, or twice.
@@ -56,7 +61,8 @@ def read_result(path, top=CLASSES - 1):
     return Result(title_of(name), path, read_csvs(files, top), True, None)
 
 
-def result_of(label, prediction, subject, video=None, frame=None, name="result", top=CLASSES - 1):
+def result_of(label: ArrayLike, prediction: ArrayLike, subject: ArrayLike, video: ArrayLike | None = None,
+              frame: ArrayLike | None = None, name: str = "result", top: int = CLASSES - 1) -> Result:
     """The Result of arrays, in any order.
 
     label: (N,) integers 0..top; prediction: (N,) numbers on the same scale; subject, video, frame: (N,) names or
@@ -86,7 +92,7 @@ def result_of(label, prediction, subject, video=None, frame=None, name="result",
     return Result(name, name, videos, True, no_videos)
 
 
-def read_csvs(paths, top):
+def read_csvs(paths: list[Path], top: int) -> list[Video]:
     """The frames of the predictions.csv files `paths`, a list of Video in the files' order."""
     seen, videos = {}, {}
     for path in paths:
@@ -105,7 +111,7 @@ def read_csvs(paths, top):
     return list(videos.values())
 
 
-def refuse_again(keys, seen, path, place, rows):
+def refuse_again(keys: list[tuple], seen: dict[tuple, Any], path: str | Path, place: str, rows: np.ndarray) -> None:
     """Raise Problem if one of `keys`, a file's frames, is there twice or in `seen`, {key: path} of earlier files."""
     new = dict.fromkeys(keys, path)
     if len(new) < len(keys) or not seen.keys().isdisjoint(new):
@@ -120,14 +126,14 @@ def refuse_again(keys, seen, path, place, rows):
     seen.update(new)
 
 
-def quantised(result):
+def quantised(result: Result) -> Result:
     """`result`, in PSPI, on the paper's scale 0..5: predictions are rounded to whole PSPI, and quantised as labels."""
     return result._replace(videos=[
         video._replace(label=quantise(video.label), prediction=quantise(np.floor(video.prediction + 0.5)).astype(float))
         for video in result.videos])
 
 
-def with_pain(result):
+def with_pain(result: Result) -> Result:
     """`result` without the subjects whose labels are all 0. Raises Problem when none is left."""
     pain = {video.subject for video in result.videos if video.label.any()}
     if not pain:
@@ -135,13 +141,13 @@ def with_pain(result):
     return result._replace(videos=[video for video in result.videos if video.subject in pain])
 
 
-def all_zeros(result, name="all zeros"):
+def all_zeros(result: Result, name: str = "all zeros") -> Result:
     """The paper's trivial solution: `result`'s labels, each predicted as 0, as a Result of that name."""
     return result._replace(name=name, videos=[video._replace(prediction=np.zeros(len(video.label)))
                                               for video in result.videos])
 
 
-def all_mean(result, name="all mean"):
+def all_mean(result: Result, name: str = "all mean") -> Result | None:
     """The other one: each subject's frames predicted as the mean label of all frames of the other subjects.
 
     Returns a Result of that name, or None where there is but one subject.

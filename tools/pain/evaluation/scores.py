@@ -1,22 +1,30 @@
 """Results scored: each one's figures with intervals, and every two compared."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Iterable
+
 from pain.datasets.pspi import CLASSES, MAX_PSPI
 from pain.evaluation.metrics import PAIN_METRICS
 from pain.evaluation.protocols import scored, units
 from pain.evaluation.results import all_mean, all_zeros
 from pain.evaluation.uncertainty import DRAWS, SEED, compare_two, holm, make_draws, with_intervals
 
+if TYPE_CHECKING:
+    from pain.evaluation.frames import Result
+
 TABLES = {"Table 1": ("mae", "mse", "pcc", "icc31"), "Table 2": ("wmae", "wmse")}  # the paper's
 TRIVIAL = "all zeros", "all mean"  # the mean of the other subjects
 MORE_TABLES = {"Agreement": ("rmse", "icc11", "ccc")}
 
 
-def tables(top, every):
+def tables(top: int, every: bool) -> dict[str, tuple[str, ...]]:
     """{heading: names of metrics}: the paper's two tables, and if `every` all others, for labels 0..top."""
     pain = {"Intensity %d or more" % t: tuple("%s_%d" % (name, t) for name in PAIN_METRICS) for t in range(1, top + 1)}
     return dict(TABLES, **MORE_TABLES, **pain) if every else TABLES
 
 
-def evaluate(result, protocol="subject", top=CLASSES - 1, draws=DRAWS, seed=SEED, names=None):
+def evaluate(result: Result, protocol: str = "subject", top: int = CLASSES - 1, draws: int = DRAWS, seed: int = SEED,
+             names: Iterable[str] | None = None) -> dict[str, Any]:
     """A result's row: {name, protocol, a float a metric (NaN: undefined in all units), over, interval}.
 
     over: {metric: the units in which it is defined}; interval: {metric: (low, high)}.
@@ -29,7 +37,8 @@ def evaluate(result, protocol="subject", top=CLASSES - 1, draws=DRAWS, seed=SEED
                 over=dict(zip(score.names, score.over().tolist())), interval=dict(zip(score.names, zip(low, high))))
 
 
-def compare_all(results, metrics, protocol="subject", top=CLASSES - 1, draws=DRAWS, seed=SEED):
+def compare_all(results: list[Result], metrics: Iterable[str], protocol: str = "subject", top: int = CLASSES - 1,
+                draws: int = DRAWS, seed: int = SEED) -> dict[str, list[dict[str, Any]]]:
     """Every two of results side by side, but for all zeros with all mean: {metric: a list of dicts}.
 
     Each has the names `a` and `b`, the `difference` of a less b, its interval `low` and `high`, `p`, and `corrected`,
@@ -50,7 +59,7 @@ def compare_all(results, metrics, protocol="subject", top=CLASSES - 1, draws=DRA
     return lists
 
 
-def baselines(groups):
+def baselines(groups: list[list[Result]]) -> list[Result]:
     """The trivial results, all zeros and all mean, on the labels of each of some groups of results."""
     trivial = []
     for group in groups:
@@ -59,7 +68,7 @@ def baselines(groups):
     return [result for result in trivial if result]
 
 
-def group_by_truth(results):
+def group_by_truth(results: list[Result]) -> list[list[Result]]:
     """The results in lists whose labels are the same subject by subject, by whatever names the subjects go."""
     groups = {}
     for result in results:
@@ -68,7 +77,7 @@ def group_by_truth(results):
     return list(groups.values())
 
 
-def protocol_name(protocol, top, subjects, groups):
+def protocol_name(protocol: str, top: int, subjects: str, groups: list[list[Result]]) -> str:
     """What the tables are of, in words: the protocol in all its parts, and how much data."""
     return "Protocol %s (%s), %s, %s: %s" % (
         protocol, "all frames at once" if protocol == "pooled" else "means over %ss" % protocol,
@@ -76,7 +85,7 @@ def protocol_name(protocol, top, subjects, groups):
         "all subjects" if subjects == "all" else "only subjects with pain", sizes(groups))
 
 
-def sizes(groups):
+def sizes(groups: list[list[Result]]) -> str:
     """What each group of results, which share their labels, is of: `25 subjects, 200 videos, 48391 frames`."""
     texts = []
     for group in groups:

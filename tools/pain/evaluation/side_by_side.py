@@ -1,11 +1,18 @@
 """Results put side by side: the same frames in the same order, or an error that names those that differ."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from pain.errors import Problem
 from pain.evaluation.frames import frame_numbers, places, subject_names, take
 
+if TYPE_CHECKING:
+    from pain.evaluation.frames import Result, Video
 
-def side_by_side(results):
+
+def side_by_side(results: list[Result]) -> list[Result]:
     """The results with the subjects, videos and frames of one of them, in folder order, so that rows can be compared.
 
     Results with names are matched by name; one with numbers, the authors' .mat file, by its order, which is that of the
@@ -15,7 +22,7 @@ def side_by_side(results):
     return [(match_names if result.named and model.named else match_positions)(result, model) for result in results]
 
 
-def sort(result):
+def sort(result: Result) -> Result:
     """`result` in folder order, subjects and videos by name and frames by number; those with numbers for names are."""
     if not result.named:
         return result
@@ -23,7 +30,7 @@ def sort(result):
                                    for video in sorted(result.videos, key=lambda video: video[:2])])
 
 
-def match_names(result, model):
+def match_names(result: Result, model: Result) -> Result:
     """`result` with the frames of `model` in its order, found by their names."""
     refuse_missing(result, model)
     refuse_missing(model, result)
@@ -38,7 +45,7 @@ def match_names(result, model):
     return result._replace(videos=videos, named=True, no_videos=None)
 
 
-def refuse_missing(result, other):
+def refuse_missing(result: Result, other: Result) -> None:
     """Raise Problem if `result` has frames that `other` has not, naming their rows."""
     subjects, frames = set(subject_names(other)), {video[:2]: video.frames for video in other.videos}
     for video in result.videos:
@@ -54,7 +61,7 @@ def refuse_missing(result, other):
                           % (places(video.place, video.rows[missing]), what, other.path))
 
 
-def match_positions(result, model):
+def match_positions(result: Result, model: Result) -> Result:
     """`result` with the frames of `model`, the nth subject being the nth subject, and so with its frames."""
     groups = [[[video for video in one.videos if video.subject == subject] for subject in subject_names(one)]
               for one in (sort(result), model)]
@@ -77,7 +84,7 @@ def match_positions(result, model):
     return result._replace(videos=videos, named=model.named, no_videos=model.no_videos)
 
 
-def refuse_other_labels(theirs, ours):
+def refuse_other_labels(theirs: Video, ours: Video) -> None:
     """Raise Problem if two Videos of the same frames differ in a label, naming the rows."""
     other = theirs.label != ours.label
     if other.any():

@@ -16,15 +16,33 @@ A draw in which a figure is undefined is left out of its interval. With fewer th
 no p. The percentile interval of few and skewed subjects is somewhat too narrow. The same seed gives the same draws,
 with any NumPy.
 """
-from collections import namedtuple
+from __future__ import annotations
+
 from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
 DRAWS, SEED, LEVEL = 10000, 1, 0.95
 
-Draws = namedtuple("Draws", "weights swaps")  # (B, S) float: how often a subject is drawn; (B, S) bool: whether swapped
-Comparison = namedtuple("Comparison", "difference low high p")  # (M,) each
+
+class Draws(NamedTuple):
+    """Sets of S subjects."""
+
+    weights: np.ndarray  # (B, S) float: how often each is drawn
+    swaps: np.ndarray  # (B, S) bool: whether its predictions are swapped
+
+
+class Comparison(NamedTuple):
+    """How two results differ in M metrics, (M,) each."""
+
+    difference: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    p: np.ndarray
 
 
 @lru_cache(maxsize=4)
@@ -50,7 +68,7 @@ def compare_two(score, other, draws):
     return Comparison(difference, low, high, p_value(difference, score.swapped(other, draws.swaps), score.subjects))
 
 
-def interval(drawn, subjects, level=LEVEL):
+def interval(drawn: np.ndarray, subjects: int, level: float = LEVEL) -> np.ndarray:
     """The middle `level` of `drawn` (B, M), NaN left out: low and high, (M,) each, NaN for fewer than two subjects."""
     if subjects < 2:
         return np.full((2, drawn.shape[1]), np.nan)
@@ -60,7 +78,7 @@ def interval(drawn, subjects, level=LEVEL):
                          for column, some in zip(drawn.T, defined.T)])
 
 
-def p_value(observed, permuted, subjects):
+def p_value(observed: np.ndarray, permuted: np.ndarray, subjects: int) -> np.ndarray:
     """Two-sided p, (M,): how often `permuted` (P, M) lies as far from 0 as `observed` (M,) at least, itself counted."""
     reached = np.abs(permuted) >= np.abs(observed) * (1 - 1e-9) - 1e-15  # equal but for rounding is equal
     defined = ~np.isnan(permuted)
@@ -68,7 +86,7 @@ def p_value(observed, permuted, subjects):
     return np.where(np.isnan(observed) | (subjects < 2), np.nan, p)
 
 
-def holm(p):
+def holm(p: ArrayLike) -> np.ndarray:
     """Holm's step-down correction of p values, (K,) float, NaN left alone and not counted. Returns (K,), at most 1."""
     p = np.asarray(p, float)
     corrected, order = np.full(len(p), np.nan), np.argsort(p)[:(~np.isnan(p)).sum()]

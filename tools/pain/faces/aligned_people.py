@@ -1,4 +1,6 @@
 """Photographs of people aligned, person by person: a folder of faces and faces.csv."""
+from __future__ import annotations
+
 import os
 import shutil
 from collections import Counter, namedtuple
@@ -54,7 +56,7 @@ def list_names(folder, kind):
     return found
 
 
-def read_photograph(path):
+def read_photograph(path: str | Path) -> tuple[np.ndarray | str, int]:
     """An image as (height, width, 3) uint8 RGB, its longer side at most LARGEST pixels, and by how much it was shrunk.
 
     In the place of an image that cannot be used, the reason, a str.

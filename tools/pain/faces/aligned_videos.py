@@ -1,4 +1,6 @@
 """A dataset's frames aligned, video by video: a folder of faces and frames.csv."""
+from __future__ import annotations
+
 from collections import Counter, namedtuple
 from pathlib import Path
 
@@ -55,7 +57,7 @@ def finished_rows(root, out, subject, video, labels):
         (frame, (subject, video, frame, "%g" % pspi)) for frame, pspi in labels.items()])
 
 
-def align_faces(root, out, jobs=1):
+def align_faces(root: str | Path, out: str | Path, jobs: int = 1) -> list[list[str]]:
     """Align the dataset `root` (UNBC's layout) into the folder `out` with `jobs` processes. Returns all AlignedFrames.
 
     Raises Problem for a dataset without subjects, videos, frames or labels, or with a label that is no PSPI, and
@@ -92,7 +94,7 @@ def summary(rows, out):
     return lines + ["  UNBC: " + line for line in compare_with_unbc(rows)]
 
 
-def compare_with_unbc(rows):
+def compare_with_unbc(rows: list[list[str]]) -> list[str]:
     """Lines, a list of str, that say where the usable frames differ from what is known of UNBC; none for other data."""
     subjects = list(dict.fromkeys(row.subject for row in rows))
     if "042-ll042" not in subjects:

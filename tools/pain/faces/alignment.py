@@ -1,4 +1,6 @@
 """A face's landmarks on caffe-face's template: the similarity transform, the warped image, interpolation over time."""
+from __future__ import annotations
+
 import numpy as np
 import skimage.io
 import skimage.transform
@@ -11,7 +13,7 @@ TEMPLATE = np.array([(30.2946, 51.6963), (65.5318, 51.5014), (48.0252, 71.7366),
                      (33.5493, 92.3655), (62.7299, 92.2041)]) - 1
 
 
-def align(image, landmarks):
+def align(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     """The image warped so that its landmarks come to lie on the template, by the least-squares similarity transform.
 
     image: (height, width, 3) uint8; landmarks: (5, 2) x, y. Returns (112, 96, 3) uint8, black outside the image.
@@ -30,7 +32,7 @@ def align(image, landmarks):
     return np.round(warped).astype(np.uint8)
 
 
-def interpolate(landmarks):
+def interpolate(landmarks: list[np.ndarray | None]) -> np.ndarray:
     """Fill the undetected frames of a video linearly from their neighbours, and with the nearest at its ends.
 
     landmarks: list, a frame each, of (5, 2) arrays or None, at least one an array. Returns (frames, 5, 2).

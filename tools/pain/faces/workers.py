@@ -1,9 +1,12 @@
 """Processes with a face detector each, that work through a list of tasks."""
+from __future__ import annotations
+
 import concurrent.futures.process
 import importlib.util
 import multiprocessing
 import os
 import sys
+from typing import Any, Callable, Iterator, Sequence
 
 from pain.command import end_on_interrupt
 from pain.errors import Problem
@@ -22,7 +25,8 @@ def work(function, task):
     return function(worker_detector, *task)
 
 
-def in_workers(function, tasks, jobs, min_face=MIN_FACE):
+def in_workers(function: Callable, tasks: Sequence[tuple], jobs: int,
+               min_face: float = MIN_FACE) -> Iterator[tuple[int, Any]]:
     """Yield (i, function(a FaceDetector, *tasks[i])) in the order in which `jobs` processes get them done.
 
     Raises Problem when this Python has no MTCNN, or when a process dies.
