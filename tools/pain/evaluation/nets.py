@@ -19,7 +19,9 @@ def origin_of_result(path: str | Path) -> Origin | None:
     """
     path = Path(path)
     files = sorted(path.rglob("predictions.csv")) if path.is_dir() else [path]
-    if not path.exists() or not any(record_of(file).exists() or any(file.parent.glob("*.caffemodel")) for file in files):
+    if not path.exists():  # a result of arrays
+        return None
+    if not any(record_of(file).exists() or any(file.parent.glob("*.caffemodel")) for file in files):
         return None
     return merged([read_origin(file) for file in files])
 
