@@ -16,13 +16,10 @@ import json
 import os
 from pathlib import Path
 
-import numpy as np
-
 from pain.command import Parser, run
 from pain.errors import Problem
-from pain.evaluation.lfw import NET, draw_roc, lines_of, verify_faces
-from pain.evaluation.verification import roc
-from pain.files import or_none, replacing, write_csv
+from pain.evaluation.lfw import NET, lines_of, verify_faces, write_roc
+from pain.files import or_none, replacing
 from pain.nets import use_gpu
 
 
@@ -53,11 +50,7 @@ def main():
     figures, scores, same = verify_faces(
         args.root, args.pairs or Path(args.root) / "pairs.txt", args.net, args.model,
         args.aligned or "data" / place, args.untrained or 0, args.pca, args.jobs)
-    thresholds, far, tar = roc(same, scores)
-    write_csv(out / "roc.csv", ("threshold", "far", "tar"), np.stack([thresholds, far, tar], axis=1).tolist())
-    with replacing(out / "roc.png") as partial:
-        draw_roc(far, tar, (~same).sum(), "AUC %.4f, EER %.2f %%" % (figures["auc"], 100 * figures["eer"])).savefig(
-            str(partial), bbox_inches="tight", dpi=200)
+    write_roc(out, same, scores, "AUC %.4f, EER %.2f %%" % (figures["auc"], 100 * figures["eer"]))
     if args.json:
         with replacing(args.json) as partial:
             partial.write_text(json.dumps(or_none(figures), indent=1, sort_keys=True) + "\n")

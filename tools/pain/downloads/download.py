@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pain.downloads.checks import check_space, fault
 from pain.errors import Problem
-from pain.progress import progress
+from pain.progress import progress, write
 
 TIMEOUT = 30  # seconds without a byte before the server counts as stalled
 TRIES = 5  # in a row that bring nothing new
@@ -59,7 +59,7 @@ def download(url, path, size=None, sha256=None):
                     if tries >= TRIES:
                         raise Problem("%s: %s; run the same command again to go on"
                                       % (url, interrupted)) from interrupted
-                    print("%s: %s; trying again" % (url, interrupted))
+                    write("%s: %s; trying again" % (url, interrupted))
                     time.sleep(PAUSE * 2 ** (tries - 1))
         finally:
             if not whole and not file.tell():
@@ -76,44 +76,20 @@ def transfer(url, file, path, size):
     A server that has another version of the file by now than the one of which there is a part, or names none, or cannot
     send parts, sends the whole, and the file is begun anew.
     """
-    version, offset, known = version_file(path), file.tell(), None
-    headers = {"User-Agent": "fetch_models"}
-    if offset and version.exists():
-        known = version.read_text()
-        headers.update({"Range": "bytes=%d-" % offset, "If-Range": known})
-    try:
-        request = urllib.request.Request(url, headers=headers)
-        response = urllib.request.build_opener(Redirects).open(request, timeout=TIMEOUT)
-    except urllib.error.HTTPError as error:
-        with error:
-            if error.code == 416 and error.headers.get("Content-Range") == "bytes */%d" % offset:
-                return  # it is all there
-        if error.code == 416:
-            begin_anew(file, version)
-        if error.code >= 500 or error.code in (408, 416, 429):
-            raise Interrupted("the server says %d %s" % (error.code, error.reason)) from error
-        raise Problem("%s: the server says %d %s; look for the file at its source"
-                      % (url, error.code, error.reason.split("\n")[0])) from error
-    except (OSError, http.client.HTTPException) as error:
-        raise Interrupted(reason(error)) from error
+    version, offset = version_file(path), file.tell()
+    known = version.read_text() if offset and version.exists() else None  # the version of which there is a part
+    response = ask(url, file, version, known)
+    if response is None:
+        return
     with response:
-        if response.headers.get_content_type() == "text/html":
-            raise Problem("%s: a web page, not the file; open it in a browser and save the file by hand" % url)
-        if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise Problem("%s: sent as %s; get the file by hand" % (url, response.headers["Content-Encoding"]))
-        tag = response.headers.get("ETag", "W/")
-        served = response.headers.get("Last-Modified", "") if tag.startswith("W/") else tag
+        refuse_disguises(url, response)
         if response.status == 206:
-            part = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
-            if not part or int(part.group(1)) != offset or served not in ("", known):
-                begin_anew(file, version)
-                raise Interrupted("the server sent another part than it was asked for")
-            total = int(part.group(2))
+            total = go_on(response, file, version, known)
         else:
             begin_anew(file, version)
             offset, total = 0, size if response.length is None else response.length
-            if served:
-                version.write_text(served)
+            if served_version(response):
+                version.write_text(served_version(response))
         if size is not None and total != size:
             begin_anew(file, version)
             raise Problem("%s: the server has %d bytes, not %d: another version of the file" % (url, total, size))
@@ -127,6 +103,54 @@ def transfer(url, file, path, size):
                     break  # only where the server did not say how much there is
     if total is not None and file.tell() < total:
         raise Interrupted("the connection broke after %d of %d bytes" % (file.tell(), total))
+
+
+def ask(url, file, version, known):
+    """The server's answer: all of the file, or the rest of it if it is still of the version `known`, None for any.
+
+    None where nothing is missing. Raises Interrupted, and Problem for an answer that will not change.
+    """
+    headers, offset = {"User-Agent": "fetch_models"}, file.tell()
+    if known is not None:
+        headers.update({"Range": "bytes=%d-" % offset, "If-Range": known})
+    try:
+        request = urllib.request.Request(url, headers=headers)
+        return urllib.request.build_opener(Redirects).open(request, timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        with error:
+            if error.code == 416 and error.headers.get("Content-Range") == "bytes */%d" % offset:
+                return None  # it is all there
+        if error.code == 416:
+            begin_anew(file, version)
+        if error.code >= 500 or error.code in (408, 416, 429):
+            raise Interrupted("the server says %d %s" % (error.code, error.reason)) from None
+        raise Problem("%s: the server says %d %s; look for the file at its source"
+                      % (url, error.code, error.reason.split("\n")[0])) from error
+    except (OSError, http.client.HTTPException) as error:
+        raise Interrupted(reason(error)) from error
+
+
+def refuse_disguises(url, response):
+    """Raise Problem for a page in the file's place, or a file in some encoding."""
+    if response.headers.get_content_type() == "text/html":
+        raise Problem("%s: a web page, not the file; open it in a browser and save the file by hand" % url)
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise Problem("%s: sent as %s; get the file by hand" % (url, response.headers["Content-Encoding"]))
+
+
+def go_on(response, file, version, known):
+    """The size of the whole file, of which `response` is the missing part. Raises Interrupted where it is another."""
+    part = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
+    if not part or int(part.group(1)) != file.tell() or served_version(response) not in ("", known):
+        begin_anew(file, version)
+        raise Interrupted("the server sent another part than it was asked for")
+    return int(part.group(2))
+
+
+def served_version(response):
+    """What the server calls this version of the file: its ETag, or the date of its last change, or nothing."""
+    tag = response.headers.get("ETag", "W/")
+    return response.headers.get("Last-Modified", "") if tag.startswith("W/") else tag
 
 
 def receive(response):

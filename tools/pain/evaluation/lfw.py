@@ -12,10 +12,12 @@ from pain.evaluation.verification import (
     cross_validate,
     eer,
     fit_pca,
+    roc,
     standard_error,
     tar_at_far,
 )
 from pain.faces.aligned_people import align_people, list_people
+from pain.files import replacing, write_csv
 from pain.plots import new_figure
 
 NET = "prototxt/face_verification.prototxt"
@@ -97,6 +99,14 @@ def lines_of(figures):
     return lines + ["  TAR       %s at FAR %s" % (
         "%.2f %%" % (100 * tar) if tar == tar else "undefined, there are too few mismatched pairs,", far)
         for far, tar in figures["tar_at_far"].items()]
+
+
+def write_roc(out, same, scores, title):
+    """Write the ROC of the scores into the folder `out`: roc.csv, and roc.png with this title."""
+    thresholds, far, tar = roc(same, scores)
+    write_csv(out / "roc.csv", ("threshold", "far", "tar"), np.stack([thresholds, far, tar], axis=1).tolist())
+    with replacing(out / "roc.png") as partial:
+        draw_roc(far, tar, (~same).sum(), title).savefig(str(partial), bbox_inches="tight", dpi=200)
 
 
 def draw_roc(far, tar, mismatched, title):
