@@ -1,6 +1,6 @@
 """Faces found by MTCNN and aligned to caffe-face's 112 x 96 template, video by video.
 
-    data/unbc/Images/<subject>/<video>/<frame>.png ──> data/aligned/<subject>/<video>/<frame>.png
+    data/unbc/Images/<subject>/<video>/<frame>.png ──> data/aligned/<subject>/<video>/<frame>.png    .jpg, too
     data/unbc/Frame_Labels/PSPI/...                    data/aligned/<subject>/<video>/frames.csv
                                                        data/aligned/frames.csv      all of them
                                                        data/aligned/frames.origin.json   whose they are
@@ -13,7 +13,7 @@ import os
 
 from pain.command import Parser, run
 from pain.errors import Problem
-from pain.faces.aligned_videos import align_faces, summary
+from pain.faces.aligned_videos import align_faces, files_left_out, summary
 
 
 def main():
@@ -25,7 +25,7 @@ def main():
     args = parser.parse_args()
     if args.jobs < 1:
         raise Problem("--jobs takes 1 or more")
-    print("\n".join(summary(align_faces(args.root, args.out, args.jobs), args.out)))
+    print("\n".join(summary(align_faces(args.root, args.out, args.jobs), args.out) + files_left_out(args.root)))
 
 
 if __name__ == "__main__":

@@ -135,6 +135,61 @@ def test_no_action_units_at_all(data):
     assert wrong(findings(data)) == []
 
 
+# Folders of others.
+
+def test_without_a_readable_frame_no_line_says_ok(data):
+    pictures = sorted((data / "Images").rglob("*.png"))
+    for path in pictures:
+        path.write_bytes(b"no image")
+    for damage, words in ((None, "wrong  images: 40 cannot be read"),
+                          (lambda path: path.rename(path.with_suffix(".heic")), "wrong  files: 40 are no frames"),
+                          (lambda path: path.with_suffix(".heic").unlink(), "0 subjects, 0 videos, 0 frames")):
+        for path in pictures if damage else ():
+            damage(path)
+        done = run_tool("audit_dataset.py", data)
+        lines = done.stdout.splitlines()
+        assert done.returncode == 1 and words in done.stdout and not any(line.startswith("ok") for line in lines)
+        assert lines[0].startswith("wrong  counts: ") and "nothing to train on" in lines[1]
+        assert all("not one frame can be read" in line for line in lines if line.startswith("- "))
+
+
+def test_colour_is_what_has_a_pixel_that_is_not_grey(data):
+    def save(number, mode, suffix=".png"):
+        picture = Image.open(str(image(data, F % number))).convert("RGBA")
+        image(data, F % number).unlink()
+        picture.convert(mode).save(str(data / "Images" / (F % number + suffix)))
+
+    for number, mode in (1, "RGBA"), (2, "P"), (3, "CMYK"):
+        save(number, mode, ".tif" if mode == "CMYK" else ".png")
+    assert wrong(findings(data)) == []
+    for number, mode in (4, "L"), (5, "LA"), (6, "1"):
+        save(number, mode)
+    Image.open(str(image(data, F % 7))).convert("L").convert("RGB").save(str(image(data, F % 7)))
+    line, = wrong(findings(data))
+    assert line.startswith("colour: 4 are not plain colour: %s and 1 more / " % ", ".join(F % i for i in (4, 5, 6)))
+
+
+def test_what_systems_leave_is_passed_over_and_other_files_are_named(data):
+    folder = (data / "Images" / (F % 1)).parent
+    for path in (folder / "._sy001t1aaaff001.png", folder / "Thumbs.db", folder.parent / "@eaDir" / "x.png",
+                 data / "Images" / "__MACOSX" / "a" / "x.png", data / "Images" / ".DS_Store",
+                 label(data, V + "/._sy001t1aaaff001")):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"left by a system")
+    assert wrong(findings(data)) == []
+    for i, suffix in enumerate((".PNG", ".jpg", ".Jpeg", ".bmp", ".TIFF", ".webp"), 1):
+        picture = Image.open(str(image(data, F % i)))
+        image(data, F % i).unlink()
+        picture.save(str(data / "Images" / (F % i + suffix)))
+    assert wrong(findings(data)) == []
+    (folder / "notes.txt").touch()
+    Image.new("RGB", (320, 240)).save(str(folder / "sy001t1aaaff010.webp"))
+    line, = wrong(findings(data))
+    assert line.startswith("files: 2 are no frames: ") and line.endswith("/ no; make align leaves them out")
+    assert V + "/notes.txt (no image of a kind that is read (.png, " in line
+    assert V + "/sy001t1aaaff010.webp (a second image of this frame, besides sy001t1aaaff010.png)" in line
+
+
 # Faces.
 
 def test_frames_without_a_face(sound):

@@ -43,6 +43,21 @@ def test_videos_and_frames_are_listed_in_order(root):
     assert unbc.list_frames(str(root), SUBJECT, VIDEO) == ["ll042t1aaaff001"]
 
 
+def test_frames_are_listed_as_numbers_count_and_of_every_kind(tmp_path):
+    folder = tmp_path / "Images" / SUBJECT / VIDEO
+    folder.mkdir(parents=True)
+    for name in ("frame8.png", "frame9.jpg", "frame10.PNG", "frame100.JPEG", "frame9a.tif", "._frame8.png", "Thumbs.db",
+                 ".DS_Store", "frame8.jpg", "frame11.heic"):
+        (folder / name).touch()
+    (folder / "@eaDir").mkdir()
+    assert unbc.list_frames(tmp_path, SUBJECT, VIDEO) == ["frame8", "frame9", "frame9a", "frame10", "frame100"]
+    files, left_out = unbc.frame_files(tmp_path, SUBJECT, VIDEO)
+    assert [path.name for path in files.values()] == [
+        "frame8.png", "frame9.jpg", "frame9a.tif", "frame10.PNG", "frame100.JPEG"]
+    assert left_out["frame8.jpg"] == "a second image of this frame, besides frame8.png"
+    assert "no image of a kind that is read" in left_out["frame11.heic"] and len(left_out) == 2
+
+
 def refused(path, words, function, *args):
     with pytest.raises(Problem, match="^%s: .*%s" % (re.escape(str(path)), re.escape(words))) as raised:
         function(*args)
@@ -54,7 +69,7 @@ def test_incomplete_folders_are_refused(root):
     (root / "Images" / "048-aa048").mkdir()
     refused(root / "Images" / "048-aa048", "without videos", unbc.list_videos, root)
     (root / "Images" / SUBJECT / VIDEO / "ll042t1aaaff001.png").unlink()
-    refused(root / "Images" / SUBJECT / VIDEO, "without PNG frames", unbc.list_frames, root, SUBJECT, VIDEO)
+    refused(root / "Images" / SUBJECT / VIDEO, "without frames (.png, .jpg", unbc.list_frames, root, SUBJECT, VIDEO)
     (root / "empty" / "Images").mkdir(parents=True)
     refused(root / "empty" / "Images", "no subject folders", unbc.list_videos, root / "empty")
 

@@ -15,6 +15,7 @@ from pain.faces.aligned_videos import AlignedFrame
 from pain.faces.alignment import align
 from pain.faces.detector import BATCH
 from pain.files import read_csv
+from pain.images import SUFFIXES
 from pain.provenance import OWN, SYNTHETIC, Data, Origin, read_origin
 from support.faces import ASTRONAUT, FACELESS, saved
 from support.project import assert_one_line_error, run_tool
@@ -207,6 +208,31 @@ def test_an_interrupted_video_is_never_taken_for_finished(finished, tmp_path, de
     assert [path.name for path in (tmp_path / "aligned" / LONG[0]).iterdir()] == [LONG[1]]
 
 
+def test_frames_of_every_kind_in_the_order_of_their_numbers(tmp_path):
+    """Moved by some pixels a frame, so that the one without a face shows by its landmarks which are its neighbours."""
+    names, video = ["8.png", "9.JPG", "10.PNG", "11.jpeg"], ("001-aa001", "video")
+    folder = tmp_path / "unbc" / "Images" / video[0] / video[1]
+    folder.mkdir(parents=True)
+    for i, name in enumerate(names):
+        saved(folder / name, FACELESS if i == 2 else np.roll(ASTRONAUT, 8 * i, axis=1))
+        path = unbc.pspi_file(tmp_path / "unbc", *video, name.split(".")[0])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(("%d" % i).encode("utf-8-sig"))
+    for left in "._8.png", ".DS_Store", "Thumbs.db", "notes.txt":
+        (folder / left).write_bytes(b"no image")
+    (folder / "@eaDir").mkdir()
+    (folder.parent / "__MACOSX").mkdir()
+    process = run_tool("align_faces.py", tmp_path / "unbc", "--out", tmp_path / "aligned", "--jobs", 1)
+    assert process.returncode == 0, process.stderr
+    rows = read_csv(tmp_path / "aligned" / "frames.csv", COLUMNS, "make align")
+    assert [(row["frame"], row["pspi"], row["status"]) for row in rows] == [
+        ("8", "0", "detected"), ("9", "1", "detected"), ("10", "2", "interpolated"), ("11", "3", "detected")]
+    nose = [float(row["nose_x"]) for row in rows]
+    assert nose[2] == pytest.approx((nose[1] + nose[3]) / 2, abs=0.002) and nose[0] < nose[1] < nose[2] < nose[3]
+    assert process.stdout.split("\n")[1:] == [
+        "  left out: 001-aa001/video/notes.txt: no image of a kind that is read (%s)" % ", ".join(SUFFIXES), ""]
+
+
 @pytest.fixture
 def untouched(tmp_path):
     """A dataset of one frame, which is never looked at: what is wrong is found before."""
@@ -223,7 +249,7 @@ LABEL = "Frame_Labels/PSPI/001-aa001/aa001t1aaaff/aa001t1aaaff001_facs.txt"
 @pytest.mark.parametrize("damage, words", [
     (lambda root: shutil.rmtree(str(root / "Images")), ["Images", "no such folder"]),
     (lambda root: (root / "Images" / "002-bb002").mkdir(), ["002-bb002", "without videos"]),
-    (lambda root: (root / "Images" / "001-aa001" / "aa001t2aaaff").mkdir(), ["aa001t2aaaff", "without PNG frames"]),
+    (lambda root: (root / "Images" / "001-aa001" / "aa001t2aaaff").mkdir(), ["aa001t2aaaff", "without frames (.png"]),
     (lambda root: (root / LABEL).unlink(), [LABEL, "no such label file"]),
     (lambda root: (root / LABEL).write_text("nan"), [LABEL, "'nan'"]),
     (lambda root: (root / LABEL).write_text("17"), [LABEL, "'17'"]),

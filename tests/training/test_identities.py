@@ -59,7 +59,9 @@ def collection(people, tmp_path_factory):
     bob[3].save(str(root / "bob" / "d.png"))
     (root / "bob" / "d.png").write_bytes((root / "bob" / "d.png").read_bytes()[:-20000])
     Image.new("RGB", (240, 240), (120, 130, 140)).save(str(root / "bob" / "e.png"))
-    (root / "bob" / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0" * 99)
+    (root / "bob" / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0" * 9)
+    (root / "bob" / "@eaDir").mkdir()
+    (root / "bob" / "Notes.doc").write_bytes(b"\xd0\xcf\x11\xe0" * 99)
     (root / "bob" / ".DS_Store").write_bytes(b"Bud1")
     for i in 1, 2:
         picture(people, "Cy_Ce", i).save(str(root / "cé" / ("%d.png" % i)))
@@ -67,7 +69,7 @@ def collection(people, tmp_path_factory):
     (root / "pairs.txt").write_text("1\n")
     return root, {
         "ann": {"001.JPG": "", "002.jpeg": "", "003.png": "", "004.PNG": "", "004.bmp": "a second image of this name"},
-        "bob": {"Thumbs.db": UNREADABLE, "a.png": "", "b.png": "", "c.jpg": "", "d.png": UNREADABLE, "e.png": NO_FACE},
+        "bob": {"Notes.doc": UNREADABLE, "a.png": "", "b.png": "", "c.jpg": "", "d.png": UNREADABLE, "e.png": NO_FACE},
         "cé": {"1.png": "", "2.png": ""}, "dee": {"1.png": ""}}
 
 

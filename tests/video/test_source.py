@@ -123,6 +123,22 @@ def test_what_is_no_video_is_refused(tmp_path):
         read(tmp_path / "folder")
 
 
+def test_an_image_that_cannot_be_read_is_a_frame_that_shows_nothing(tmp_path):
+    for i in range(8, 13):
+        Image.fromarray(np.full((48, 64, 3), i, np.uint8)).save(str(tmp_path / ("%d.png" % i)))
+    for name in "8.png", "11.png":
+        (tmp_path / name).write_bytes(b"no image")
+    for name in "._9.png", "Thumbs.db", ".DS_Store", "notes.txt":
+        (tmp_path / name).write_bytes(b"no frame")
+    (tmp_path / "13.png").mkdir()
+    with open_video(tmp_path, rate=10) as opened:
+        frames = list(opened.frames())
+        assert [frame.image[0, 0, 0] for frame in frames] == [0, 9, 10, 0, 12]
+        assert {frame.image.shape for frame in frames} == {(48, 64, 3)}
+        assert [frame.time for frame in frames] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+        assert opened.damage == "%s: 2 of 5 images could not be read (8.png, 11.png)" % tmp_path
+
+
 def test_no_camera():
     with pytest.raises(Problem, match="^camera 93: "):
         read("93")

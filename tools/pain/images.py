@@ -8,10 +8,16 @@ from PIL import Image, ImageOps
 
 from pain.errors import Problem
 
+SUFFIXES = ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"  # of what is read in a folder of people's
 KEPT = "L", "LA", "RGB", "RGBA"  # Pillow's modes of 8 bits a channel that stay as they are
 # What Pillow raises for mangled files.
 MANGLED = (OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, EOFError, OverflowError, struct.error,
            zlib.error, Image.DecompressionBombError)
+
+
+def is_image(path):
+    """Whether a Path is that of an image, by its ending, in capitals or not."""
+    return path.suffix.lower() in SUFFIXES
 
 
 def read_image(path):

@@ -10,6 +10,7 @@ from typing import Iterable
 import numpy as np
 
 from pain.errors import Problem
+from pain.folders import is_clutter
 from pain.nets import build_net, load_net, use_gpu
 from pain.project import ROOT
 
@@ -99,7 +100,8 @@ def find_models(paths: Iterable[str | os.PathLike]) -> list[Path]:
 def last_snapshot(folder: Path) -> Path | None:
     """The folder's caffemodel of the latest iteration, or None."""
     of_iteration = {int(re.search(r"_iter_(\d+)$", file.stem).group(1)): file
-                    for file in folder.glob("*_iter_*.caffemodel") if re.search(r"_iter_\d+$", file.stem)}
+                    for file in folder.glob("*_iter_*.caffemodel")
+                    if re.search(r"_iter_\d+$", file.stem) and not is_clutter(file.name)}
     return of_iteration[max(of_iteration)] if of_iteration else None
 
 

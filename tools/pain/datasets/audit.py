@@ -18,7 +18,7 @@ class Finding(NamedTuple):
     """What a check has to say.
 
     text: what is wrong, and matters: whether that does, "yes; ...", "a little; ..." or "no; ..."; or what is right, and
-    None.
+    None, or "" where there was nothing to look at.
     """
     check: str
     text: str
@@ -26,8 +26,12 @@ class Finding(NamedTuple):
 
 
 def audit(dataset):
-    """Every Finding of every check."""
-    return [found for check in CHECKS for found in check(dataset)]
+    """Every Finding of every check. Of a dataset without a frame that can be read, nothing is said to be right."""
+    findings = [found for check in CHECKS for found in check(dataset)]
+    if any(frame.size for frame in dataset.frames.values()):
+        return findings
+    return [found if found.matters else Finding(found.check, "not one frame can be read, so nothing to check", "")
+            for found in findings]
 
 
 def may_change_figures(found):
@@ -39,7 +43,8 @@ def lines_of(findings):
     """The findings for people, a list of lines."""
     lines = []
     for found in findings:
-        lines.append("%-5s  %s: %s" % ("wrong" if found.matters else "ok", found.check, found.text))
+        verdict = "wrong" if found.matters else "ok" if found.matters is None else "-"
+        lines.append("%-5s  %s: %s" % (verdict, found.check, found.text))
         if found.matters:
             lines.append("       matters: " + found.matters)
     wrong, serious = sum(bool(found.matters) for found in findings), sum(map(may_change_figures, findings))
@@ -76,6 +81,8 @@ def check_counts(dataset):
     videos = Counter(subject for subject, _ in {key[:2] for key in dataset.frames})
     text = "%d subjects, %d videos, %d frames, %d of them usable" % (
         len(videos), sum(videos.values()), len(dataset.frames), sum(frames.values()))
+    if not frames:
+        return [Finding("counts", text, "yes; there is nothing to train on")]
     if not is_unbc(dataset):
         return [Finding("counts", text + "; not UNBC, so not compared with it", None)]
     if len(videos) != len(unbc.FRAMES_PER_SUBJECT):
@@ -124,6 +131,9 @@ def check_images(dataset):
     return [
         finding("images", "all can be read", unreadable, "yes; make align leaves them out, and the counts change",
                 "cannot be read", lambda key: " (%s)" % frames[key].problem),
+        finding("files", "every one among the frames is a frame",
+                list(dataset.left_out), "no; make align leaves them out", "are no frames",
+                lambda key: " (%s)" % dataset.left_out[key]),
         finding("colour", "all are colour", odd, "a little; grey faces are not what the net has learned from",
                 "are not plain colour"),
         finding("sizes", "all are " + " or ".join("%d x %d" % size for size in unbc.SIZES), sizes,

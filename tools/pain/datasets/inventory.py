@@ -8,6 +8,7 @@ from pain.datasets import unbc
 from pain.datasets.black_frames import BLACK, read_frame
 from pain.errors import Problem
 from pain.files import read_csv
+from pain.folders import is_clutter
 from pain.images import read_image
 from pain.people_tables import decode, number
 from pain.progress import progress
@@ -27,13 +28,15 @@ class Frame(NamedTuple):
     problem: Optional[str]
     black: bool
     digest: Optional[bytes]
+    path: Optional[Path] = None
 
 
 class Dataset(NamedTuple):
     """All that was read of a dataset's folder. What is wrong with a file, a str, stands in the place of its value.
 
     frames: those with an image, in order; labels: PSPI, of frames with an image and of others; units: action units,
-    {AU: intensity}; ratings: of (kind, subject, video); faces: whether one was found, None if nobody looked.
+    {AU: intensity}; ratings: of (kind, subject, video); faces: whether one was found, None if nobody looked; left_out:
+    files among the frames that are none of them, by subject, video and name, and why.
     """
     root: Path
     frames: Dict[Key, Frame]
@@ -41,18 +44,23 @@ class Dataset(NamedTuple):
     units: Dict[Key, Union[dict, str]]
     ratings: Dict[Tuple[str, str, str], Union[float, str]]
     faces: Optional[Dict[Key, bool]]
+    left_out: Dict[Key, str] = {}
 
 
 def read_dataset(root, jobs, faces=None):
     """Everything there is below `root`, as a Dataset. Images are read by `jobs` threads."""
     videos = unbc.list_videos(root)
-    keys = [(subject, video, path.stem) for subject, video in videos
-            for path in sorted((Path(root) / "Images" / subject / video).glob("*.png"))]
+    paths, left_out = {}, {}
+    for subject, video in videos:
+        files, others = unbc.frame_files(root, subject, video)
+        paths.update(((subject, video, frame), path) for frame, path in files.items())
+        left_out.update(((subject, video, name), why) for name, why in others.items())
+    keys = list(paths)
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        paths = [Path(root).joinpath("Images", *key[:2], key[2] + ".png") for key in keys]
-        frames = list(progress(pool.map(look_at, paths), total=len(paths), unit="frame", desc="frames"))
+        frames = list(progress(pool.map(look_at, paths.values()), total=len(paths), unit="frame", desc="frames"))
     return Dataset(Path(root), dict(zip(keys, frames)), read_labels(root, "PSPI", keys, unbc.read_pspi),
-                   read_labels(root, "FACS", keys, unbc.read_action_units), read_ratings(root, videos), faces)
+                   read_labels(root, "FACS", keys, unbc.read_action_units), read_ratings(root, videos), faces,
+                   left_out)
 
 
 def look_at(path):
@@ -60,15 +68,22 @@ def look_at(path):
     try:
         image = read_image(path)
     except Problem as problem:
-        return Frame(None, str(problem)[len(str(path)) + 2:], False, None)
-    problem = None if image.ndim == 3 and image.shape[2] == 3 else "grey, or with transparency"
-    return Frame(image.shape[1::-1], problem, image[..., :3].max() < BLACK, hashlib.md5(image.tobytes()).digest())
+        return Frame(None, str(problem)[len(str(path)) + 2:], False, None, path)
+    black = image[..., :3].max() < BLACK
+    problem = None if black or is_colour(image) else "grey"
+    return Frame(image.shape[1::-1], problem, black, hashlib.md5(image.tobytes()).digest(), path)
+
+
+def is_colour(image):
+    """Whether an image, (height, width) or (height, width, channels) uint8, has a pixel that is not grey."""
+    return image.ndim == 3 and image.shape[2] > 2 and (image[..., :2] != image[..., 1:3]).any()
 
 
 def read_labels(root, kind, keys, read):
     """The labels of one kind: of `keys`, those that there are, and of all files besides. {key: value, or a str}."""
     folder, ending = Path(root) / "Frame_Labels" / kind, "_facs.txt"
-    found = {(*path.parts[-3:-1], path.name[:-len(ending)]): path for path in sorted(folder.glob("*/*/*" + ending))}
+    found = {(*path.parts[-3:-1], path.name[:-len(ending)]): path for path in sorted(folder.glob("*/*/*" + ending))
+             if not any(map(is_clutter, path.parts[-3:]))}
     labels = {}
     for key in sorted(set(keys) & set(found)) + sorted(set(found) - set(keys)):
         try:
@@ -111,7 +126,7 @@ def find_faces(dataset, detector):
     with progress(total=len(keys), unit="frame", desc="faces") as bar:
         for start in range(0, len(keys), AT_A_TIME):
             batch = keys[start:start + AT_A_TIME]
-            images = [read_frame(dataset.root.joinpath("Images", *key[:2], key[2] + ".png")) for key in batch]
+            images = [read_frame(dataset.frames[key].path) for key in batch]
             faces.update((key, face is not None) for key, face in zip(batch, detector(images)))
             bar.update(len(batch))
     return dataset._replace(faces=faces)

@@ -1,6 +1,6 @@
 """What is known of the UNBC-McMaster Shoulder Pain archive: its folders, its labels, its counts.
 
-    <root>/Images/<subject>/<video>/<frame>.png
+    <root>/Images/<subject>/<video>/<frame>.png                     or .jpg, .bmp ...
     <root>/Frame_Labels/PSPI/<subject>/<video>/<frame>_facs.txt     one number: the frame's PSPI
     <root>/Frame_Labels/FACS/<subject>/<video>/<frame>_facs.txt     a row an active action unit, or an empty file
     <root>/Sequence_Labels/{AFF,OPR,SEN,VAS}/<subject>/<video>.txt  one number: the video's rating
@@ -13,6 +13,8 @@ from pathlib import Path
 
 from pain.datasets.pspi import parse_pspi
 from pain.errors import Problem
+from pain.folders import contents, natural
+from pain.images import SUFFIXES, is_image
 from pain.people_tables import decode, number
 
 # In folder order, of the 48,391 frames the authors use (seven black ones of subject 095-tv095 left out).
@@ -47,8 +49,8 @@ def list_videos(root: str | Path) -> list[tuple[str, str]]:
         raise Problem("%s: no such folder; put the archive's Images and Frame_Labels into %s (see data/README.md)"
                       % (images, root))
     videos = []
-    for subject in sorted(folder for folder in images.iterdir() if folder.is_dir()):
-        of_subject = sorted(folder.name for folder in subject.iterdir() if folder.is_dir())
+    for subject in sorted(folder for folder in contents(images) if folder.is_dir()):
+        of_subject = sorted(folder.name for folder in contents(subject) if folder.is_dir())
         if not of_subject:
             raise Problem("%s: a subject without videos; remove the folder or complete it" % subject)
         videos += [(subject.name, video) for video in of_subject]
@@ -58,12 +60,31 @@ def list_videos(root: str | Path) -> list[tuple[str, str]]:
 
 
 def list_frames(root: str | Path, subject: str, video: str) -> list[str]:
-    """The frame names (PNG files without their ending) of a video, in order. Raises Problem if there is none."""
-    folder = Path(root) / "Images" / subject / video
-    frames = sorted(path.stem for path in folder.glob("*.png"))
-    if not frames:
-        raise Problem("%s: a video without PNG frames; remove the folder or complete it" % folder)
-    return frames
+    """The frame names of a video, in order. Raises Problem if there is none."""
+    files, left_out = frame_files(root, subject, video)
+    if not files:
+        raise Problem("%s: a video without frames (%s)%s; remove the folder or complete it" % (
+            Path(root) / "Images" / subject / video, ", ".join(SUFFIXES),
+            ", only " + ", ".join(list(left_out)[:3]) if left_out else ""))
+    return list(files)
+
+
+def frame_files(root: str | Path, subject: str, video: str) -> tuple[dict[str, Path], dict[str, str]]:
+    """The images of a video's frames, {frame name: path}, in natural order, and other files, {name: why it is none}.
+
+    A frame's name is its file's without the ending.
+    """
+    files, left_out = {}, {}
+    paths = [path for path in contents(Path(root) / "Images" / subject / video) if path.is_file()]
+    kinds = {suffix: i for i, suffix in enumerate(SUFFIXES)}
+    for path in sorted(paths, key=lambda path: (natural(path.stem), kinds.get(path.suffix.lower(), len(kinds)))):
+        if not is_image(path):
+            left_out[path.name] = "no image of a kind that is read (%s)" % ", ".join(SUFFIXES)
+        elif path.stem in files:
+            left_out[path.name] = "a second image of this frame, besides %s" % files[path.stem].name
+        else:
+            files[path.stem] = path
+    return files, left_out
 
 
 def pspi_file(root: str | Path, subject: str, video: str, frame: str) -> Path:

@@ -18,6 +18,7 @@ from pain.datasets.pspi import CLASSES, MAX_PSPI, quantise
 from pain.errors import Problem
 from pain.evaluation.frames import Result, Video, check, places, runs
 from pain.evaluation.mat_files import read_mat
+from pain.folders import is_clutter
 from pain.people_tables import read_people_table
 from pain.variants import title_of
 
@@ -50,7 +51,10 @@ def read_result(path: Path, top: int = CLASSES - 1) -> Result:
     """
     full = Path(os.path.abspath(str(path)))
     name = full.name if path.is_dir() else full.parent.name if full.name == "predictions.csv" else full.stem
-    files = sorted(path.rglob("predictions.csv")) if path.is_dir() else [path]
+    files = [path]
+    if path.is_dir():
+        files = [file for file in sorted(path.rglob("predictions.csv"))
+                 if not any(map(is_clutter, file.relative_to(path).parts))]
     if not files:
         raise Problem("%s: no predictions.csv in this folder; make it with `%s`" % (path, MADE_BY))
     if not path.exists() and path.suffix != ".mat":

@@ -17,6 +17,7 @@ from pain.faces.detector import detect
 from pain.faces.rows import FACE_COLUMNS, detected, earlier_rows, missing
 from pain.faces.workers import in_workers
 from pain.files import making, read_csv, write_csv
+from pain.folders import is_clutter
 from pain.progress import progress
 
 AlignedImage = namedtuple("AlignedImage", ("person", "image", "bytes", *FACE_COLUMNS))  # a row of faces.csv
@@ -29,7 +30,7 @@ Photograph = namedtuple("Photograph", "bytes time")  # a file's size, and when i
 
 
 def list_people(root):
-    """The people of the folder `root` in order, {name: {image's name: Photograph}}. Hidden files are passed over.
+    """The people of the folder `root` in order, {name: {image's name: Photograph}}. Clutter is passed over.
 
     Raises Problem when there is no such folder, no image in a folder of it, or a name that cannot be used.
     """
@@ -48,7 +49,8 @@ def list_people(root):
 def list_names(folder, kind):
     """The os.DirEntry of `kind` in `folder`, in order. Raises Problem for a name that lists and keys cannot hold."""
     with os.scandir(str(folder)) as entries:
-        found = sorted((entry for entry in entries if entry.name[0] != "." and kind(entry)), key=lambda one: one.name)
+        found = sorted((entry for entry in entries if kind(entry) and not is_clutter(entry.name)),
+                       key=lambda one: one.name)
     for entry in found:
         if not entry.name.isprintable() or len(entry.name.encode()) > LONGEST_NAME:
             raise Problem("%s: %r is no name to work with; give it printable characters, %d bytes at most"

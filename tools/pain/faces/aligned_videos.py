@@ -24,7 +24,8 @@ AlignedFrame = namedtuple("AlignedFrame", ("subject", "video", "frame", "pspi", 
 
 def align_video(detector, root, out, subject, video, labels):
     """Align a video's frames into `out`/subject/video. labels: dict, frame name -> PSPI. Returns AlignedFrames."""
-    images = [read_frame(Path(root) / "Images" / subject / video / (frame + ".png")) for frame in labels]
+    files, _ = unbc.frame_files(root, subject, video)
+    images = [read_frame(files[frame]) for frame in labels]
     faces = detect(detector, images)
     found = any(face is not None for face in faces)
     landmarks = interpolate([face and face.landmarks for face in faces]) if found else None
@@ -51,8 +52,8 @@ def save(path, image):
 
 def finished_rows(root, out, subject, video, labels):
     """The rows of a video aligned earlier; None unless complete, of these frames and labels, and newer than them."""
-    folder = Path(root) / "Images" / subject / video
-    newest = max((folder / (frame + ".png")).stat().st_mtime for frame in labels)
+    files, _ = unbc.frame_files(root, subject, video)
+    newest = max(files[frame].stat().st_mtime for frame in labels)
     return earlier_rows(Path(out) / subject / video / "frames.csv", AlignedFrame, newest, [
         (frame, (subject, video, frame, "%g" % pspi)) for frame, pspi in labels.items()])
 
@@ -92,6 +93,14 @@ def summary(rows, out):
     if len(left_out) > NAMED:
         lines.append("  left out: and %d more, see %s/frames.csv" % (len(left_out) - NAMED, out))
     return lines + ["  UNBC: " + line for line in compare_with_unbc(rows)]
+
+
+def files_left_out(root: str | Path) -> list[str]:
+    """The files among the frames of the dataset `root` that are none of them, and why: a list of lines."""
+    left_out = ["%s/%s/%s: %s" % (subject, video, name, why) for subject, video in unbc.list_videos(root)
+                for name, why in unbc.frame_files(root, subject, video)[1].items()]
+    return ["  left out: " + line for line in left_out[:NAMED]] + (
+        ["  left out: and %d more files" % (len(left_out) - NAMED)] if len(left_out) > NAMED else [])
 
 
 def compare_with_unbc(rows: list[list[str]]) -> list[str]:

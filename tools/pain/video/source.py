@@ -7,7 +7,6 @@
 PyAV decodes: whatever FFmpeg reads, of any bit depth, with alpha or without, at any frame rate, turned by a flag.
 """
 import math
-import re
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +15,8 @@ import av
 import numpy as np
 
 from pain.errors import Problem
-from pain.images import read_rgb
+from pain.folders import contents
+from pain.images import SUFFIXES, is_image, read_rgb
 
 
 class Frame(NamedTuple):
@@ -30,7 +30,6 @@ class Frame(NamedTuple):
 # What a file from a stranger may be: containers that name no other file and no address.
 UPLOAD_FORMATS = ("mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "mpegts", "mpeg", "ogg", "flv",
                   "asf")
-IMAGES = ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"
 RATE = 25  # frames a second, where nothing says how many
 CAMERAS = {"linux": ("v4l2", "/dev/video%d"), "darwin": ("avfoundation", "%d:none"), "win32": ("dshow", "video=%d")}
 MOST_PIXELS = 64e6  # of a frame: more is no video, but an attempt to fill the memory
@@ -144,17 +143,34 @@ class Folder(Video):
 
     def __init__(self, path, rate):
         self.name = str(path)
-        self.paths = sorted((file for file in Path(path).iterdir() if file.suffix.lower() in IMAGES),
-                            key=lambda file: [int(part) if part.isdigit() else part
-                                              for part in re.split(r"(\d+)", file.name)])
+        self.paths = [file for file in contents(path) if is_image(file) and file.is_file()]
         if not self.paths:
-            raise Problem("%s: no images in this folder (%s)" % (path, ", ".join(IMAGES)))
+            raise Problem("%s: no images in this folder (%s)" % (path, ", ".join(SUFFIXES)))
         self.rate, self.count = rate, len(self.paths)
-        self.height, self.width = read_rgb(self.paths[0]).shape[:2]
+        self.height, self.width = self._first_readable().shape[:2]
+
+    def _first_readable(self):
+        first = None
+        for path in self.paths:
+            try:
+                return read_rgb(path)
+            except Problem as problem:
+                first = first or problem
+        raise Problem("%s: not one image in this folder can be read; %s" % (self.name, first))
 
     def frames(self):
+        unreadable = []
         for number, path in enumerate(self.paths):
-            yield Frame(number, number / self.rate, read_rgb(path))
+            try:
+                image = read_rgb(path)
+            except Problem:  # a frame like any other, in which nobody is to be seen
+                image = np.zeros((self.height, self.width, 3), np.uint8)
+                unreadable.append(path.name)
+            yield Frame(number, number / self.rate, image)
+        if unreadable:
+            named = ", ".join(unreadable[:3]) + (", ..." if len(unreadable) > 3 else "")
+            self.damage = "%s: %d of %d images could not be read (%s)" % (
+                self.name, len(unreadable), len(self.paths), named)
 
 
 class Camera(Decoded):

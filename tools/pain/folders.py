@@ -1,0 +1,23 @@
+"""What is in people's folders: in natural order, without what systems and programs leave there."""
+import re
+from pathlib import Path
+
+# Of macOS and its archives, of Windows, of Synology's and QNAP's servers, of Linux; in small letters.
+CLUTTER = {"__macosx", "icon\r", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information",
+           "@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "lost+found"}
+
+
+def is_clutter(name):
+    """Whether a file or folder of this name is nobody's data, but what a system or a program has left: .DS_Store."""
+    return name.startswith((".", "~$")) or name.lower() in CLUTTER
+
+
+def natural(name):
+    """What to sort names by so that numbers in them count as numbers: frame9 comes before frame10."""
+    return [int(part) if i % 2 else part for i, part in enumerate(re.split("([0-9]+)", name))], name
+
+
+def contents(folder):
+    """The paths in `folder` in natural order, without clutter."""
+    return sorted((path for path in Path(folder).iterdir() if not is_clutter(path.name)),
+                  key=lambda path: natural(path.name))
