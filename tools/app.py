@@ -29,7 +29,8 @@ from pain.page.server import MB, create_app, listen, server
 from pain.provenance import origin_said
 
 
-def main():
+def arguments():
+    """The command line's, with a token where one is needed. Raises Problem for one that cannot be."""
     parser = Parser(__doc__)
     parser.add_argument("--model", nargs="+", required=True, metavar="PATH",
                         help="caffemodels, or folders that `make train` has filled")
@@ -47,8 +48,8 @@ def main():
                         "their last use (default %(default)s)")
     parser.add_argument("--gpu", type=int, metavar="N", help="the GPU to run on (default: the CPU)")
     args = parser.parse_args()
-    token = args.token or (None if is_loopback(args.host) else secrets.token_urlsafe(24))
-    if token and len(token) < 16:
+    args.token = args.token or (None if is_loopback(args.host) else secrets.token_urlsafe(24))
+    if args.token and len(args.token) < 16:
         raise Problem("--token: too easily guessed; give 16 characters or more, or leave it out for a random one")
     if not 0 <= args.port < 1 << 16:
         raise Problem("--port %d: a port is 0, for any that is free, to 65535" % args.port)
@@ -56,7 +57,12 @@ def main():
         raise Problem("--max-mb, --keep-minutes: must be above 0")
     if args.sample and not Path(args.sample).is_file():
         raise Problem("%s: no such file; make it with `tools/make_sample.py %s`" % (args.sample, args.sample))
-    from pain.evaluation.calibration import Calibration
+    return args
+
+
+def main():
+    args = arguments()
+    from pain.evaluation.calibration import Calibration  # these take a while, and what is wrong above is said at once
     from pain.models import find_models
     from pain.video.curve_folder import about_nets
     from pain.video.estimator import load_estimator
@@ -65,10 +71,11 @@ def main():
     with listen(args.host, args.port) as listening:
         port = listening.getsockname()[1]
         estimator = load_estimator(models, args.net, args.gpu, track=args.track, calibration=calibration)
-        app = create_app(estimator, args.host, port, token, args.sample, args.max_mb * MB, 60 * args.keep_minutes,
-                         about)
-        name = "[%s]" % args.host if ":" in args.host else args.host
-        print("http://%s:%d/%s  (Ctrl-C ends it)" % (name, port, "?token=" + token if token else ""), flush=True)
+        app = create_app(estimator, args.host, port, args.token, args.sample, most=args.max_mb * MB,
+                         keep=60 * args.keep_minutes, about=about)
+        host = "[%s]" % args.host if ":" in args.host else args.host
+        query = "?token=" + args.token if args.token else ""
+        print("http://%s:%d/%s  (Ctrl-C ends it)" % (host, port, query), flush=True)
         print("\n".join(terminal_lines(origin_said(about))), flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             server(app).run(sockets=[listening])

@@ -4,7 +4,8 @@
 
 VIDEO is a file, a folder of images, `-` for standard input, or a number, a camera's, which Ctrl-C ends. In --out come
 
-    curve.csv       a row a frame and person, written as the frames are read (pain/video/curve.py describes the columns)
+    curve.csv       a row a frame and person, written as the frames are read, and once more, smoothed if asked for, when
+                    all is done (pain/video/curve.py says what the columns are)
     curve.json      the same, with a summary: mean, peak, time above thresholds, episodes; there once all is done
     curve.png       the same as a picture
     annotated.mp4   with --annotate: the video with boxes, landmarks and the running curve

@@ -16,11 +16,11 @@ import av
 import caffe
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from pain.datasets.synthetic import faces as drawn
 from pain.faces.alignment import align
 from pain.faces.detector import BATCH, PYRAMID_FACTOR, THRESHOLDS, image_pyramid
+from pain.progress import progress
 from pain.video.estimator import MIN_FACE, load_estimator
 from pain.video.source import Frame, open_video
 from pain.video.tracking import Tracker
@@ -106,7 +106,7 @@ def stages(estimator, path):
 
 
 def bench(folder):
-    images = list(tqdm(drawn_faces(FRAMES), total=FRAMES, desc="draw", unit="frame"))
+    images = list(progress(drawn_faces(FRAMES), total=FRAMES, desc="draw", unit="frame"))
     for trunk, net_file in ("full", PAIN), ("1/16", folder / "slim" / PAIN.name):
         net = caffe.Net(str(net_file), caffe.TEST, stages=["deploy"])
         net.save(str(folder / "random.caffemodel"))
@@ -147,7 +147,7 @@ def memory(folder):
 
     at = {}
     recorded = record_curve(estimator, Endless(), folder / "out", {}, annotate=True)
-    for frame in tqdm(recorded, total=LATE, unit="frame"):
+    for frame in progress(recorded, total=LATE, unit="frame"):
         if frame.number + 1 in (EARLY, LATE):
             with open("/proc/self/statm") as file:
                 at[frame.number + 1] = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2 ** 20

@@ -67,7 +67,7 @@ class Job:
 class Worker(threading.Thread):
     """The thread that estimates: `queue` of Jobs in turn, and single pictures in between.
 
-    estimator: as estimate.load_estimator() makes it; about: a dict for the head of each curve.csv.
+    estimator: as load_estimator() makes it; about: a dict for the head of each curve.csv.
     """
 
     def __init__(self, estimator, about):

@@ -23,7 +23,7 @@ from pain.page.origin_guard import Guard
 from pain.page.uploads import MB, PICTURE_BYTES, kind_of, printable, read_picture
 
 PAGE = Path(__file__).resolve().parent / "static"
-KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+KINDS = {".css": "text/css", ".js": "text/javascript"}
 SPARE = 500 * MB  # of the disk, which uploads leave free
 
 
@@ -35,9 +35,9 @@ class Page:
 
     def __init__(self, jobs, sample, most, about):
         self.jobs, self.sample, self.most = jobs, sample and Path(sample), most
-        self.files = {"/" if file.name == "index.html" else "/" + file.name: (file.read_bytes(), KINDS[file.suffix])
-                      for file in PAGE.iterdir()}
-        self.files["/"] = fill((PAGE / "index.html").read_text(encoding="utf-8"), about), KINDS[".html"]
+        self.files = {"/" + file.name: (file.read_bytes(), KINDS[file.suffix])
+                      for file in PAGE.iterdir() if file.suffix in KINDS}
+        self.files["/"] = fill((PAGE / "index.html").read_text(encoding="utf-8"), about), "text/html"
 
     def routes(self):
         job = "/api/jobs/{key}"
