@@ -79,7 +79,7 @@ def test_a_name_is_only_shown(served, grey, name, shown):
 
 
 @pytest.mark.parametrize("path", [
-    "/..%2f..%2fetc/passwd", "/../app.py", "/app_page/index.html", "/index.html", "/api/jobs", "/api/jobs/",
+    "/..%2f..%2fetc/passwd", "/../app.py", "/static/index.html", "/index.html", "/api/jobs", "/api/jobs/",
     "/api/jobs/..%2f..", "/api/jobs/x/video", "/api/jobs/../../video", "//"])
 def test_there_is_nothing_else(served, path):
     status, headers, body = served.ask("GET", path)
