@@ -1,17 +1,18 @@
 """A growing curve for the page: its rows as JSON, from where the page has read to."""
 import csv
+from pathlib import Path
 
 from pain.video.curve import Row, parse, plain
 
 ROWS = 2000  # of a curve sent at a time
 
 
-def table(rows):
+def table(rows: list[Row]) -> dict:
     """Rows as a dict ready for JSON: `columns`, the names of a Row's fields, and `rows`, a list of values each."""
     return {"columns": Row._fields, "rows": list(map(plain, rows))}
 
 
-def rows_from(path, offset):
+def rows_from(path: Path, offset: int) -> tuple[list[Row], int]:
     """Whole Rows of a growing curve.csv from byte `offset`, 0 being the first row's: (Rows, the next offset).
 
     Raises ValueError if no row begins there.

@@ -33,7 +33,7 @@ class Guard:
     None on a loopback address.
     """
 
-    def __init__(self, app, host, port, token=None):
+    def __init__(self, app, host: str, port: int, token: str | None = None):
         self.app, self.token, self.port = app, token, port
         self.cookie = "token_%d" % port  # cookies are a host's, whatever its port
         self.names = {host, "localhost"}
@@ -94,7 +94,7 @@ class Guard:
         return hmac.compare_digest(text.encode("utf-8", "replace"), self.token.encode())
 
 
-def is_address(name):
+def is_address(name: str) -> bool:
     """Whether this is an IP address."""
     try:
         ipaddress.ip_address(name)
@@ -103,6 +103,6 @@ def is_address(name):
         return False
 
 
-def is_loopback(host):
+def is_loopback(host: str) -> bool:
     """Whether only this machine can reach a server on `host`."""
     return host == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)

@@ -183,7 +183,9 @@ async def gone(request, error):
     return Response(status_code=499)
 
 
-def create_app(estimator, host="127.0.0.1", port=8765, token=None, sample=None, most=2000 * MB, keep=3600, about=None):
+def create_app(estimator, host: str = "127.0.0.1", port: int = 8765, token: str | None = None,
+               sample: Path | str | None = None, most: int = 2000 * MB, keep: float = 3600,
+               about: dict | None = None) -> Guard:
     """The ASGI application. keep: seconds; about: a dict for each curve.csv's head; the rest as for Page and Guard."""
     jobs = Jobs(Worker(estimator, about or {}), keep)
     page = Page(jobs, sample, most, about or {})
@@ -206,7 +208,7 @@ def create_app(estimator, host="127.0.0.1", port=8765, token=None, sample=None, 
     return Guard(app, host, port, token)
 
 
-def listen(host, port):
+def listen(host: str, port: int) -> socket.socket:
     """A socket that listens on this address. Raises Problem when it cannot be had."""
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -216,7 +218,7 @@ def listen(host, port):
                       % (host, port, error.strerror or error)) from error
 
 
-def server(app):
+def server(app: Guard) -> uvicorn.Server:
     """A uvicorn server of the application."""
     return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="on",
                                          ws_max_size=PICTURE_BYTES, ws_max_queue=2, timeout_graceful_shutdown=3))

@@ -1,5 +1,6 @@
 """What comes from a browser: names, videos, the camera's pictures."""
 import io
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -12,7 +13,7 @@ BEGINNINGS = (4, b"ftyp", "video/mp4"), (0, b"\x1aE\xdf\xa3", "video/webm"), (0,
     0, b"RIFF", "video/x-msvideo"), (0, b"\0\0\1\xba", "video/mpeg")
 
 
-def kind_of(path):
+def kind_of(path: Path | str) -> str:
     """The media type of a video file, by how it begins."""
     with open(str(path), "rb") as file:
         start = file.read(16)
@@ -20,12 +21,12 @@ def kind_of(path):
                 "application/octet-stream")
 
 
-def printable(name):
+def printable(name: str) -> str:
     """A name as one line of text that is safe to show."""
     return "".join(c for c in name if c.isprintable())[:120].strip() or "video"
 
 
-def read_picture(data):
+def read_picture(data: bytes) -> np.ndarray:
     """A JPEG file's bytes as (height, width, 3) uint8 RGB. Raises Problem when they are none, or too large."""
     try:
         with Image.open(io.BytesIO(data), formats=["JPEG"]) as picture:

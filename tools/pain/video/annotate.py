@@ -9,6 +9,7 @@ encoder of H.264; Annotator.codec says which. Every frame has its own time, what
 from collections import deque
 from contextlib import ExitStack
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -20,8 +21,8 @@ from pain.errors import Problem
 from pain.files import replacing
 from pain.notice import short_notice
 from pain.plots import color_of
-from pain.provenance import NOT_KNOWN
-from pain.video.curve import NONE
+from pain.provenance import NOT_KNOWN, Origin
+from pain.video.curve import NONE, Row
 from pain.video.encoder import CODECS, encoder
 
 RATE = 25  # frames a second, where nothing says how many
@@ -39,7 +40,7 @@ class Annotator:
     of the nets, which decides what is said of them below the curve.
     """
 
-    def __init__(self, path, width, height, rate, origin=NOT_KNOWN):
+    def __init__(self, path: Path | str, width: int, height: int, rate: float | None, origin: Origin = NOT_KNOWN):
         self.path, self.width, self.height, self.ticks = path, width, height, -1
         self.unit = max(8, 4 + min(width, height) // 54)  # pixels: the height of small letters
         self.large, self.small = (ImageFont.load_default(size * self.unit) for size in (2, 1.4))
@@ -58,7 +59,7 @@ class Annotator:
             self.stream.codec_context.time_base = self.stream.time_base = Fraction(1, TICKS)
             self.closing = closing.pop_all()
 
-    def add(self, image, time, rows):
+    def add(self, image: np.ndarray, time: float, rows: list[Row]) -> None:
         """Write a frame. image: (height, width, 3) uint8 RGB; time: in seconds; rows: the frame's, in its pixels."""
         canvas = np.zeros((self.stream.height, self.stream.width, 3), np.uint8)
         canvas[:self.height, :self.width] = self.picture(image, rows)
@@ -117,14 +118,14 @@ class Annotator:
         bright = np.dot(ImageColor.getrgb(color), (0.299, 0.587, 0.114)) > 140
         pen.text((left + width / 2, top + height / 2), text, "black" if bright else "white", font, "mm")
 
-    def close(self):
+    def close(self) -> None:
         """Finish the file and give it its name. Raises Problem when there was no frame."""
         with self.closing:
             if self.ticks < 0:
                 raise Problem("%s: a video of no frames; take one that has some" % self.path)
             self.container.mux(self.stream.encode(None))
 
-    def discard(self):
+    def discard(self) -> None:
         """Give up: no file comes of it, and one that was there before stays. After close() it does nothing."""
         self.closing.__exit__(InterruptedError, InterruptedError(), None)
 
@@ -193,6 +194,6 @@ class Strip:
         return runs
 
 
-def shown(row):
+def shown(row: Row) -> float:
     """The intensity that is shown of a Row: the smoothed one where there is one."""
     return row.intensity if np.isnan(row.smoothed) else row.smoothed

@@ -56,12 +56,12 @@ ENDS = tuple(accumulate(len(COLUMNS_OF[field]) for field in Row._fields))  # of 
 DECIMALS = {"time_s": 6, "box": 2, "confidence": 4, "landmarks": 3, **dict.fromkeys(VALUES, 6)}
 
 
-def no_face(frame, time_s, person):
+def no_face(frame: int, time_s: float, person: int) -> Row:
     """The Row of a frame in which the person has no face."""
     return Row(frame, time_s, person, NONE)
 
 
-def fields(row):
+def fields(row: Row) -> list[str]:
     """A Row as texts in the order of COLUMNS."""
     texts = []
     for field, value in zip(Row._fields, row):
@@ -74,7 +74,7 @@ def fields(row):
     return texts
 
 
-def parse(texts):
+def parse(texts: list[str]) -> Row:
     """The Row of fields(). Raises ValueError if the texts are none."""
     if len(texts) != len(COLUMNS):
         raise ValueError("not a row of a curve")
@@ -92,7 +92,7 @@ def parse(texts):
                *(float(of[field][0] or "nan") for field in VALUES))
 
 
-def plain(row):
+def plain(row: Row) -> Row:
     """A Row of JSON's values: numbers as exact as in curve.csv, lists for arrays, None for what is not there."""
     def as_json(field, value):
         if field not in DECIMALS:
@@ -112,7 +112,7 @@ class CurveWriter:
     Raises Problem when there is nothing to resume, or a curve of something else.
     """
 
-    def __init__(self, path, about, resume=False):
+    def __init__(self, path: Path | str, about: dict, resume: bool = False):
         path = Path(path)
         self.rows, self.next_frame = [], 0
         if not resume:
@@ -133,12 +133,12 @@ class CurveWriter:
         write_curve(path, about, self.rows)
         self.file = open(str(path), "a", newline="", encoding="utf-8")
 
-    def write(self, rows):
+    def write(self, rows: list[Row]) -> None:
         """Append the Rows of a frame, or of several, all of each."""
         self.file.write(lines_of(rows))
         self.file.flush()
 
-    def close(self):
+    def close(self) -> None:
         self.file.flush()
         os.fsync(self.file.fileno())
         self.file.close()
@@ -156,7 +156,7 @@ def lines_of(rows):
     return text.getvalue()
 
 
-def read_curve(path):
+def read_curve(path: Path | str) -> tuple[dict, list[Row]]:
     """A curve.csv, whose last line may be cut short, as (about, Rows). Raises Problem when it is none."""
     try:
         with open(str(path), newline="", encoding="utf-8") as file:
@@ -171,13 +171,13 @@ def read_curve(path):
         raise Problem("%s: not a curve of tools/predict_video.py, or a damaged one; make it again" % path) from None
 
 
-def write_curve(path, about, rows):
+def write_curve(path: Path | str, about: dict, rows: list[Row]) -> None:
     """Write a whole curve.csv, in the place of one that is there."""
     with replacing(path) as partial:
         partial.write_text(head(about) + lines_of(rows), encoding="utf-8")
 
 
-def write_json(path, about, smoothing, summary, rows):
+def write_json(path: Path | str, about: dict, smoothing, summary: dict, rows: list[Row]) -> None:
     """Write the whole curve, a row a line, as a JSON file: with the notice, what it is of, its filter and its summary.
 
     smoothing: the Filter that filled the column smoothed, or None; summary: a dict, as summary() makes it.
@@ -194,7 +194,7 @@ def write_json(path, about, smoothing, summary, rows):
         file.write("\n]}\n")
 
 
-def as_dict(row):
+def as_dict(row: Row) -> dict:
     """A Row as a dict ready for JSON, its landmarks by name."""
     values = plain(row)._asdict()
     if row.landmarks is not None:

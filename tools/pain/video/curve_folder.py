@@ -5,16 +5,19 @@
     curve.png, curve.json     of the whole curve; curve.json last, so that where it is, everything is
 """
 import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from pain.files import fingerprint, replacing
 from pain.provenance import as_dict, origin_of, origin_said
 from pain.video.annotate import Annotator
-from pain.video.curve import CurveWriter, read_curve, write_curve, write_json
+from pain.video.curve import CurveWriter, Row, read_curve, write_curve, write_json
 from pain.video.episodes import THRESHOLDS
-from pain.video.labels import compare, placed
+from pain.video.labels import Labels, compare, placed
 from pain.video.plot import draw
-from pain.video.smoothing import smooth
+from pain.video.smoothing import Filter, smooth
+from pain.video.source import Video
 from pain.video.summary import summary
 
 OF_THE_WHOLE = "curve.json", "curve.png", "annotated.mp4"
@@ -27,11 +30,12 @@ class Recorded(NamedTuple):
     computed: bool  # by this run; an earlier one's frames are passed over
 
 
-def record_curve(estimator, video, folder, about, resume=False, annotate=False):
+def record_curve(estimator, video: Video, folder: Path, about: dict, resume: bool = False,
+                 annotate: bool = False) -> Iterator[Recorded]:
     """Write curve.csv, and annotated.mp4 if asked to, of a Video into the folder. Yields a Recorded a frame.
 
-    about: what the curve is of, a dict; resume: go on with the curve.csv that is there. Raises Problem. Left early, by
-    an exception too, what there is of the curve stays, and nothing of the annotated video.
+    estimator: an Estimator; about: what the curve is of; resume: go on with the curve.csv that is there. Raises
+    Problem. Left early, by an exception too, what there is of the curve stays, and nothing of the annotated video.
     """
     writer = CurveWriter(folder / "curve.csv", about, resume)
     with contextlib.ExitStack() as closing:
@@ -52,7 +56,8 @@ def record_curve(estimator, video, folder, about, resume=False, annotate=False):
             yield Recorded(frame.number, computed)
 
 
-def finish_curve(folder, smoothing=None, thresholds=THRESHOLDS, labels=None):
+def finish_curve(folder: Path, smoothing: Filter | None = None, thresholds: Sequence[float] = THRESHOLDS,
+                 labels: Labels | None = None) -> tuple[list[Row], dict]:
     """Make a log, the folder's curve.csv, a whole curve, as write_files() does. Returns (Rows, summary)."""
     about, rows = read_curve(folder / "curve.csv")
     if smoothing:
@@ -60,7 +65,8 @@ def finish_curve(folder, smoothing=None, thresholds=THRESHOLDS, labels=None):
     return rows, write_files(folder, about, rows, smoothing, thresholds, labels)
 
 
-def write_files(folder, about, rows, smoothing=None, thresholds=THRESHOLDS, labels=None):
+def write_files(folder: Path, about: dict, rows: list[Row], smoothing: Filter | None = None,
+                thresholds: Sequence[float] = THRESHOLDS, labels: Labels | None = None) -> dict:
     """Write curve.csv, curve.png and curve.json of a whole curve into the folder. Returns its summary, a dict.
 
     smoothing: the Filter that has filled the column smoothed, or None; thresholds: of the summary's episodes; labels:
@@ -76,7 +82,8 @@ def write_files(folder, about, rows, smoothing=None, thresholds=THRESHOLDS, labe
     return summed_up
 
 
-def about_curve(video, models, min_face, gap, track, calibration=None):
+def about_curve(video: Video, models: list[Path], min_face: float, gap: int, track: bool,
+                calibration: Path | str | None = None) -> dict:
     """What a curve depends on, a dict ready for JSON: of another one --resume does not go on.
 
     video: a Video; models: paths of caffemodels; calibration: the path of a result, or None; the rest: as
@@ -86,6 +93,6 @@ def about_curve(video, models, min_face, gap, track, calibration=None):
                 calibration=calibration and str(calibration), **about_nets(models))
 
 
-def about_nets(models):
+def about_nets(models: list[Path]) -> dict:
     """Of it what the nets make: which they are, paths of caffemodels with their fingerprints, and their Origin."""
     return dict(models={str(model): fingerprint(model) for model in models}, origin=as_dict(origin_of(models)))

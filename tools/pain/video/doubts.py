@@ -13,7 +13,7 @@ MOST_POSE = 6.
 MOST_BLUR = 0.7
 
 
-def doubt(image, landmarks, face):
+def doubt(image: np.ndarray, landmarks: np.ndarray, face: np.ndarray) -> str:
     """Why an aligned face, (112, 96, 3) uint8, is not like those the nets have learned from, in a word; "" if it is.
 
     image: the frame it is from; landmarks: (5, 2) in it.

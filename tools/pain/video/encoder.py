@@ -6,7 +6,7 @@ from pain.errors import Problem
 CODECS = {"libx264": {"preset": "veryfast", "crf": "21"}, "libopenh264": {"b": "3M"}, "mpeg4": {"b": "3M"}}
 
 
-def encoder():
+def encoder() -> str:
     """The name of the best of CODECS that this FFmpeg can encode. Raises Problem when there is none."""
     for name in CODECS:
         try:

@@ -9,13 +9,14 @@ ROUNDING = 10. ** (1 - DECIMALS["time_s"])  # seconds, ten times the last decima
 THRESHOLDS, MINIMUM = (1, 2, 3), 0.2  # of intensity; seconds
 
 
-def time_at_least(values, durations, known, threshold):
+def time_at_least(values: np.ndarray, durations: np.ndarray, known: float, threshold: float) -> dict:
     """For how long the values are at least the threshold, and the share of the seconds `known` that is."""
     seconds = durations[values >= threshold].sum() if known > 0 else np.nan  # false for NaN
     return dict(seconds=rounded(seconds), share=rounded(seconds / known if known > 0 else np.nan))
 
 
-def episodes(values, times, threshold, minimum=MINIMUM):
+def episodes(values: np.ndarray, times: np.ndarray, threshold: float,
+             minimum: float = MINIMUM) -> list[tuple[int, int]]:
     """The first and the last frame of each episode, a list of pairs of indices into (N,) values and times."""
     above = np.concatenate([[False], values >= threshold, [False]])
     first, last = np.flatnonzero(above[1:] & ~above[:-1]), np.flatnonzero(above[:-1] & ~above[1:]) - 1
@@ -27,7 +28,7 @@ def episodes(values, times, threshold, minimum=MINIMUM):
     return [(a, b) for a, b in joined if end[b] - times[a] >= minimum - ROUNDING]
 
 
-def of_episode(values, times, durations, first, last):
+def of_episode(values: np.ndarray, times: np.ndarray, durations: np.ndarray, first: int, last: int) -> dict:
     """When an episode begins, is highest and ends, in seconds, and how high it is, highest and on average."""
     inside = slice(first, last + 1)
     apex = first + np.nanargmax(values[inside])
@@ -36,7 +37,7 @@ def of_episode(values, times, durations, first, last):
                 mean=rounded(mean_over_time(values[inside], durations[inside])))
 
 
-def mean_over_time(values, durations):
+def mean_over_time(values: np.ndarray, durations: np.ndarray) -> float:
     """The mean of the values that are there, each weighing as long as it lasts; NaN if none is."""
     known = ~np.isnan(values)
     if not known.any():

@@ -7,6 +7,7 @@
                   (pain/people_tables.py).
 """
 from collections import Counter
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from pain.evaluation.frames import from_one, refuse
 from pain.evaluation.metrics import icc31, mae, mse, pcc, wmae, wmse
 from pain.files import rounded
 from pain.people_tables import parse_people_table, read_bytes
+from pain.video.curve import Row
 from pain.video.episodes import ROUNDING
 from pain.video.tracks import in_order, lasts, track_of
 
@@ -41,12 +43,12 @@ class PlacedLabels(NamedTuple):
     values: np.ndarray  # (K,) int, 0..5
 
 
-def labels(path):
+def labels(path: Path | str) -> Labels:
     """Read the ground truth of a video, a table, as Labels. Raises Problem naming the lines that are none."""
     return parse_labels(read_bytes(path), path)
 
 
-def parse_labels(content, path):
+def parse_labels(content: bytes, path: Path | str) -> Labels:
     """The Labels in the content (bytes) of a table; path: what to call it. Raises Problem as labels() does."""
     table = parse_people_table(content, path, ("label", *BY))
     by = [name for name in BY if table.has(name)]
@@ -66,7 +68,7 @@ def parse_labels(content, path):
     return Labels(by, at[order], label[order].astype(int), note and "%s: %s" % (path, note))
 
 
-def placed(rows, labels):
+def placed(rows: list[Row], labels: Labels) -> PlacedLabels:
     """The PlacedLabels of a curve. Of several labels by time that are nearest to one frame the nearest one is taken."""
     place, times = in_order(rows)
     if labels.by == "frame":
@@ -83,7 +85,7 @@ def placed(rows, labels):
     return PlacedLabels(frames, times[frames], labels.label[nearest][first])
 
 
-def compare(rows, labels, of="intensity", person=None):
+def compare(rows: list[Row], labels: Labels, of: str = "intensity", person: int | None = None) -> dict:
     """How far a person's curve is from the labels: a dict ready for JSON of METRICS, None where one is undefined.
 
     of: "intensity" or "smoothed"; person: unless given the one with most frames, and of several the first. A frame

@@ -10,7 +10,9 @@ from pain.datasets.pspi import CLASSES
 from pain.notice import short_notice
 from pain.plots import BLUE, color_of
 from pain.provenance import origin_said
+from pain.video.curve import Row
 from pain.video.episodes import episodes
+from pain.video.labels import PlacedLabels
 from pain.video.tracks import best, in_order, lasts, tracks
 
 COLUMNS = 1100  # about the pixels across the axes: a curve is drawn no finer than that
@@ -19,7 +21,7 @@ BAR = 0.17  # of intensity: what the line of a person's episodes takes above the
 SAND, GREY, HATCH = "#faf0d7", "0.75", "//////"
 
 
-def draw(about, rows, episodes_threshold=1, labels=None):
+def draw(about: dict, rows: list[Row], episodes_threshold: float = 1, labels: PlacedLabels | None = None) -> Figure:
     """Draw a curve, 0..5 over seconds, with its episodes of at least `episodes_threshold`. Returns a matplotlib Figure.
 
     The line is the smoothed intensity with the raw one pale behind it, or the raw one where nothing is smoothed. The

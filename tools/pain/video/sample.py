@@ -1,4 +1,7 @@
 """A drawn video of a face that grimaces, with its labels."""
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
 import av
 import numpy as np
 
@@ -10,7 +13,7 @@ RATE, SECONDS = 25, 12
 SEED = 5  # whose grimace goes through all intensities
 
 
-def draw(seed=SEED, frames=RATE * SECONDS):
+def draw(seed: int = SEED, frames: int = RATE * SECONDS) -> Iterator[tuple[np.ndarray, int]]:
     """Draw the frames: yields (image (240, 320, 3) uint8 RGB, its intensity 0..5)."""
     rng, face = np.random.RandomState(seed), faces.Face()
     who = faces.subject(face, rng)
@@ -22,7 +25,7 @@ def draw(seed=SEED, frames=RATE * SECONDS):
         yield np.round(255 * image.clip(0, 1)).astype(np.uint8), pspi_module.quantise(pspi)
 
 
-def write_video(path, images, rate=RATE):
+def write_video(path: Path | str, images: Iterable[np.ndarray], rate: float = RATE) -> None:
     """Write images (height, width, 3; uint8 RGB; even sizes) as an MP4 that plays while it is still being loaded."""
     codec = encoder()
     options = dict(CODECS[codec], threads="1")

@@ -4,6 +4,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pain.errors import Problem
+from pain.video.curve import Row
 from pain.video.episodes import ROUNDING
 from pain.video.tracks import in_order, lasts, tracks
 
@@ -18,7 +19,7 @@ class Filter(NamedTuple):
     seconds: float  # a Gaussian's standard deviation, a median's window
 
 
-def smooth(rows, kind, seconds):
+def smooth(rows: list[Row], kind: str, seconds: float) -> list[Row]:
     """`rows` with `smoothed` filled in, person by person, where there is an intensity; that stays what it was.
 
     kind: "gaussian", of standard deviation `seconds`, in which frames weigh as long as they last, or "median", of the
@@ -73,7 +74,7 @@ def by_windows(times, reach, function):
 FILTERS = {"gaussian": gaussian, "median": median}
 
 
-def smoothing(text):
+def smoothing(text: str) -> Filter | None:
     """The Filter of --smooth's KIND:SECONDS, None for ''. Raises Problem when it is none."""
     kind, _, seconds = text.partition(":")
     try:

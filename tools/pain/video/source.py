@@ -8,6 +8,7 @@ PyAV decodes: whatever FFmpeg reads, of any bit depth, with alpha or without, at
 """
 import math
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,11 +44,11 @@ class Video:
 
     live, damage = False, ""
 
-    def frames(self):
+    def frames(self) -> Iterator[Frame]:
         """Yield every Frame. Once only."""
         raise NotImplementedError
 
-    def close(self):
+    def close(self) -> None:
         """Be done with it; may be called at any time."""
 
     def __enter__(self):
@@ -129,12 +130,12 @@ class Decoded(Video):
             except av.FFmpegError:
                 self.broken += 1
 
-    def frames(self):
+    def frames(self) -> Iterator[Frame]:
         yield self.first
         self.first = None
         yield from self.decoded
 
-    def close(self):
+    def close(self) -> None:
         self.container.close()
 
 
@@ -158,7 +159,7 @@ class Folder(Video):
                 first = first or problem
         raise Problem("%s: not one image in this folder can be read; %s" % (self.name, first))
 
-    def frames(self):
+    def frames(self) -> Iterator[Frame]:
         unreadable = []
         for number, path in enumerate(self.paths):
             try:
@@ -191,7 +192,7 @@ class Camera(Decoded):
         self.count = self.seconds = None
 
 
-def open_video(source, formats=None, rate=RATE):
+def open_video(source: Path | str | int, formats: Sequence[str] | None = None, rate: float = RATE) -> Video:
     """The Video of a path, of a folder of images, of "-", standard input, or of a number, a camera's; for a `with`.
 
     formats: only files of these formats (FFmpeg's names), such as UPLOAD_FORMATS. rate: of a folder's images, a second.
@@ -218,7 +219,7 @@ def said(error):
     return "cannot be opened: %s" % (getattr(error, "strerror", None) or error)
 
 
-def upright(picture, ratio=1.):
+def upright(picture: av.VideoFrame, ratio: float = 1.) -> np.ndarray:
     """An av.VideoFrame as (height, width, 3) uint8 RGB, square pixels: widened by `ratio`, turned as its flag says."""
     image = picture.reformat(format="rgb24", width=max(1, round(picture.width * ratio))).to_ndarray()
     return np.ascontiguousarray(np.rot90(image, picture.rotation // 90)) if picture.rotation % 360 else image

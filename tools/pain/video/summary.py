@@ -1,12 +1,15 @@
 """What a curve comes to: mean, peak, and time and episodes above thresholds, a dict a person."""
+from collections.abc import Sequence
+
 import numpy as np
 
 from pain.files import rounded
+from pain.video.curve import Row
 from pain.video.episodes import MINIMUM, THRESHOLDS, episodes, mean_over_time, of_episode, time_at_least
 from pain.video.tracks import best, in_order, lasts, tracks
 
 
-def summary(about, rows, thresholds=THRESHOLDS, minimum=MINIMUM):
+def summary(about: dict, rows: list[Row], thresholds: Sequence[float] = THRESHOLDS, minimum: float = MINIMUM) -> dict:
     """What a curve says, as a dict ready for JSON; what is undefined is None. minimum: of an episode, in seconds.
 
     A person's frames found, interpolated and without a face are all frames; those doubted are among the first two.

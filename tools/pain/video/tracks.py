@@ -3,7 +3,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pain.video.curve import FOUND, INTERPOLATED, VALUES
+from pain.video.curve import FOUND, INTERPOLATED, VALUES, Row
 
 LONGEST = 1.0  # seconds
 
@@ -22,14 +22,14 @@ class Track(NamedTuple):
     smoothed: np.ndarray
 
 
-def in_order(rows):
+def in_order(rows: list[Row]) -> tuple[dict[int, int], np.ndarray]:
     """The video's frames: {frame: its place 0..N-1}, and their times in seconds, (N,) float64."""
     times = {row.frame: row.time_s for row in rows}
     frames = sorted(times)
     return dict(zip(frames, range(len(frames)))), np.array([times[frame] for frame in frames], float)
 
 
-def tracks(rows):
+def tracks(rows: list[Row]) -> list[Track]:
     """A list of Track, one a person, by number."""
     place, of = in_order(rows)[0], {}
     for row in rows:
@@ -38,7 +38,7 @@ def tracks(rows):
     return [track_of(person, of[person], place) for person in sorted(of)]
 
 
-def track_of(person, rows, place):
+def track_of(person: int, rows: list[Row], place: dict[int, int]) -> Track:
     """The Track of the person whose Rows these are. place: of in_order()."""
     at = [place[row.frame] for row in rows]
 
@@ -53,12 +53,12 @@ def track_of(person, rows, place):
                  **{field: column([getattr(row, field) for row in rows], np.nan) for field in VALUES})
 
 
-def best(track):
+def best(track: Track) -> np.ndarray:
     """The smoothed intensity where there is one, else the intensity, (N,) float64."""
     return np.where(np.isnan(track.smoothed), track.intensity, track.smoothed)
 
 
-def lasts(times):
+def lasts(times: np.ndarray) -> np.ndarray:
     """How long each frame lasts, (N,) float64 seconds; 0 for the only frame there is."""
     gaps = np.diff(times)
     if not len(gaps):
