@@ -12,8 +12,7 @@ from pain.errors import Problem
 from pain.evaluation.arguments import add_arguments, read_arguments
 from pain.evaluation.evaluate import evaluate
 from pain.evaluation.metrics import METRICS, all_metrics
-from pain.evaluation.printing import comparisons_text, table_text, wide
-from pain.evaluation.scores import tables
+from pain.evaluation.printing import comparisons_text, table_text, tables, wide
 from pain.files import or_none, replacing, write_csv
 
 

@@ -9,7 +9,7 @@ snapshot are left as they are.
 from pain.command import Parser, run
 from pain.nets import use_gpu
 from pain.progress import progress, write
-from pain.training.folds import fold_training, select_folds
+from pain.training.fold_trainings import fold_training, select_folds
 from pain.training.predictions import predict_fold
 
 

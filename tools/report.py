@@ -14,7 +14,7 @@ from pain import tables
 from pain.command import Parser, run
 from pain.errors import Problem
 from pain.evaluation.arguments import add_arguments, read_arguments
-from pain.report.evaluation import evaluate_all
+from pain.report.contents import evaluate_all
 from pain.report.figures import draw_figures
 from pain.report.page import write_page
 from pain.report.tables import all_tables

@@ -16,7 +16,7 @@ from pathlib import Path
 from pain.command import Parser, run
 from pain.errors import Problem
 from pain.training.caffe_train import train
-from pain.training.folds import fold_training, select_folds
+from pain.training.fold_trainings import fold_training, select_folds
 
 
 def main():

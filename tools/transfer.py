@@ -16,7 +16,7 @@ from pain.command import Parser, run
 from pain.errors import Problem
 from pain.nets import use_gpu
 from pain.tables import markdown, write
-from pain.training.folds import select_folds
+from pain.training.fold_trainings import select_folds
 from pain.training.transfer import transfer
 
 

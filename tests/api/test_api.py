@@ -90,7 +90,7 @@ def test_several_results_and_their_differences(tmp_path):
     first, _, heading, columns, *_ = str(evaluated).splitlines()
     assert (first, heading, columns.split()) == (evaluated.protocol, "Table 1", ["MAE", "PCC"])
     assert "left out of theirs, as undefined: PCC 1 of 2\n" in str(evaluated) and "Differences in MAE" in str(evaluated)
-    assert evaluated.rows[1] == scores.evaluate(read[1], draws=50, names=["mae", "pcc"])
+    assert evaluated.rows[1] == scores.score(read[1], draws=50, names=["mae", "pcc"])
 
 
 def test_scores_as_a_table():

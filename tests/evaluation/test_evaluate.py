@@ -11,6 +11,7 @@ import pytest
 from pain.evaluation import scores, side_by_side
 from pain.evaluation.metrics import METRICS, all_metrics
 from pain.evaluation.results import read_results
+from pain.evaluation.trivial import TRIVIAL, trivial_results
 from support.bare_python import run_bare, run_bare_tool
 from support.predictions import AUTHORS, TINY, fails, refuses, tool, tree, write
 from support.project import ROOT, needs_shared
@@ -99,7 +100,7 @@ def test_json_csv_and_names(tmp_path):
 
 def test_same_names_are_told_apart_by_path(tmp_path):
     one, two = tree(tmp_path / "one" / "mse"), tree(tmp_path / "two" / "mse")
-    assert [row["name"] for row in rows_of(one, two)] == ["mse (%s)" % one, "mse (%s)" % two, *scores.TRIVIAL]
+    assert [row["name"] for row in rows_of(one, two)] == ["mse (%s)" % one, "mse (%s)" % two, *TRIVIAL]
 
 
 def test_all_zeros_for_each_ground_truth(tmp_path):
@@ -133,7 +134,7 @@ def test_comparisons(tmp_path):
 def test_every_pair_is_compared_but_the_trivial_ones(tmp_path):
     path = write(tmp_path / "one.csv", TINY)
     results = side_by_side.side_by_side([read_results([path])[0]._replace(name=name) for name in "abc"])
-    rows = scores.compare_all(results + scores.baselines([results]), ["mae"], draws=9)["mae"]
+    rows = scores.compare_all(results + trivial_results([results]), ["mae"], draws=9)["mae"]
     pairs = [(row["a"], row["b"]) for row in rows]
     assert len(pairs) == 3 + 2 * 3 and ("all zeros", "all mean") not in pairs and ("a", "c") in pairs
 

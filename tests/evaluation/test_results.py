@@ -4,7 +4,7 @@ import pytest
 
 from pain.evaluation import frames, results
 from pain.evaluation.results import COLUMNS
-from support.predictions import TINY, fails, predictions, read, refuses, tree, write, write_mat
+from support.predictions import TINY, fails, read, refuses, tree, write, write_mat
 
 
 def test_missing_files(tmp_path):
@@ -64,13 +64,6 @@ def test_a_frame_twice(tmp_path):
         write(tmp_path / "half" / name / "predictions.csv", rows)
     assert "line 2: subject a, video v is in %s, too" % (tmp_path / "half/1/predictions.csv") in refuses(
         tmp_path / "half")
-
-
-def test_trivial_results(tmp_path):
-    result = read(tmp_path / "one.csv", TINY)
-    assert predictions(results.all_zeros(result)) == 6 * [0]
-    assert predictions(results.all_mean(result)) == 4 * [0] + 2 * [6 / 4]  # the mean of the others
-    assert results.all_mean(read(tmp_path / "lone.csv", TINY[:4])) is None
 
 
 def test_subjects_with_pain(tmp_path):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pain.evaluation.protocols import PROTOCOLS, scored
-from pain.evaluation.results import all_zeros
+from pain.evaluation.trivial import all_zeros
 from pain.evaluation.uncertainty import compare_two, holm, interval, make_draws, p_value, with_intervals
 from support.predictions import result_of
 

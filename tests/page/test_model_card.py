@@ -34,7 +34,7 @@ def test_the_page_says_what_its_nets_are(folds, tmp_path, kind):
     assert notice.notice(origin) in page and notice.description(origin) in page
     assert notice.TAUGHT[kind] in page and notice.LIMITS[kind] in page
     assert any(word in page for word in ("patients", "shoulder", "PSPI")) == (kind == ARCHIVE)
-    row = scores.evaluate(results.read_result(tmp_path))
+    row = scores.score(results.read_result(tmp_path))
     assert "On subjects left out, 2 of them: MAE %(mae).3f, PCC %(pcc).3f, wMAE %(wmae).3f." % row in page
     assert "01-a/pain_iter_400.caffemodel, 02-b/pain_iter_400.caffemodel." in page
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import report
-from pain.evaluation import scores
+from pain.evaluation.trivial import TRIVIAL
 from pain.provenance import SYNTHETIC, Data, Origin, write_origin
 from support.browser import Browser, needs_browser
 from support.predictions import refuses, write
@@ -80,7 +80,7 @@ def test_tables_hold_what_evaluate_says(made):
     for row, line in zip(measured["rows"], table):
         assert line["result"] == row["name"] and float(line["mae"]) == row["mae"]
         assert [float(line["mae_low"]), float(line["mae_high"])] == row["interval"]["mae"]
-    assert [line["result"] for line in table[:5]] == ["smooth l1", OTHER, *scores.TRIVIAL, "l1 + l1 center loss"]
+    assert [line["result"] for line in table[:5]] == ["smooth l1", OTHER, *TRIVIAL, "l1 + l1 center loss"]
     assert (table[0]["mae_paper"], table[4]["mse_paper"], table[4]["mae"], table[1]["mae_paper"]) == (
         "0.416", "0.82", "", "")
     assert [line["result"] for line in table][-3:] == ["OSVR-l1", "OSVR-l2", "RCR"]
@@ -198,7 +198,7 @@ def test_opens_without_a_network_and_draws_every_chart(opened):
     assert opened.js("document.querySelectorAll('#chart-confusion .heatmaplayer image').length") == 1
     assert opened.js("document.querySelectorAll('#chart-lag .boxlayer .trace').length") == 2
     assert opened.js("document.querySelector('#results').innerText.trim().split(/\\n+/)") == [
-        "smooth l1", OTHER, *scores.TRIVIAL]
+        "smooth l1", OTHER, *TRIVIAL]
 
 
 @needs_browser

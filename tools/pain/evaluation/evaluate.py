@@ -10,10 +10,11 @@ from pain.evaluation import scores
 from pain.evaluation.frames import Result
 from pain.evaluation.metrics import all_metrics
 from pain.evaluation.nets import lines
-from pain.evaluation.printing import comparisons_text, table_text, wide
+from pain.evaluation.printing import TABLES, comparisons_text, protocol_name, table_text, wide
 from pain.evaluation.protocols import PROTOCOLS
 from pain.evaluation.results import read_results, with_pain
 from pain.evaluation.side_by_side import side_by_side
+from pain.evaluation.trivial import trivial_results
 from pain.evaluation.uncertainty import DRAWS, SEED
 
 if TYPE_CHECKING:
@@ -24,14 +25,14 @@ class Scores(NamedTuple):
     """What evaluate() finds."""
 
     protocol: str  # in words, and how much data
-    rows: list[dict[str, Any]]  # a result's each, as scores.evaluate() gives it; all zeros and all mean are the last
+    rows: list[dict[str, Any]]  # a result's each, as scores.score() gives it; all zeros and all mean are the last
     comparisons: dict[str, list[dict[str, Any]]]  # {metric: what scores.compare_all() says of every two}
     names: list[str]  # of the metrics
     nets: list[str]  # what is known of those that made each result, in words; nothing of some
 
     def __str__(self) -> str:
         """The tables that evaluate.py prints: the paper's two, of the metrics that were asked for, and comparisons."""
-        shown = {heading: [name for name in names if name in self.names] for heading, names in scores.TABLES.items()}
+        shown = {heading: [name for name in names if name in self.names] for heading, names in TABLES.items()}
         return "\n".join([self.protocol + "\n", *(table_text(heading, self.rows, names)
                                                   for heading, names in shown.items() if names),
                           *(comparisons_text(metric, pairs) for metric, pairs in self.comparisons.items()),
@@ -70,10 +71,10 @@ def evaluate(results: str | os.PathLike | Result | Iterable[str | os.PathLike | 
     if subjects == "pain":
         read = [with_pain(result) for result in read]
     groups = [side_by_side(read)] if compare else scores.group_by_truth(read)
-    every = (groups[0] if compare else read) + scores.baselines(groups)
+    every = (groups[0] if compare else read) + trivial_results(groups)
     how = protocol, top, draws, seed
-    return Scores(scores.protocol_name(protocol, top, subjects, groups),
-                  [scores.evaluate(result, *how, metrics) for result in every],
+    return Scores(protocol_name(protocol, top, subjects, groups),
+                  [scores.score(result, *how, metrics) for result in every],
                   scores.compare_all(every, compare, *how) if compare else {}, metrics or list(all_metrics(top)),
                   lines(read))
 

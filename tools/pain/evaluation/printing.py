@@ -1,17 +1,52 @@
-"""The measured rows and comparisons as text, and as the rows of a CSV."""
+"""What was evaluated, in words: which tables there are, rows and comparisons as text, and rows as those of a CSV."""
 from __future__ import annotations
 
-from typing import Any, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Iterable, Sequence
 
 import numpy as np
 
-from pain.evaluation.metrics import METRICS, title
+from pain.datasets.pspi import MAX_PSPI
+from pain.evaluation.metrics import METRICS, PAIN_METRICS, title
+from pain.evaluation.protocols import units
 from pain.files import or_none
 from pain.variants import VARIANTS
 
+if TYPE_CHECKING:
+    from pain.evaluation.frames import Result
+
+TABLES = {"Table 1": ("mae", "mse", "pcc", "icc31"), "Table 2": ("wmae", "wmse")}  # the paper's
+MORE_TABLES = {"Agreement": ("rmse", "icc11", "ccc")}
+
+
+def tables(top: int, every: bool) -> dict[str, tuple[str, ...]]:
+    """{heading: names of metrics}: the paper's two tables, and if `every` all others, for labels 0..top."""
+    pain = {"Intensity %d or more" % t: tuple("%s_%d" % (name, t) for name in PAIN_METRICS) for t in range(1, top + 1)}
+    return dict(TABLES, **MORE_TABLES, **pain) if every else TABLES
+
+
+def protocol_name(protocol: str, top: int, subjects: str, groups: list[list[Result]]) -> str:
+    """What the tables are of, in words: the protocol in all its parts, and how much data."""
+    return "Protocol %s (%s), %s, %s: %s" % (
+        protocol, "all frames at once" if protocol == "pooled" else "means over %ss" % protocol,
+        "PSPI 0..%d" % top if top == MAX_PSPI else "intensities 0..%d" % top,
+        "all subjects" if subjects == "all" else "only subjects with pain", sizes(groups))
+
+
+def sizes(groups: list[list[Result]]) -> str:
+    """What each group of results, which share their labels, is of: `25 subjects, 200 videos, 48391 frames`."""
+    texts = []
+    for group in groups:
+        result = min(group, key=lambda result: result.no_videos is not None)
+        counts = [(len(units(result, "subject")), "subject"), (len(result.videos), "video"),
+                  (sum(len(video.label) for video in result.videos), "frame")]
+        text = ", ".join("%d %s%s" % (count, what, "s" if count != 1 else "") for count, what in counts
+                         if what != "video" or not result.no_videos)
+        texts.append(text if len(groups) == 1 else "%s (%s)" % (text, ", ".join(result.name for result in group)))
+    return "; ".join(texts)
+
 
 def table_text(heading: str, rows: list[dict[str, Any]], metrics: Sequence[str]) -> str:
-    """A table of `rows`, as evaluate() gives them, and the paper's own rows below, in columns of `metrics`."""
+    """A table of `rows`, as score() gives them, and the paper's own rows below, in columns of `metrics`."""
     paper = [dict(dict.fromkeys(METRICS, np.nan), **variant.printed, name=variant.title) for variant in VARIANTS]
     width = max(len(row["name"]) for row in rows + paper)
     lines = [heading, (" " * (width + 10) + "".join("%8s%12s" % (title(metric), "") for metric in metrics)).rstrip()]

@@ -143,26 +143,3 @@ def with_pain(result: Result) -> Result:
     if not pain:
         raise Problem("%s: no subject shows pain; take --subjects all" % result.path)
     return result._replace(videos=[video for video in result.videos if video.subject in pain])
-
-
-def all_zeros(result: Result, name: str = "all zeros") -> Result:
-    """The paper's trivial solution: `result`'s labels, each predicted as 0, as a Result of that name."""
-    return result._replace(name=name, videos=[video._replace(prediction=np.zeros(len(video.label)))
-                                              for video in result.videos])
-
-
-def all_mean(result: Result, name: str = "all mean") -> Result | None:
-    """The other one: each subject's frames predicted as the mean label of all frames of the other subjects.
-
-    Returns a Result of that name, or None where there is but one subject.
-    """
-    total, frames = Counter(), Counter()
-    for video in result.videos:
-        total[video.subject] += int(video.label.sum())
-        frames[video.subject] += len(video.label)
-    if len(frames) < 2:
-        return None
-    mean = {subject: (sum(total.values()) - total[subject]) / (sum(frames.values()) - frames[subject])
-            for subject in frames}
-    return result._replace(name=name, videos=[video._replace(prediction=np.full(len(video.label), mean[video.subject]))
-                                              for video in result.videos])

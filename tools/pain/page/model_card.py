@@ -7,7 +7,7 @@ from pain.errors import Problem
 from pain.evaluation.frames import Result
 from pain.evaluation.metrics import title
 from pain.evaluation.results import read_csvs
-from pain.evaluation.scores import evaluate
+from pain.evaluation.scores import score
 from pain.notice import LEADS, LIMITS, TAUGHT, description, notice
 from pain.provenance import origin_said
 
@@ -36,7 +36,7 @@ def scores_line(models):
 
 
 def scores(models):
-    """SCORES of the predictions.csv beside each caffemodel, a row of evaluate(); None unless all are there and current.
+    """SCORES of the predictions.csv beside each caffemodel, a row of score(); None unless all are there and current.
     """
     files = [model.parent / "predictions.csv" for model in models]
     if not files or any(not file.exists() or file.stat().st_mtime < model.stat().st_mtime
@@ -46,4 +46,4 @@ def scores(models):
         videos = read_csvs(dict.fromkeys(files), CLASSES - 1)
     except Problem:  # which evaluate.py explains
         return None
-    return evaluate(Result("", files[0], videos, True, None), names=SCORES)
+    return score(Result("", files[0], videos, True, None), names=SCORES)

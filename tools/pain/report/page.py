@@ -12,7 +12,7 @@ from pain.evaluation import diagnosis
 from pain.evaluation.frames import frame_numbers, frames_of
 from pain.evaluation.metrics import ERRORS, title
 from pain.files import or_none, replacing
-from pain.report.evaluation import COMPARED
+from pain.report.contents import COMPARED
 from pain.report.tables import SURE
 
 PAGE = Path(__file__).resolve().parent / "static"

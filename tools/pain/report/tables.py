@@ -4,8 +4,7 @@ import numpy as np
 from pain.evaluation import diagnosis
 from pain.evaluation.frames import frames_of
 from pain.evaluation.metrics import PAIN_METRICS, title
-from pain.evaluation.printing import left_out
-from pain.evaluation.scores import TABLES
+from pain.evaluation.printing import TABLES, left_out
 from pain.tables import Estimate, Table, column
 from pain.variants import METRICS, VARIANTS, printed
 

@@ -11,7 +11,8 @@ from pain.datasets.pspi import CLASSES
 from pain.errors import Problem
 from pain.evaluation.metrics import title
 from pain.evaluation.protocols import scored
-from pain.evaluation.results import all_zeros, read_result
+from pain.evaluation.results import read_result
+from pain.evaluation.trivial import all_zeros
 from pain.evaluation.uncertainty import DRAWS, SEED, interval, make_draws
 from pain.files import replacing
 from pain.notice import LEARNED_FROM
@@ -20,7 +21,7 @@ from pain.prototxts import read_prototxt
 from pain.provenance import read_origin
 from pain.tables import Estimate, Table, column
 from pain.training.caffe_train import train
-from pain.training.folds import fold_training
+from pain.training.fold_trainings import fold_training
 from pain.training.predictions import predict_fold
 from pain.variants import METHOD, METRICS, title_of
 
