@@ -1,7 +1,7 @@
 """The project's full nets on the engine, number by number as on genuine Caffe: values, gradients, 10 iterations.
 
 Genuine Caffe's numbers are in tests/support/recorded/, and computed afresh where it is at hand. To record them again:
-    python tests/training/test_full_nets.py
+    PYTHONPATH=.:tools:tests python tests/training/test_full_nets.py
 """
 import os
 import subprocess
