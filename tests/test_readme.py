@@ -1,4 +1,4 @@
-"""Every command of the README, as it stands there, in a copy of the project with little data and slim nets."""
+"""The README and docs/: every command as it stands there, on little data and slim nets; every link and every path."""
 import os
 import re
 import shutil
@@ -17,16 +17,36 @@ SMALL = dict(SUBJECTS="3", FRAMES="40", ITERATIONS="6", PEOPLE="4", STRANGERS="4
              PYTEST_ADDOPTS="--collect-only", PORT="0")
 
 
+# In the order of their commands: a page may use what an earlier one has made. Then come the other pages.
+FIRST = "README.md", "docs/unbc.md", "docs/own_data.md", "docs/videos.md", "docs/scores.md"
+PAGES = [*FIRST, *sorted({"docs/" + path.name for path in (ROOT / "docs").glob("*.md")} - set(FIRST))]
+TEXTS = [path for folder in (".", "data", "docs", "engine", "models") for path in sorted((ROOT / folder).glob("*.md"))]
+COMMANDS = "make", "cd", "pip", ".venv/bin/python"
+
+
 def blocks():
-    """The README's indented blocks, each a str; an output follows its command in a block of its own."""
-    text = (ROOT / "README.md").read_text()
-    return [re.sub("^    ", "", block, flags=re.M).strip("\n") for block in re.findall(r"(?:^    .*\n)+", text, re.M)]
+    """The pages' indented blocks, each once, demos first, as str; an output follows its command in its own block."""
+    found = [re.sub("^    ", "", block, flags=re.M).strip("\n") for page in PAGES
+             for block in re.findall(r"(?:^    .*\n)+", (ROOT / page).read_text(encoding="utf-8"), re.M)]
+    return sorted(dict.fromkeys(found), key=lambda block: "make demo" not in block)
+
+
+def cannot_run(block):
+    """Whether a block needs what is not here: conda, genuine Caffe, the authors' file."""
+    return (block.startswith("conda ") or "CAFFE=bvlc" in block and not BVLC.exists()
+            or "6-vanilla-sigmoid.mat" in block and not AUTHORS_FILE.exists())
+
+
+def quickly(block):
+    """The block without hundreds of trainings, and without a package index."""
+    return block.replace("make transfer", "make --dry-run transfer").replace(
+        "pip install", ".venv/bin/pip install --no-index --no-deps --no-build-isolation --target installed")
 
 
 def shell(script, folder, **environment):
     environment = dict(os.environ, **SMALL, **environment)
     environment.pop("MAKEFLAGS", None)
-    process = subprocess.run(["sh", "-exc", script], cwd=str(folder), env=environment, text=True, timeout=300,
+    process = subprocess.run(["sh", "-exc", script], cwd=str(folder), env=environment, text=True, timeout=900,
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert process.returncode == 0, process.stdout
     return process.stdout
@@ -83,37 +103,40 @@ def use_demo_as_archive(checkout):
         (checkout / AUTHORS_FILE.name).symlink_to(AUTHORS_FILE)
 
 
+def write_tables(checkout):
+    """Predictions as other people have them, in one file: theirs.csv and pspi.csv."""
+    predictions = sorted(checkout.glob("models/smooth_l1_center_l1_sampling/*/predictions.csv"))
+    header, *rows = "".join(path.read_text() for path in predictions).splitlines()
+    for name in "theirs.csv", "pspi.csv":
+        (checkout / name).write_text("\n".join([header, *(row for row in rows if row != header), ""]))
+
+
+def train_another_variant(checkout):
+    shell("make train predict VARIANT=l1_center_l1", checkout)
+
+
 def test_every_command(checkout):
-    ran = []
+    preparations = {"make align": use_demo_as_archive, "theirs.csv": write_tables,
+                    "plot_curve.py": train_another_variant}
+    ran, output = [], None
     for block in blocks():
-        command = block.split()[0]
-        if (command == "conda" or "6-vanilla-sigmoid.mat" in block and not AUTHORS_FILE.exists()
-                or "CAFFE=bvlc" in block and not BVLC.exists()):
+        if cannot_run(block):
             output = None
-        elif command in ("make", "cd", ".venv/bin/python"):
-            if "make align" in block:
-                use_demo_as_archive(checkout)
-            if "plot_curve.py" in block:
-                shell("make train predict VARIANT=l1_center_l1", checkout)
-                predictions = sorted(checkout.glob("models/l1_center_l1/*/predictions.csv"))
-                for name in "theirs.csv", "pspi.csv":
-                    header, *rows = "".join(path.read_text() for path in predictions).splitlines()
-                    (checkout / name).write_text("\n".join([header, *(row for row in rows if row != header), ""]))
+        elif block.split()[0] in COMMANDS:
+            for text in [text for text in preparations if text in block]:
+                preparations.pop(text)(checkout)
             ran.append(block)
-            if block == "make app":
-                output = serve(block, checkout)
-                continue
-            output = shell(block.replace("make transfer", "make --dry-run transfer"), checkout)  # hundreds of trainings
+            output = serve(block, checkout) if block == "make app" else shell(quickly(block), checkout)
         elif output is not None:
-            assert block in output, "the README shows another output than this:\n" + output
-    assert ran[0].startswith("make demo") and len(ran) >= 5
+            assert block in output, "the page shows another output than this:\n" + output
+    assert ran[0].startswith("make demo") and len(ran) >= 15 and not preparations
     for made in ("report/report.html", "report/tables/table_1.tex", "report/figures/curve.pdf", "evaluate.pyz",
                  "demo/curve.png", "demo/video/annotated.mp4", "visit/curve.json", "l1/curve.png",
                  "data/folds/01-042-ll042/train_lmdb/data.mdb", "curve.png", "scores.json",
                  "scores.csv", "models/face_verification.caffemodel", "models/verification/lfw/roc.png",
                  "models/smooth_l1_center_l1_sampling/01-042-ll042/pain_iter_6.onnx",
                  "models/l1_center_l1/01-042-ll042/pain_iter_6.caffemodel",
-                 "models/smooth_l1_center_l1_sampling/03-044-sy003/predictions.csv"):
+                 "models/smooth_l1_center_l1_sampling/03-044-sy003/predictions.csv", "installed/caffe/__init__.py"):
         assert (checkout / made).exists(), made
 
 
@@ -125,3 +148,44 @@ def test_caffe_of_the_system(checkout):
     shell("make folds train predict evaluate CAFFE=system FOLD=2", checkout,
           PATH=os.pathsep.join([str(BVLC), os.environ["PATH"]]))
     assert list(checkout.glob("models/*/02-*/predictions.csv"))
+
+
+def anchors(text):
+    """What GitHub calls the headings of a Markdown text."""
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+            for heading in re.findall(r"^#+ (.*)$", text, re.M)}
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=[str(path.relative_to(ROOT)) for path in TEXTS])
+def test_links_lead_somewhere(page):
+    for link in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+        if "://" not in link:
+            path, _, anchor = link.partition("#")
+            target = page.parent / path if path else page
+            assert target.exists(), link
+            assert not anchor or anchor in anchors(target.read_text(encoding="utf-8")), link
+
+
+def test_every_page_is_linked_from_the_readme():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [page for page in PAGES[1:] if page not in re.findall(r"\]\(([^)#]+)", readme)] == []
+
+
+def test_paths_that_texts_name_are_there():
+    code = [path for folder in ("tools", "tests", "layers") for path in sorted((ROOT / folder).rglob("*.py"))]
+    inside = re.compile(r"(?<![\w./])(?:docs|engine|layers|prototxt|tests|tools)/[\w./-]+\.(?:md|prototxt|py|sh)\b")
+    named = {(path, name) for path in [*TEXTS, *code, ROOT / "Makefile"]
+             for name in inside.findall(path.read_text(encoding="utf-8"))}
+    assert len(named) > 50
+    assert [(str(path), name) for path, name in sorted(named)
+            if not (ROOT / name).exists() and not (path.parent / name).exists()] == []
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 130
+
+
+@pytest.mark.parametrize("folder", [ROOT, ROOT / "engine"], ids=["project", "engine"])
+def test_the_changelog_begins_with_this_version(folder):
+    version = re.search('^version = "(.+)"$', (folder / "pyproject.toml").read_text(encoding="utf-8"), re.M).group(1)
+    assert re.search("^## (.+),", (folder / "CHANGELOG.md").read_text(encoding="utf-8"), re.M).group(1) == version
