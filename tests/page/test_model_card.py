@@ -35,7 +35,8 @@ def test_the_page_says_what_its_nets_are(folds, tmp_path, kind):
     assert notice.TAUGHT[kind] in page and notice.LIMITS[kind] in page
     assert any(word in page for word in ("patients", "shoulder", "PSPI")) == (kind == ARCHIVE)
     row = scores.score(results.read_result(tmp_path))
-    assert "On subjects left out, 2 of them: MAE %(mae).3f, PCC %(pcc).3f, wMAE %(wmae).3f." % row in page
+    assert "Scores on the 2 subjects left out (%s): " % notice.LEARNED_FROM[kind] in page
+    assert "MAE %(mae).3f, PCC %(pcc).3f, wMAE %(wmae).3f." % row in page
     assert "01-a/pain_iter_400.caffemodel, 02-b/pain_iter_400.caffemodel." in page
 
 

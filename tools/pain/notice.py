@@ -68,16 +68,21 @@ def terminal_lines(origin):
     return lines if origin.kind == "archive" else [*lines, "  " + notice(origin)]
 
 
-def description(origin):
-    """Which nets they are, and what they learned from: one line, for those who want to know exactly."""
+def nets_line(origin):
+    """Which nets they are, and what they learned from, in a line."""
     if not origin.training:
         return NO_RECORD
-    data, parts = origin.data, [origin.training]
-    if data.left_out:
-        parts.append("fold " + data.left_out[0] if len(data.left_out) == 1 else "%d folds" % len(data.left_out))
+    folds, parts = origin.data.left_out, [origin.training]
+    if folds:
+        parts.append("fold " + folds[0] if len(folds) == 1 else "%d folds" % len(folds))
     if origin.iterations:
         parts.append(thousands(origin.iterations) + " iterations")
-    text = "%s; learned from %s" % (", ".join(parts), LEARNED_FROM[origin.kind])
+    return "%s; learned from %s" % (", ".join(parts), LEARNED_FROM[origin.kind])
+
+
+def description(origin):
+    """nets_line(), with all that is known of the data and of where the training began."""
+    text, data = nets_line(origin), origin.data
     if data.frames:
         text += ": %s subjects, %s frames" % (thousands(data.subjects), thousands(data.frames))
     if data.histogram:

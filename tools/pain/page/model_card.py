@@ -8,7 +8,7 @@ from pain.evaluation.frames import Result
 from pain.evaluation.metrics import title
 from pain.evaluation.results import read_csvs
 from pain.evaluation.scores import score
-from pain.notice import LEADS, LIMITS, TAUGHT, description, notice
+from pain.notice import LEADS, LEARNED_FROM, LIMITS, TAUGHT, description, nets_line, notice
 from pain.provenance import origin_said
 
 SCORES = "mae", "pcc", "wmae"
@@ -18,20 +18,24 @@ def fill(template, about):
     """The page's HTML with what is to be said of the nets in the place of {{lead}} and the like. about: a curve's."""
     origin, models = origin_said(about), list(map(Path, about.get("models", ())))
     texts = {"lead": LEADS[origin.kind], "taught": TAUGHT[origin.kind], "notice": notice(origin),
-             "limits": LIMITS[origin.kind], "nets": description(origin), "scores": scores_line(models),
+             "limits": LIMITS[origin.kind], "nets": nets_line(origin), "description": description(origin),
+             "scores": scores_line(models, LEARNED_FROM[origin.kind]),
              "files": ", ".join("/".join(model.parts[-2:]) for model in models) or "none"}
     for name, text in texts.items():
         template = template.replace("{{%s}}" % name, html.escape(text))
     return template
 
 
-def scores_line(models):
-    """How the nets do on the subjects that their folds left out, in a sentence. models: paths of caffemodels."""
+def scores_line(models, data):
+    """How the nets do on the subjects that their folds left out, in a sentence.
+
+    models: paths of caffemodels; data: what they learned from, and these subjects are of.
+    """
     row = scores(models)
     if row is None:
         return "How well they do is not known here: no predictions of subjects left out stand beside them."
-    return "On subjects left out, %d of them: %s." % (
-        row["over"]["mae"], ", ".join("%s %s" % (title(name), "undefined" if row[name] != row[name] else
+    return "Scores on the %d subjects left out (%s): %s." % (
+        row["over"]["mae"], data, ", ".join("%s %s" % (title(name), "undefined" if row[name] != row[name] else
                                                  "%.3f" % row[name]) for name in SCORES))
 
 
