@@ -1,14 +1,18 @@
 """Fixtures of several test files."""
 import numpy as np
 import pytest
+from PIL import Image
 
 from pain.datasets.synthetic import faces
+from support.faces import picture
+from support.project import run_tool
+
+NO_FACE, UNREADABLE = "no face found", "unreadable: truncated, or no image"
 
 
 @pytest.fixture(scope="session")
 def people(tmp_path_factory):
     """A folder in LFW's layout: 4 drawn people, 4 images each, NAME/NAME_0001.png, 240 x 240, faces in the middle."""
-    from PIL import Image
     root, face = tmp_path_factory.mktemp("people") / "people", faces.Face()
     at_rest = dict.fromkeys(faces.HIGHEST, 0)
     for k, name in enumerate(("Ann_Ah", "Bob_Be", "Cy_Ce", "Dee_De")):
@@ -18,3 +22,45 @@ def people(tmp_path_factory):
             frame = faces.render(face, who, at_rest, faces.Pose(*pose))[:, 40:280]
             Image.fromarray(np.round(255 * frame).astype(np.uint8)).save(str(root / name / ("%s_%04d.png" % (name, i))))
     return root
+
+
+@pytest.fixture(scope="session")
+def collection(people, tmp_path_factory):
+    """A folder of people with files of every kind, and what shall become of each: {person: {image: reason}}."""
+    root = tmp_path_factory.mktemp("collection") / "faces"
+    for name in "ann", "bob", "cé", "dee", "eve", ".hidden":
+        (root / name).mkdir(parents=True)
+    ann = [picture(people, "Ann_Ah", i) for i in range(1, 5)]
+    ann[0].save(str(root / "ann" / "001.JPG"), quality=95)
+    ann[1].resize((200, 200)).save(str(root / "ann" / "002.jpeg"), quality=95)
+    ann[2].convert("L").save(str(root / "ann" / "003.png"))
+    ann[3].convert("RGBA").save(str(root / "ann" / "004.PNG"))
+    ann[0].save(str(root / "ann" / "004.bmp"))
+    bob = [picture(people, "Bob_Be", i) for i in range(1, 5)]
+    bob[0].convert("LA").save(str(root / "bob" / "a.png"))
+    bob[1].convert("P", palette=Image.ADAPTIVE, colors=256).save(str(root / "bob" / "b.png"))
+    bob[2].convert("CMYK").save(str(root / "bob" / "c.jpg"), quality=95)
+    bob[3].save(str(root / "bob" / "d.png"))
+    (root / "bob" / "d.png").write_bytes((root / "bob" / "d.png").read_bytes()[:-20000])
+    Image.new("RGB", (240, 240), (120, 130, 140)).save(str(root / "bob" / "e.png"))
+    (root / "bob" / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0" * 9)
+    (root / "bob" / "@eaDir").mkdir()
+    (root / "bob" / "Notes.doc").write_bytes(b"\xd0\xcf\x11\xe0" * 99)
+    (root / "bob" / ".DS_Store").write_bytes(b"Bud1")
+    for i in 1, 2:
+        picture(people, "Cy_Ce", i).save(str(root / "cé" / ("%d.png" % i)))
+    picture(people, "Dee_De", 1).save(str(root / "dee" / "1.png"))
+    (root / "pairs.txt").write_text("1\n")
+    return root, {
+        "ann": {"001.JPG": "", "002.jpeg": "", "003.png": "", "004.PNG": "", "004.bmp": "a second image of this name"},
+        "bob": {"Notes.doc": UNREADABLE, "a.png": "", "b.png": "", "c.jpg": "", "d.png": UNREADABLE, "e.png": NO_FACE},
+        "cé": {"1.png": "", "2.png": ""}, "dee": {"1.png": ""}}
+
+
+@pytest.fixture(scope="session")
+def made_identities(collection, tmp_path_factory):
+    """The collection's training data, made by the tool: their folder and the finished process."""
+    out = tmp_path_factory.mktemp("identities") / "out"
+    process = run_tool("make_identities.py", collection[0], "--out", out, "--jobs", 2)
+    assert process.returncode == 0, process.stderr
+    return out, process

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from pain.command import Parser, run
 from pain.errors import Problem
-from pain.faces.aligned_people import align_people, left_out, list_faces, list_people, write_faces
+from pain.faces.aligned_people import align_people, left_out, list_faces, write_faces
+from pain.faces.photographs import list_people
 
 
 def main():

@@ -46,3 +46,8 @@ def saved(path, pixels):
     """Write the pixels as an image file; its path."""
     Image.fromarray(pixels).save(str(path))
     return path
+
+
+def picture(people, name, i):
+    """A picture, a PIL image, of those that the fixture `people` draws."""
+    return Image.open(str(people / name / ("%s_%04d.png" % (name, i))))

@@ -16,7 +16,8 @@ from pain.evaluation.verification import (
     standard_error,
     tar_at_far,
 )
-from pain.faces.aligned_people import align_people, list_people
+from pain.faces.aligned_people import align_people
+from pain.faces.photographs import list_people
 from pain.files import replacing, write_csv
 from pain.plots import new_figure
 

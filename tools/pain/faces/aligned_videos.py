@@ -4,12 +4,10 @@ from __future__ import annotations
 from collections import Counter, namedtuple
 from pathlib import Path
 
-import skimage.io
-
 from pain.datasets import unbc
 from pain.datasets.black_frames import read_frame
 from pain.datasets.kinds import kind_of_videos
-from pain.faces.alignment import align, interpolate
+from pain.faces.alignment import align, interpolate, save
 from pain.faces.detector import detect
 from pain.faces.rows import FACE_COLUMNS, detected, earlier_rows, interpolated, missing
 from pain.faces.workers import in_workers
@@ -43,11 +41,6 @@ def align_video(detector, root, out, subject, video, labels):
             rows.append(AlignedFrame(subject, video, frame, "%g" % pspi, *face))
         write_csv(partial / "frames.csv", AlignedFrame._fields, rows)
     return rows
-
-
-def save(path, image):
-    """Write an aligned face."""
-    skimage.io.imsave(str(path), image, check_contrast=False)
 
 
 def finished_rows(root, out, subject, video, labels):

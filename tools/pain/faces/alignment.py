@@ -40,3 +40,8 @@ def interpolate(landmarks: list[np.ndarray | None]) -> np.ndarray:
     known = [i for i, points in enumerate(landmarks) if points is not None]
     values = np.array([landmarks[i] for i in known]).reshape(len(known), -1)
     return np.stack([np.interp(np.arange(len(landmarks)), known, column) for column in values.T], 1).reshape(-1, 5, 2)
+
+
+def save(path, image):
+    """Write an aligned face."""
+    skimage.io.imsave(str(path), image, check_contrast=False)

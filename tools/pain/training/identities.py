@@ -15,7 +15,8 @@ from pain.datasets.folds import read_made_from
 from pain.datasets.kinds import kind_of_people
 from pain.datasets.lmdbs import HEIGHT, WIDTH, datum, datums, write_list, write_lmdb
 from pain.errors import Problem
-from pain.faces.aligned_people import align_people, list_faces, list_people, write_faces
+from pain.faces.aligned_people import align_people, list_faces, write_faces
+from pain.faces.photographs import list_people
 from pain.files import replacing
 from pain.progress import progress
 from pain.provenance import Data, Origin, write_origin
