@@ -64,9 +64,11 @@ def record_of(file):
 
 
 def write_origin(file, origin):
-    """Write the record of `file`, which has this Origin, whole or not at all."""
-    with replacing(record_of(file)) as partial:
-        partial.write_text(json.dumps(dict(sha256=sha256(file), **as_dict(origin)), indent=1) + "\n", encoding="utf-8")
+    """Write the record of `file`, which has this Origin, whole or not at all. One that says the same is left alone."""
+    record, text = record_of(file), json.dumps(dict(sha256=sha256(file), **as_dict(origin)), indent=1) + "\n"
+    if not record.exists() or record.read_bytes() != text.encode("utf-8"):
+        with replacing(record) as partial:
+            partial.write_text(text, encoding="utf-8")
 
 
 def read_origin(file):
