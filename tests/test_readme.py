@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -32,8 +33,9 @@ def blocks():
 
 
 def cannot_run(block):
-    """Whether a block needs what is not here: conda, genuine Caffe, the authors' file."""
+    """Whether a block needs what is not here: conda, genuine Caffe, a GPU, the authors' file."""
     return (block.startswith("conda ") or "CAFFE=bvlc" in block and not BVLC.exists()
+            or "GPU=0" in block and not Path("/dev/nvidia0").exists()
             or "6-vanilla-sigmoid.mat" in block and not AUTHORS_FILE.exists())
 
 
