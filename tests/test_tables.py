@@ -4,11 +4,11 @@ import csv
 import pytest
 
 from pain import tables
-from pain.tables import Estimate, Table, column
+from pain.tables import Column, Estimate, Table
 
 NAN = float("nan")
-TABLE = Table("some", "A 50 % table", [column("result", "who|what"), column("mae", "MAE", interval=True),
-                                       column("frames", "frames", 0)],
+TABLE = Table("some", "A 50 % table", [Column("result", "who|what"), Column("mae", "MAE", interval=True),
+                                       Column("frames", "frames", 0)],
               [["a_b & c", Estimate(0.41649, 0.285, 0.575), 12], ["x|y", Estimate(NAN, NAN, NAN), None],
                ["z", Estimate(1, NAN, NAN), NAN], ["quoted", None, 7]], "of\nnote")
 

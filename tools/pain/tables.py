@@ -3,19 +3,38 @@
 A cell is a text, a number, NaN (undefined) or None (nothing), or an Estimate: a figure with its interval. CSV has every
 digit, and the interval in two more columns; the others are rounded to the column's digits.
 """
-from collections import namedtuple
+from __future__ import annotations
+
+from typing import NamedTuple
 
 from pain.files import replacing, write_csv
 
-# name: of the files; columns: list of Column; rows: lists of cells; note: what stands below it.
-Table = namedtuple("Table", "name title columns rows note")
-Column = namedtuple("Column", "key title digits interval")  # digits: decimals of its numbers; interval: has Estimates
-Estimate = namedtuple("Estimate", "figure low high")
+
+class Estimate(NamedTuple):
+    """A figure with its interval, NaN where it is undefined."""
+
+    figure: float
+    low: float
+    high: float
 
 
-def column(key, title, digits=3, interval=False):
-    """A Column. key: its name in CSV; title: for people."""
-    return Column(key, title, digits, interval)
+class Column(NamedTuple):
+    """A column of a Table."""
+
+    key: str  # its name in CSV
+    title: str  # for people
+    digits: int = 3  # decimals of its numbers
+    interval: bool = False  # whether it has Estimates
+
+
+class Table(NamedTuple):
+    """A table."""
+
+    name: str  # of its files
+    title: str
+    columns: list[Column]
+    rows: list[list]  # of cells
+    note: str  # what stands below it
 
 
 def number(value, digits):

@@ -1,5 +1,7 @@
 """The rows of the paper's tables 1 and 2: this project's variants, and what the paper compares them with."""
-from typing import Dict, NamedTuple, Optional
+from __future__ import annotations
+
+from typing import NamedTuple
 
 METRICS = "mae", "mse", "pcc", "wmae", "wmse"  # that the paper prints
 
@@ -16,8 +18,8 @@ class Variant(NamedTuple):
     name: str
     title: str
     method: str
-    solver: Optional[str]
-    printed: Dict[str, float]
+    solver: str | None
+    printed: dict[str, float]
 
 
 def trained(name, title, method, **printed):

@@ -1,7 +1,9 @@
 """Which layers of a net a caffemodel fills, as Caffe's copying by name decides."""
+from __future__ import annotations
+
 import warnings
-from collections import namedtuple
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from caffe.proto import caffe_pb2
@@ -11,19 +13,27 @@ from pain.errors import Problem
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
-# A layer of the net that has weights, here or there. shapes: the net's, a list of tuples; stored: the file's, a list of
-# StoredBlob, None if it does not have the layer; status: filled, random or refused.
-Layer = namedtuple("Layer", "name shapes stored status")
 
+class StoredBlob(NamedTuple):
+    """A blob in a caffemodel."""
 
-class StoredBlob(namedtuple("StoredBlob", "shape size legacy")):
-    """A caffemodel's blob. shape: a tuple; size: how many values there are; legacy: whether the shape is of the old
-    form, which has four axes always (num, channels, height, width), the first of them 1 if there are fewer."""
+    shape: tuple[int, ...]
+    size: int  # how many values there are
+    legacy: bool  # whether the shape is of the old form: always num, channels, height, width, the first of them 1
 
     def fits(self, shape):
         """Whether Caffe copies it into a blob of this shape, a tuple (BVLC blob.cpp, ShapeEquals and FromProto)."""
         wanted = (1,) * (4 - len(shape)) + shape if self.legacy else shape
         return self.shape == wanted and self.size == np.prod(shape)
+
+
+class Layer(NamedTuple):
+    """A layer that has weights, in the net or in the file."""
+
+    name: str
+    shapes: list[tuple[int, ...]]  # the net's
+    stored: list[StoredBlob] | None  # the file's, None if it does not have the layer
+    status: str  # filled, random or refused
 
 
 def read_blobs(path):

@@ -3,9 +3,11 @@
 Each check takes a Dataset, of inventory.py, and returns its findings. The archive itself, known by its first subject,
 is compared with what is known of it (unbc.py); any other data only with itself.
 """
+from __future__ import annotations
+
 import re
 from collections import Counter
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,14 +17,11 @@ SOME = 3  # frames named of those at fault
 
 
 class Finding(NamedTuple):
-    """What a check has to say.
+    """What a check has to say."""
 
-    text: what is wrong, and matters: whether that does, "yes; ...", "a little; ..." or "no; ..."; or what is right, and
-    None, or "" where there was nothing to look at.
-    """
     check: str
-    text: str
-    matters: Optional[str]
+    text: str  # what is wrong, or what is right
+    matters: str | None  # does it? "yes; ...", "a little; ...", "no; ..."; None where it is right, "" where it is open
 
 
 def audit(dataset):

@@ -1,8 +1,10 @@
 """What there is in the folder of a dataset: its images, labels and ratings, all of them read."""
+from __future__ import annotations
+
 import concurrent.futures
 import hashlib
 from pathlib import Path
-from typing import Dict, NamedTuple, Optional, Tuple, Union
+from typing import NamedTuple
 
 from pain.datasets import unbc
 from pain.datasets.black_frames import BLACK, read_frame
@@ -15,36 +17,30 @@ from pain.progress import progress
 
 AT_A_TIME = 16  # frames in memory while faces are looked for
 
-Key = Tuple[str, str, str]  # subject, video, frame
-
 
 class Frame(NamedTuple):
-    """A frame's image.
+    """A frame's image."""
 
-    size: (width, height), None where it cannot be read; problem: what is wrong with it; black: whether it shows
-    nothing; digest: of its pixels.
-    """
-    size: Optional[Tuple[int, int]]
-    problem: Optional[str]
-    black: bool
-    digest: Optional[bytes]
-    path: Optional[Path] = None
+    size: tuple[int, int] | None  # width, height; None where it cannot be read
+    problem: str | None  # what is wrong with it
+    black: bool  # whether it shows nothing
+    digest: bytes | None  # of its pixels
+    path: Path | None = None
 
 
 class Dataset(NamedTuple):
-    """All that was read of a dataset's folder. What is wrong with a file, a str, stands in the place of its value.
+    """All that was read of a dataset's folder, by (subject, video, frame).
 
-    frames: those with an image, in order; labels: PSPI, of frames with an image and of others; units: action units,
-    {AU: intensity}; ratings: of (kind, subject, video); faces: whether one was found, None if nobody looked; left_out:
-    files among the frames that are none of them, by subject, video and name, and why.
+    What is wrong with a file, a str, stands in the place of its value.
     """
+
     root: Path
-    frames: Dict[Key, Frame]
-    labels: Dict[Key, Union[float, str]]
-    units: Dict[Key, Union[dict, str]]
-    ratings: Dict[Tuple[str, str, str], Union[float, str]]
-    faces: Optional[Dict[Key, bool]]
-    left_out: Dict[Key, str] = {}
+    frames: dict[tuple[str, str, str], Frame]  # those with an image, in order
+    labels: dict[tuple[str, str, str], float | str]  # PSPI, of frames with an image and of others
+    units: dict[tuple[str, str, str], dict[int, float] | str]  # action units, {AU: intensity}
+    ratings: dict[tuple[str, str, str], float | str]  # of (kind, subject, video)
+    faces: dict[tuple[str, str, str], bool] | None  # whether one was found; None if nobody looked
+    left_out: dict[tuple[str, str, str], str] = {}  # files among the frames that are none of them, and why
 
 
 def read_dataset(root, jobs, faces=None):

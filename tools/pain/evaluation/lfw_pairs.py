@@ -1,6 +1,8 @@
 """The pairs of images that Labeled Faces in the Wild's protocol compares, as its pairs.txt lists them."""
+from __future__ import annotations
+
 from pathlib import Path
-from typing import NamedTuple, Tuple
+from typing import NamedTuple
 
 from pain.errors import Problem
 from pain.people_tables import decode
@@ -8,8 +10,8 @@ from pain.people_tables import decode
 
 class Pair(NamedTuple):
     """Two images, (name, number) each; whether they show the same person; the pair's set, from 0; its line."""
-    first: Tuple[str, int]
-    second: Tuple[str, int]
+    first: tuple[str, int]
+    second: tuple[str, int]
     same: bool
     set: int
     line: int

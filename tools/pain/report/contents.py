@@ -1,5 +1,7 @@
 """Everything that the report's tables, figures and page are made of."""
-from collections import namedtuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pain.evaluation import diagnosis, nets
 from pain.evaluation.printing import protocol_name
@@ -7,13 +9,27 @@ from pain.evaluation.scores import compare_all, score
 from pain.evaluation.side_by_side import side_by_side
 from pain.evaluation.trivial import trivial_results
 
+if TYPE_CHECKING:
+    from pain.evaluation.frames import Result
+
 COMPARED = "mae", "mse", "pcc", "icc31", "ccc", "wmae", "wmse"
 
-# results: of the same frames, their videos in order, the trivial ones last; rows: score()'s; comparisons:
-# compare_all()'s; subjects and videos: diagnosis' breakdowns, a list a result; nets: what is known of
-# the results' nets, lines; warning: what must be said of them, short, or "".
-Evaluation = namedtuple("Evaluation", "results measured top protocol draws seed rows comparisons subjects videos nets "
-                                      "warning")
+
+class Evaluation(NamedTuple):
+    """What the report is made of."""
+
+    results: list[Result]  # of the same frames, their videos in order; the trivial ones are the last
+    measured: int  # how many of them are not trivial
+    top: int  # the highest label
+    protocol: str  # in words
+    draws: int
+    seed: int
+    rows: list[dict[str, Any]]  # score()'s, one a result
+    comparisons: dict[str, list[dict[str, Any]]]  # compare_all()'s
+    subjects: list[list[dict[str, Any]]]  # diagnosis.by_subject() of each result
+    videos: list[list[dict[str, Any]]]  # diagnosis.by_video() of each result
+    nets: list[str]  # what is known of the results' nets, in lines
+    warning: str  # what must be said of them, short, or ""
 
 
 def evaluate_all(results, top, args):

@@ -17,7 +17,7 @@ GREY = "#888888"
 
 
 def draw_figures(evaluation, folder):
-    """Draw every figure of an Evaluation (of evaluation.py) into `folder`. Returns the paths, PNG and PDF of each."""
+    """Draw every figure of an Evaluation (of contents.py) into `folder`. Returns the paths, PNG and PDF of each."""
     made = []
     for name, drawing in FIGURES.items():
         figure = drawing(evaluation)

@@ -5,7 +5,7 @@ from pain.evaluation import diagnosis
 from pain.evaluation.frames import frames_of
 from pain.evaluation.metrics import PAIN_METRICS, title
 from pain.evaluation.printing import TABLES, left_out
-from pain.tables import Estimate, Table, column
+from pain.tables import Column, Estimate, Table
 from pain.variants import METRICS, VARIANTS, printed
 
 SURE = 0.05  # corrected p below which a difference is shown as one
@@ -26,14 +26,14 @@ def estimate(row, metric):
 
 def paper_table(evaluation, heading, metrics):
     """One of the paper's tables: measured and printed side by side, and the rows that only the paper has."""
-    columns, measured = [column("result", "")], {row["name"]: row for row in evaluation.rows}
+    columns, measured = [Column("result", "")], {row["name"]: row for row in evaluation.rows}
     rows = [[name] for name in dict.fromkeys([*measured, *(variant.title for variant in VARIANTS)])]
     for metric in metrics:
-        columns.append(column(metric, title(metric), interval=True))
+        columns.append(Column(metric, title(metric), interval=True))
         for row in rows:
             row.append(estimate(measured[row[0]], metric) if row[0] in measured else None)
         if metric in METRICS:
-            columns.append(column(metric + "_paper", "paper"))
+            columns.append(Column(metric + "_paper", "paper"))
             for row in rows:
                 row.append(printed(row[0]).get(metric, np.nan))
     rows = [row for row in rows if row[0] in measured or any(cell == cell and cell is not None for cell in row[1:])]
@@ -59,7 +59,7 @@ def agreement_table(evaluation):
     """The other metrics that ask for no threshold."""
     metrics = "rmse", "icc11", "ccc"
     return Table("agreement", "Other measures of agreement",
-                 [column("result", ""), *(column(metric, title(metric), interval=True) for metric in metrics)],
+                 [Column("result", ""), *(Column(metric, title(metric), interval=True) for metric in metrics)],
                  [[row["name"], *(estimate(row, metric) for metric in metrics)] for row in evaluation.rows],
                  evaluation.protocol + "." + remarks(evaluation, metrics))
 
@@ -69,8 +69,8 @@ def pain_table(evaluation):
     rows = [[">= %d" % t, row["name"], *(estimate(row, "%s_%d" % (metric, t)) for metric in PAIN_METRICS)]
             for t in range(1, evaluation.top + 1) for row in evaluation.rows]
     return Table("pain", "Pain or no pain: is the intensity at least this?",
-                 [column("threshold", "intensity"), column("result", ""),
-                  *(column(metric, title(metric), interval=True) for metric in PAIN_METRICS)], rows,
+                 [Column("threshold", "intensity"), Column("result", ""),
+                  *(Column(metric, title(metric), interval=True) for metric in PAIN_METRICS)], rows,
                  evaluation.protocol + ". Units without positives or without negatives are left out.")
 
 
@@ -79,22 +79,22 @@ def comparison_table(evaluation):
     rows = [[title(metric), pair["a"], pair["b"], Estimate(pair["difference"], pair["low"], pair["high"]), pair["p"],
              pair["corrected"]] for metric, pairs in evaluation.comparisons.items() for pair in pairs]
     return Table("comparisons", "Differences between any two results, first less second",
-                 [column("metric", "metric"), column("first", "first"), column("second", "second"),
-                  column("difference", "difference", interval=True), column("p", "p", 4),
-                  column("corrected_p", "corrected p", 4)], rows,
+                 [Column("metric", "metric"), Column("first", "first"), Column("second", "second"),
+                  Column("difference", "difference", interval=True), Column("p", "p", 4),
+                  Column("corrected_p", "corrected p", 4)], rows,
                  "%s. Intervals: bootstrap over subjects. p: two-sided permutation over subjects, %d draws, seed %d; "
                  "corrected by Holm within a metric." % (evaluation.protocol, evaluation.draws, evaluation.seed))
 
 
-BREAKDOWN = [column("frames", "frames", 0), column("pain", "with pain"), column("mae", "MAE"), column("mse", "MSE"),
-             column("pcc", "PCC"), column("bias", "bias")]
+BREAKDOWN = [Column("frames", "frames", 0), Column("pain", "with pain"), Column("mae", "MAE"), Column("mse", "MSE"),
+             Column("pcc", "PCC"), Column("bias", "bias")]
 
 
 def subject_table(evaluation):
     """A row a result and subject."""
     keys = ["subject", "videos", *(one.key for one in BREAKDOWN)]
-    return Table("subjects", "By subject", [column("result", "result"), column("subject", "subject"),
-                                            column("videos", "videos", 0), *BREAKDOWN],
+    return Table("subjects", "By subject", [Column("result", "result"), Column("subject", "subject"),
+                                            Column("videos", "videos", 0), *BREAKDOWN],
                  [[result.name, *(row[key] for key in keys)]
                   for result, rows in zip(evaluation.results, evaluation.subjects) for row in rows],
                  "with pain: the share of frames labelled above 0. bias: mean of prediction less label.")
@@ -104,8 +104,8 @@ def video_table(evaluation):
     """A row a result and video, a result's worst first."""
     keys = ["subject", "video", *(one.key for one in BREAKDOWN), "lag"]
     return Table("videos", "By video, worst first",
-                 [column("result", "result"), column("subject", "subject"), column("video", "video"), *BREAKDOWN,
-                  column("lag", "lag", 0)],
+                 [Column("result", "result"), Column("subject", "subject"), Column("video", "video"), *BREAKDOWN,
+                  Column("lag", "lag", 0)],
                  [[result.name, *(row[key] for key in keys)]
                   for result, rows in zip(evaluation.results[:evaluation.measured], evaluation.videos)
                   for row in sorted(rows, key=lambda row: -row["mae"])],
@@ -120,8 +120,8 @@ def lag_table(evaluation):
         quartiles = np.percentile(lags, [25, 50, 75]).tolist() if lags else [np.nan] * 3
         rows.append([result.name, len(lags), *quartiles])
     return Table("lags", "Frames by which predictions follow the labels",
-                 [column("result", ""), column("videos", "videos", 0), column("quarter", "a quarter below", 1),
-                  column("median", "median", 1), column("three_quarters", "three quarters below", 1)], rows,
+                 [Column("result", ""), Column("videos", "videos", 0), Column("quarter", "a quarter below", 1),
+                  Column("median", "median", 1), Column("three_quarters", "three quarters below", 1)], rows,
                  "By cross-correlation, of videos in which labels and predictions vary; at most %d frames either way."
                  % diagnosis.LAG)
 
@@ -133,8 +133,8 @@ def confusion_table(evaluation):
         for label, counts in enumerate(diagnosis.confusion(*frames_of(result), evaluation.top)):
             rows.append([result.name, "%d" % label, *counts.tolist()])
     return Table("confusion", "Labelled and predicted intensities",
-                 [column("result", "result"), column("label", "label"),
-                  *(column("predicted_%d" % c, "predicted %d" % c, 0) for c in range(evaluation.top + 1))], rows,
+                 [Column("result", "result"), Column("label", "label"),
+                  *(Column("predicted_%d" % c, "predicted %d" % c, 0) for c in range(evaluation.top + 1))], rows,
                  "Frames. Predictions are rounded, half up.")
 
 
@@ -143,8 +143,8 @@ def intensity_table(evaluation):
     rows = [[result.name, "%d" % label, frames, bias, mae] for result in evaluation.results[:evaluation.measured]
             for label, frames, bias, mae in diagnosis.by_intensity(*frames_of(result))]
     return Table("by_intensity", "Error by labelled intensity",
-                 [column("result", "result"), column("label", "label"), column("frames", "frames", 0),
-                  column("bias", "bias"), column("mae", "MAE")], rows, "bias: mean of prediction less label.")
+                 [Column("result", "result"), Column("label", "label"), Column("frames", "frames", 0),
+                  Column("bias", "bias"), Column("mae", "MAE")], rows, "bias: mean of prediction less label.")
 
 
 def reliability_table(evaluation):
@@ -152,5 +152,5 @@ def reliability_table(evaluation):
     rows = [[result.name, predicted, label, frames] for result in evaluation.results[:evaluation.measured]
             for predicted, label, frames in diagnosis.reliability(*frames_of(result), evaluation.top)]
     return Table("reliability", "What predictions mean",
-                 [column("result", "result"), column("prediction", "mean prediction"), column("label", "mean label"),
-                  column("frames", "frames", 0)], rows, "Frames in bins of %g of their prediction." % diagnosis.BIN)
+                 [Column("result", "result"), Column("prediction", "mean prediction"), Column("label", "mean label"),
+                  Column("frames", "frames", 0)], rows, "Frames in bins of %g of their prediction." % diagnosis.BIN)

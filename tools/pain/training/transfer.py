@@ -1,7 +1,7 @@
 """The experiment whether fine-tuning from a verification trunk helps: arms, seeds, tables."""
 import ast
-from collections import namedtuple
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from caffe.proto import caffe_pb2
@@ -19,15 +19,20 @@ from pain.notice import LEARNED_FROM
 from pain.progress import progress
 from pain.prototxts import read_prototxt
 from pain.provenance import read_origin
-from pain.tables import Estimate, Table, column
+from pain.tables import Column, Estimate, Table
 from pain.training.caffe_train import train
 from pain.training.fold_trainings import fold_training
 from pain.training.predictions import predict_fold
 from pain.variants import METHOD, METRICS, title_of
 
-# start: a key of STARTS, which are compared in the whole METHOD; variant: a name, which are compared fine-tuned.
-Arm = namedtuple("Arm", "start variant")
 STARTS = {"scratch": "from scratch", "frozen": "trunk frozen", "finetuned": "fine-tuned"}
+
+
+class Arm(NamedTuple):
+    """What is trained: starts are compared in the whole METHOD, variants fine-tuned."""
+
+    start: str  # a key of STARTS
+    variant: str  # its name
 
 
 def seeded(message, seed):
@@ -110,12 +115,12 @@ def make_tables(values, zeros, iterations):
     variants = [arm for arm in values if arm.start == "finetuned"]
     note = "Means over %d subjects and %d seeds, %d iterations; 95 %% intervals over both." % (
         *reversed(next(iter(values.values())).shape[:2]), iterations)
-    figures = [column(name, title(name), interval=True) for name in METRICS]
+    figures = [Column(name, title(name), interval=True) for name in METRICS]
     trivial = ["all zeros", *estimates(zeros[None])]
 
     def table(name, heading, arms):
         rows = [[name_of(arm, name == "variants"), *estimates(values[arm])] for arm in arms]
-        return Table(name, heading, [column(name, "")] + figures, rows + [trivial], note)
+        return Table(name, heading, [Column(name, "")] + figures, rows + [trivial], note)
 
     rows = [["%s - %s" % (name_of(a, few is variants), name_of(b, few is variants)), *estimates(values[a] - values[b])]
             for few, pairs in ((starts, [(a, b) for i, b in enumerate(starts) for a in starts[i + 1:]]),
@@ -124,7 +129,7 @@ def make_tables(values, zeros, iterations):
             for a, b in pairs]
     return [table("starts", "Where the trunk starts: %s" % METHOD.title, starts),
             table("variants", "What the losses and the sampling do, fine-tuned", variants),
-            Table("differences", "Differences, the first less the second", [column("pair", "")] + figures, rows, note)]
+            Table("differences", "Differences, the first less the second", [Column("pair", "")] + figures, rows, note)]
 
 
 def transfer(folds, prototxt, weights, out, seeds=3, variants=True, caffe="caffe", gpu=None, jobs=1):
