@@ -193,16 +193,6 @@ def test_finished_is_left_alone_and_other_arguments_are_refused(dataset):
     assert before == {path: path.stat().st_mtime_ns for path in dataset.rglob("*")}
 
 
-@pytest.mark.parametrize("name", ["unbc", "unbc.partial"])
-def test_a_folder_of_others_is_refused_and_kept(tmp_path, name):
-    other = tmp_path / name / "holiday.txt"
-    other.parent.mkdir()
-    other.write_text("mine")
-    with pytest.raises(Problem, match="no synthetic dataset"):
-        make_once(tmp_path / "unbc", videos.draw_dataset, **ARGUMENTS)
-    assert other.read_text() == "mine" and list(other.parent.iterdir()) == [other]
-
-
 def test_interrupted_is_not_taken_for_finished(tmp_path, monkeypatch):
     out, arguments = tmp_path / "unbc", dict(subjects=1, videos=2, frames=3, seed=7)
     whole, real = tmp_path / "whole", videos.write_frame
