@@ -10,7 +10,7 @@ import numpy as np
 from pain.command import Parser, run
 from pain.errors import Problem
 from pain.evaluation.frames import full_name
-from pain.evaluation.nets import lines, warning
+from pain.evaluation.origins import origin_lines, origin_warning
 from pain.evaluation.paper_figure import draw_paper_figure, find_video
 from pain.evaluation.results import read_results
 from pain.files import replacing
@@ -36,11 +36,11 @@ def main():
             raise Problem("%s: other labels for video %s than %s has; draw results of the same labels together"
                           % (result.path, full_name(video), results[0].path))
     with replacing(args.out) as partial:
-        draw_paper_figure([result.name for result in results], videos, note=warning(results)).savefig(
+        draw_paper_figure([result.name for result in results], videos, note=origin_warning(results)).savefig(
             str(partial), bbox_inches="tight")
     how = "" if args.video else ", the video whose labels vary most%s" % (" in that subject" if args.subject else "")
     print("%s: %s, %d frames%s" % (args.out, full_name(first), len(first.label), how))
-    for line in lines(results):
+    for line in origin_lines(results):
         print("nets of " + line)
 
 

@@ -5,7 +5,7 @@ import pytest
 import plot_curve
 from pain import plots
 from pain.evaluation import frames, paper_figure, results
-from pain.evaluation.nets import lines, warning
+from pain.evaluation.origins import origin_lines, origin_warning
 from pain.provenance import SYNTHETIC, Data, Origin, write_origin
 from support.predictions import AUTHORS, refuses, write, write_mat
 from support.project import assert_one_line_error, needs_shared, run_tool
@@ -49,9 +49,9 @@ def test_picture(result, tmp_path):
 
 def test_what_synthetic_nets_predict_is_said_to_be(result, tmp_path):
     bare = results.read_result(result)
-    assert warning([bare]) == "" and lines([bare]) == []
+    assert origin_warning([bare]) == "" and origin_lines([bare]) == []
     write_origin(result, Origin(Data(SYNTHETIC), "mse", 400))
-    axes, = paper_figure.draw_paper_figure(["mse"], [paper_figure.find_video(bare)], note=warning([bare])).axes
+    axes, = paper_figure.draw_paper_figure(["mse"], [paper_figure.find_video(bare)], note=origin_warning([bare])).axes
     assert [text.get_text() for text in axes.texts] == ["synthetic net: means nothing for real faces"]
     done = tool(result, "--out", tmp_path / "curve.png")
     assert "nets of smooth l1: mse, 400 iterations; learned from synthetic faces, drawn by a program\n" in done.stdout

@@ -9,7 +9,7 @@ from pain.errors import Problem, needed_for
 from pain.evaluation import scores
 from pain.evaluation.frames import Result
 from pain.evaluation.metrics import all_metrics
-from pain.evaluation.nets import lines
+from pain.evaluation.origins import origin_lines
 from pain.evaluation.printing import TABLES, comparisons_text, protocol_name, table_text, wide
 from pain.evaluation.protocols import PROTOCOLS
 from pain.evaluation.results import read_results, with_pain
@@ -76,7 +76,7 @@ def evaluate(results: str | os.PathLike | Result | Iterable[str | os.PathLike | 
     return Scores(protocol_name(protocol, top, subjects, groups),
                   [scores.score(result, *how, metrics) for result in every],
                   scores.compare_all(every, compare, *how) if compare else {}, metrics or list(all_metrics(top)),
-                  lines(read))
+                  origin_lines(read))
 
 
 def as_results(results: Any) -> list[Result]:

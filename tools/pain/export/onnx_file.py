@@ -35,6 +35,12 @@ def describe(net, weights, net_file):
         "caffemodel_sha256": sha256(weights),
         "made_with": "onnx %s, caffe %s" % (onnx.__version__, caffe.__version__),
     }
+    return {**texts, **how_to_use(net), **how_trained(weights)}
+
+
+def how_to_use(net):
+    """What goes into the net and what comes out, as far as it is known: a dict of strings."""
+    texts = {}
     if list(net.inputs) == ["pixels"]:
         from pain.faces.alignment import LANDMARKS, SHAPE, TEMPLATE
         texts["input"] = INPUT
@@ -43,9 +49,13 @@ def describe(net, weights, net_file):
             "size": dict(zip(("height", "width"), SHAPE)),
             "template": {name: point.round(4).tolist() for name, point in zip(LANDMARKS, TEMPLATE)},
             "unit": "pixels (x, y), the centre of the first pixel being 0"})
-    for name in net.outputs:
-        if name in OUTPUTS:
-            texts["output " + name] = OUTPUTS[name]
+    texts.update(("output " + name, OUTPUTS[name]) for name in net.outputs if name in OUTPUTS)
+    return texts
+
+
+def how_trained(weights):
+    """The iteration of a snapshot, and the command, the fold and the solver that the log beside it tells of: a dict."""
+    texts = {}
     iteration = re.search(r"_iter_(\d+)\.caffemodel", weights.name)
     if iteration:
         texts["iteration"] = iteration.group(1)

@@ -3,7 +3,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pain.evaluation import diagnosis, nets
+from pain.evaluation import diagnosis
+from pain.evaluation.origins import origin_lines, origin_warning
 from pain.evaluation.printing import protocol_name
 from pain.evaluation.scores import compare_all, score
 from pain.evaluation.side_by_side import side_by_side
@@ -35,7 +36,7 @@ class Evaluation(NamedTuple):
 def evaluate_all(results, top, args):
     """An Evaluation of results: everything that the tables, the figures and the page are made of."""
     results = side_by_side(results)
-    measured, known = len(results), (nets.lines(results), nets.warning(results))
+    measured, known = len(results), (origin_lines(results), origin_warning(results))
     protocol = protocol_name(args.protocol, top, args.subjects, [results])
     results = results + trivial_results([results])
     how = args.protocol, top, args.draws, args.seed

@@ -26,13 +26,13 @@ def origin_of_result(path: str | Path) -> Origin | None:
     return merged([read_origin(file) for file in files])
 
 
-def lines(results: list[Result]) -> list[str]:
+def origin_lines(results: list[Result]) -> list[str]:
     """What is known of the nets of each Result, a line each; of those of which nothing is, none."""
     origins = [(result.name, origin_of_result(result.path)) for result in results]
     return ["%s: %s" % (name, description(origin)) for name, origin in origins if origin]
 
 
-def warning(results: list[Result]) -> str:
+def origin_warning(results: list[Result]) -> str:
     """The short notice of the least trustworthy nets among those of Results; empty if the archive has taught all."""
     origins = [origin for origin in (origin_of_result(result.path) for result in results) if origin]
     origin = merged(origins) if origins else None
