@@ -82,7 +82,7 @@ def report(curve_csv, rows, summary, rate):
             continue
         episodes = ", ".join("%d of %g and more" % (len(at["episodes"]), at["at_least"]) for at in person["thresholds"])
         print("  person %d: mean %.2f, peak %.2f at %.1f s; episodes: %s"
-              % (person["person"], mean, peak["intensity"], peak["time_s"], episodes))
+              % (person["person"], mean, peak["intensity"], peak["media_time_s"], episodes))
     if "agreement" in summary:
         print("  with the labels, %(frames)d frames: " % summary["agreement"] + ", ".join(
             "%s %s" % (name.upper(), "-" if value is None else "%.3f" % value)

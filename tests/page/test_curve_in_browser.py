@@ -13,7 +13,8 @@ from pain.video.curve import FOUND, no_face
 from pain.video.labels import compare, labels
 from support.browser import needs_browser
 from support.page_in_browser import FRAMES, read_rows
-from support.pages import Light, serving
+from support.pages import LEVELS, Light, serving
+from support.videos import write_with_sound
 
 pytestmark = needs_browser
 
@@ -63,6 +64,42 @@ def test_it_plays_in_step(opened):
     opened.wait("document.getElementById('video').ended")
     assert opened.wait("document.getElementById('read-frame').textContent === '39'")
     assert opened.js("document.getElementById('video').getAttribute('src')").startswith("/api/jobs/")
+
+
+@pytest.mark.parametrize("name, codecs, start, sound", [
+    ("late.mp4", ("libx264", "aac"), 3, 0), ("late.webm", ("libvpx-vp9", "libopus"), 3, 0),
+    ("both.webm", ("libvpx-vp9", "libopus"), 5, 4.5), ("usual.mp4", ("libx264", "aac"), 0, 0)])
+def test_a_picture_that_begins_after_its_sound(page, served, tmp_path, name, codecs, start, sound):
+    """The frame that the player shows is the one that is read out: both say how light it is."""
+    from selenium.webdriver import Keys
+    write_with_sound(tmp_path / name, [np.full((48, 64, 3), level, np.uint8) for level in LEVELS], start, sound,
+                     codecs=codecs)
+    job = page.open_done(served, tmp_path / name, len(LEVELS))
+    rows = read_rows(served, job, tmp_path)
+    assert rows[0].media_time_s == pytest.approx(start, abs=0.03) and rows[0].time_s == 0
+    page.wait("document.getElementById('video').readyState >= 2")
+    page.keys(Keys.HOME, *[Keys.ARROW_RIGHT] * 7)
+    page.wait("!document.getElementById('video').seeking")
+    shown = page.wait("""(() => { const video = document.getElementById('video');
+        const canvas = document.createElement('canvas');
+        canvas.width = canvas.height = 1;
+        canvas.getContext('2d').drawImage(video, 0, 0, 1, 1);
+        return canvas.getContext('2d').getImageData(0, 0, 1, 1).data[0]; })()""")
+    assert shown / 51 == pytest.approx(rows[7].intensity, abs=0.06)  # frames are 0.2 apart
+    assert start + 0.28 - 0.03 < page.js("document.getElementById('video').currentTime") < start + 0.32 + 0.03
+    assert page.text("read-frame") == "7" and page.text("read-time") == clock_of(rows[7].media_time_s)
+    (tmp_path / "truth.csv").write_text("time_s,label\n" + "".join(
+        "%.3f,%d\n" % (row.media_time_s + 0.004, round(row.intensity)) for row in rows))
+    page.give("labels", tmp_path / "truth.csv")
+    page.wait("document.getElementById('agreement').textContent.includes('over 20 frames')")
+    page.keys("[", *[Keys.ARROW_RIGHT] * 5, "]")
+    page.click("#save-episodes")
+    episode, = csv.DictReader(io.StringIO(page.saved(name.split(".")[0] + ".episodes.csv").decode()))
+    assert float(episode["onset_s"]) == pytest.approx(rows[7].media_time_s, abs=0.01)
+
+
+def clock_of(seconds):
+    return "%d:%05.2f" % divmod(seconds, 60)
 
 
 def test_the_boxes_are_where_the_faces_are(opened, real, job, tmp_path):
@@ -200,8 +237,8 @@ def test_many_frames_are_drawn_by_the_column(page, real):
           const curve = new Curve();
           for (let f = 0; f < 90000; f++) {
             const value = f === 44444 ? 5 : f === 55555 ? 0 : 2 + Math.sin(f / 9);
-            curve.add({frame: f, time_s: f / 25, person: 1, face: "found", box: null, landmarks: null, doubt: null,
-                       intensity: value, spread: null, low: null, high: null, smoothed: null});
+            curve.add({frame: f, media_time_s: f / 25, person: 1, face: "found", box: null, landmarks: null,
+                       doubt: null, intensity: value, spread: null, low: null, high: null, smoothed: null});
           }
           const ys = [];
           const context = new Proxy({}, {set: () => true,

@@ -15,7 +15,7 @@ def row(frame, time, intensity, person=1, face=FOUND, doubt="", spread=np.nan, l
         smoothed=np.nan):
     """A Row with the box and landmarks that its face calls for."""
     found = face == FOUND
-    return Row(frame, time, person, face, BOX if found else None, 0.9 if found else None,
+    return Row(frame, time, time, person, face, BOX if found else None, 0.9 if found else None,
                None if face == NONE else POINTS, doubt, intensity, spread, low, high, smoothed)
 
 

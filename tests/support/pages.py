@@ -24,9 +24,10 @@ class Light:
         self.gate, self.steps, self.broken = threading.Event(), threading.Semaphore(0), None
         self.gate.set()
 
-    def row(self, number, moment, image):
+    def row(self, number, moment, image, start=0.):
         box, points = np.array([1.25, 2, 30, 20]), np.arange(10.).reshape(5, 2)
-        return curve.Row(number, moment, 1, curve.FOUND, box, 0.9, points, "", image.mean() / 51, spread=0.1)
+        return curve.Row(number, moment, start + moment, 1, curve.FOUND, box, 0.9, points, "", image.mean() / 51,
+                         spread=0.1)
 
     def run(self, frames, earlier=()):
         for frame in frames:
@@ -34,7 +35,7 @@ class Light:
                 pass
             if self.broken:
                 raise self.broken
-            yield frame, [self.row(frame.number, frame.time, frame.image)]
+            yield frame, [self.row(frame.number, frame.time, frame.image, frame.start)]
 
     def rate_picture(self, image, moment):
         return [self.row(0, moment, image)]

@@ -1,4 +1,5 @@
 """Videos to read, and nets to rate them with."""
+import struct
 from fractions import Fraction
 
 import av
@@ -39,6 +40,37 @@ def write(path, images, codec="libx264", pix_fmt="yuv420p", rate=25, times=None,
                 frame.pts, frame.time_base = times[i], Fraction(1, 1000)
             file.mux(stream.encode(frame))
         file.mux(stream.encode())
+    return path
+
+
+def write_with_sound(path, images, start=0., sound=0., seconds=2., codecs=("libx264", "aac"), rate=25):
+    """Encode images (H, W, 3) uint8 that begin `start` seconds into the file, and silence that begins at `sound`."""
+    with av.open(str(path), "w") as file:
+        picture, silence = file.add_stream(codecs[0], rate=rate), file.add_stream(codecs[1], rate=48000)
+        picture.height, picture.width = images[0].shape[:2]
+        picture.pix_fmt, silence.codec_context.layout = "yuv420p", "mono"
+        kind, packets = silence.codec_context.format.name, []
+        for i, image in enumerate(images):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame.pts, frame.time_base = round(start * 1000) + i * 1000 // rate, Fraction(1, 1000)
+            packets += picture.encode(frame)
+        for i in range(round(50 * seconds)):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 960), np.float32 if kind[:3] == "flt" else np.int16),
+                                               format=kind, layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = 48000, round(48000 * sound) + 960 * i, Fraction(1, 48000)
+            packets += silence.encode(frame)
+        packets += [*picture.encode(), *silence.encode()]
+        for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
+            file.mux(packet)
+    return path
+
+
+def set_matrix(path, *matrix):
+    """Write the 2 x 2 display matrix, xx, xy, yx, yy, of 16 bits after the point, into an MP4 that has one."""
+    content = bytearray(path.read_bytes())
+    at = content.index(b"tkhd") + 44  # of version 0
+    content[at:at + 36] = struct.pack(">9i", *matrix[:2], 0, *matrix[2:], 0, 0, 0, 1 << 30)
+    path.write_bytes(content)
     return path
 
 

@@ -23,7 +23,7 @@ BOX = np.array([40., 30, 80, 100])
 
 
 def row(time, intensity, person=1, box=BOX, doubt="", points=POINTS):
-    return Row(0, time, person, FOUND if box is not None else INTERPOLATED, box, 0.9, points, doubt, intensity)
+    return Row(0, time, time, person, FOUND if box is not None else INTERPOLATED, box, 0.9, points, doubt, intensity)
 
 
 def image(height=240, width=320):

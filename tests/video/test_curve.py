@@ -35,15 +35,16 @@ intensities = st.one_of(st.just(np.nan), st.floats(0, 5))
 @st.composite
 def some_rows(draw):
     """The Rows of up to six frames, up to three people in each."""
-    rows, time = [], 0.
+    rows, time, start = [], 0., draw(st.sampled_from([0., 3.02]))
     for frame in range(draw(st.integers(1, 6))):
         people = draw(st.sets(st.integers(1, 3), max_size=3))
-        rows += [no_face(frame, time, 0)] if not people else []
+        rows += [no_face(frame, time, 0, time + start)] if not people else []
         for person in sorted(people):
             face = draw(st.sampled_from(FACES))
             box = np.array(draw(st.tuples(*[pixels] * 4))) if face == FOUND else None
             points = None if face == NONE else np.array(draw(st.tuples(*[pixels] * 10))).reshape(5, 2)
-            rows.append(Row(frame, time, person, face, box, draw(st.floats(0, 1)) if face == FOUND else None, points,
+            rows.append(Row(frame, time, time + start, person, face, box,
+                            draw(st.floats(0, 1)) if face == FOUND else None, points,
                             draw(st.sampled_from(["", "turned", "small, dark", 'said "so"'])),
                             *draw(st.tuples(*[intensities] * 5))))
         time += draw(st.floats(0.001, 2))
@@ -54,9 +55,9 @@ def same(row, other):
     """Whether two Rows are the same but for the digits that curve.csv keeps."""
     close = [np.allclose(np.full(1, np.nan) if a is None else a, np.full(1, np.nan) if b is None else b, 0, atol,
                          equal_nan=True) and (a is None) == (b is None)
-             for a, b, atol in zip(row[4:7] + row[8:], other[4:7] + other[8:], [5.1e-3, 5.1e-5, 5.1e-4] + 5 * [5.1e-7])]
-    return row[:1] + row[2:4] + (row.doubt,) == other[:1] + other[2:4] + (other.doubt,) and all(close) \
-        and abs(row.time_s - other.time_s) < 5.1e-7
+             for a, b, atol in zip(row[5:8] + row[9:], other[5:8] + other[9:], [5.1e-3, 5.1e-5, 5.1e-4] + 5 * [5.1e-7])]
+    return row[:1] + row[3:5] + (row.doubt,) == other[:1] + other[3:5] + (other.doubt,) and all(close) \
+        and abs(row.time_s - other.time_s) < 5.1e-7 and abs(row.media_time_s - other.media_time_s) < 5.1e-7
 
 
 @given(some_rows())
@@ -70,14 +71,15 @@ def test_rows_come_back(tmp_path, rows):
 
 
 def test_file_is_what_any_reader_of_csv_takes_it_for(tmp_path):
-    row = Row(7, 0.28, 2, FOUND, np.array([1., 2, 30, 40]), 0.987654, np.arange(10.).reshape(5, 2), "", 3.25, np.nan,
-              2.5, 4, np.nan)
+    row = Row(7, 0.28, 3.28, 2, FOUND, np.array([1., 2, 30, 40]), 0.987654, np.arange(10.).reshape(5, 2), "", 3.25,
+              np.nan, 2.5, 4, np.nan)
     write_curve(tmp_path / "curve.csv", ABOUT, [row])
     said, about, *table = (tmp_path / "curve.csv").read_text(encoding="utf-8").split("\n")
     assert said == "# " + notice(Origin()) and about.startswith("# {") and table[-1] == ""
     one, = csv.DictReader(table)
-    assert list(one) == list(COLUMNS) and len(COLUMNS) == 4 + len(BOX) + 1 + len(POINTS) + 6
-    assert (one["frame"], one["time_s"], one["person"], one["face"]) == ("7", "0.280000", "2", "found")
+    assert list(one) == list(COLUMNS) and len(COLUMNS) == 5 + len(BOX) + 1 + len(POINTS) + 6
+    assert [one[name] for name in ("frame", "time_s", "media_time_s", "person", "face")] == [
+        "7", "0.280000", "3.280000", "2", "found"]
     assert [float(one[name]) for name in BOX] == [1, 2, 30, 40] and one["confidence"] == "0.9877"
     assert [float(one[name]) for name in POINTS] == list(range(10)) and one["nose_y"] == "5.000"
     assert (one["intensity"], one["spread"], one["low"], one["high"]) == ("3.250000", "", "2.500000", "4.000000")
@@ -109,6 +111,16 @@ def test_a_curve_of_nets_of_another_origin_is_not_gone_on_with(tmp_path):
     writer.close()
     assert len(writer.rows) == 2 and read_curve(tmp_path / "curve.csv")[0] == abouts[-1]
     assert "patients" not in (tmp_path / "curve.csv").read_text(encoding="utf-8")
+
+
+def test_an_older_versions_curve_is_refused_for_what_it_lacks(tmp_path):
+    write_curve(tmp_path / "curve.csv", ABOUT, [no_face(i, i / 8, 0, 3 + i / 8) for i in range(3)])
+    text = (tmp_path / "curve.csv").read_text(encoding="utf-8")
+    for i in range(3):
+        text = text.replace(",%.6f,0,none" % (3 + i / 8), ",0,none")
+    (tmp_path / "curve.csv").write_text(text.replace("media_time_s,", ""), encoding="utf-8")
+    with pytest.raises(Problem, match="curve.csv: a curve of an older version, without media_time_s; make it again$"):
+        CurveWriter(tmp_path / "curve.csv", ABOUT, resume=True)
 
 
 @given(some_rows(), st.data())

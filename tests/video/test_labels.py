@@ -10,7 +10,7 @@ from pain.video.labels import Labels, compare, labels, placed
 
 
 def rows(values, rate=10., person=1):
-    return [Row(i, i / rate, person, FOUND, None, None, None, "", v, np.nan, np.nan, np.nan, v / 2)
+    return [Row(i, i / rate, i / rate, person, FOUND, None, None, None, "", v, np.nan, np.nan, np.nan, v / 2)
             for i, v in enumerate(values)]
 
 
@@ -30,11 +30,20 @@ def test_labels_by_frame_and_by_time(tmp_path):
     assert [len(part) for part in placed([], made)] == [0, 0, 0]
 
 
+def test_labels_by_time_are_on_a_players_clock(tmp_path):
+    late = [row._replace(media_time_s=row.time_s + 3) for row in rows([1, 2, 3, 4])]  # the picture after the sound
+    found = placed(late, read(tmp_path, "time_s,label\n0.1,5\n3.0,1\n3.1,2\n3.3,4\n"))
+    assert found.frames.tolist() == [0, 1, 3] and found.values.tolist() == [1, 2, 4]
+    assert found.times == pytest.approx([3, 3.1, 3.3])
+    made = compare(late, read(tmp_path, "time_s,label\n3.0,1\n3.1,2\n3.3,4\n"))
+    assert (made["frames"], made["mae"], made["labels_without_frame"]) == (3, 0, 0)
+
+
 @given(st.lists(st.floats(0.01, 1), min_size=2, max_size=20), st.lists(st.floats(0, 20), max_size=20, unique=True))
 def test_the_nearest_frame_by_trying_all(gaps, at):
     times = np.cumsum(gaps)
     at = np.sort(at)
-    ours = [one._replace(time_s=time) for one, time in zip(rows([1.] * len(times)), times)]
+    ours = [one._replace(time_s=time, media_time_s=time) for one, time in zip(rows([1.] * len(times)), times)]
     frames, _, label = placed(ours, Labels("time_s", at, np.arange(len(at))))
     assert len(set(frames)) == len(frames)
     usual = np.median(np.append(np.minimum(np.diff(times), max(1, np.median(np.diff(times)))),

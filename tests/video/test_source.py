@@ -11,7 +11,7 @@ from PIL import Image
 from pain.errors import Problem
 from pain.video.source import UPLOAD_FORMATS, open_video
 from support.project import SHARED, needs_shared
-from support.videos import CORNERS, picture, write
+from support.videos import CORNERS, picture, set_matrix, write, write_with_sound
 
 
 def corners(image):
@@ -66,6 +66,23 @@ def test_a_phones_flag_turns_the_frames(tmp_path, rotation):
     near(frames[0].image, corners(np.rot90(picture(96, 128), rotation // 90)))  # the flag counts counterclockwise
 
 
+ONE = 1 << 16
+
+
+@pytest.mark.parametrize("matrix, expected", [  # as headless Chromium shows them
+    ((-ONE, 0, 0, ONE), "GRWB"), ((ONE, 0, 0, -ONE), "BWRG"), ((0, ONE, ONE, 0), "RBGW"),
+    ((0, -ONE, -ONE, 0), "WGBR"), ((0, ONE, -ONE, 0), "BRWG"), ((-ONE, 0, 0, -ONE), "WBGR"),
+    ((ONE, 0, 0, ONE), "RGBW"),
+    ((65287, 5712, -5712, 65287), "RGBW"), ((65287, -5712, 5712, 65287), "RGBW"),  # 5 degrees, either way
+    ((5712, 65287, -65287, 5712), "RGBW"), ((-65287, -5712, -5712, 65287), "RGBW"),  # 85; 5 and mirrored
+    ((11, ONE, -ONE, 11), "RGBW"), ((2 * ONE, 0, 0, 2 * ONE), "RGBW"), ((0, 0, 0, 0), "RGBW")])
+def test_a_display_matrix_is_followed_as_browsers_do(tmp_path, matrix, expected):
+    path = set_matrix(write(tmp_path / "a.mp4", [picture(96, 128)] * 2, rotation=90), *matrix)
+    frame, *_ = read(path)
+    assert frame.image.shape == ((128, 96, 3) if matrix[0] == 0 == matrix[3] and any(matrix) else (96, 128, 3))
+    near(frame.image, CORNERS[["RGBW".index(letter) for letter in expected]])
+
+
 def test_pixels_that_are_not_square_are_widened(tmp_path):
     frame, *_ = read(write(tmp_path / "a.mp4", [picture(96, 64)] * 2, ratio=Fraction(2, 1)))
     assert frame.image.shape == (96, 128, 3)
@@ -81,6 +98,24 @@ def test_a_variable_rate_keeps_its_times(tmp_path):
 def test_times_count_from_the_first_frame(tmp_path):
     frames = read(write(tmp_path / "a.mkv", [picture(48, 64)] * 3, times=[5000, 5040, 5090]))
     np.testing.assert_allclose([frame.time for frame in frames], [0, 0.04, 0.09], atol=2e-3)
+
+
+@pytest.mark.parametrize("name, codecs, start, sound, expected", [  # as headless Chromium counts, where it plays them
+    ("a.mp4", ("libx264", "aac"), 3, 0, 3), ("a.mov", ("libx264", "aac"), 3, 0, 3),
+    ("a.mkv", ("libx264", "aac"), 3, 0, 3), ("a.webm", ("libvpx-vp9", "libopus"), 3, 0, 3),
+    ("a.mp4", ("libx264", "aac"), 0, 2, 0), ("a.webm", ("libvpx-vp9", "libopus"), 0, 0, 0),
+    ("a.mp4", ("libx264", "aac"), 5, 5, 5), ("a.webm", ("libvpx-vp9", "libopus"), 5, 4.5, 5),
+    ("a.ts", ("libx264", "aac"), 3, 0, 3), ("a.ts", ("libx264", "aac"), 50, 48, 2)])
+def test_the_players_clock(tmp_path, name, codecs, start, sound, expected):
+    images = [np.full((48, 64, 3), level, np.uint8) for level in range(20, 220, 20)]
+    frames = read(write_with_sound(tmp_path / name, images, start, sound, codecs=codecs))
+    np.testing.assert_allclose([frame.time for frame in frames], np.arange(10) / 25, atol=2e-3)
+    np.testing.assert_allclose([frame.media_time for frame in frames], expected + np.arange(10) / 25, atol=0.03)
+
+
+def test_a_picture_that_begins_at_0_has_one_clock(tmp_path):
+    for frame in read(write_with_sound(tmp_path / "a.mp4", [picture(48, 64)] * 30)):
+        assert frame.media_time == frame.time  # to the bit
 
 
 def test_a_folder_is_read_in_the_order_of_its_numbers(tmp_path):

@@ -22,7 +22,7 @@ def test_summary_by_hand():
     assert one["frames"] == dict(found=7, interpolated=1, without_face=1, doubted=1, with_intensity=7)
     assert one["person"] == 1 and one["of"] == "intensity" and one["seconds_with_intensity"] == 4.5
     assert one["mean"] == pytest.approx((0 * .5 + 2 * .5 + 4 * 1 + 1 * .5 + .5 * 1 + 3 * .5 + 2 * .5) / 4.5, abs=1e-6)
-    assert one["peak"] == dict(intensity=4, time_s=1)
+    assert one["peak"] == dict(intensity=4, time_s=1, media_time_s=1)
     two, five = one["thresholds"]
     assert (two["at_least"], two["seconds"], two["share"]) == (2, 2.5, pytest.approx(2.5 / 4.5, abs=1e-6))
     assert two["episodes"] == [

@@ -1,12 +1,13 @@
 """The pain curve of a video as a file: curve.csv, a row a frame and person; and the same as curve.json.
 
     # notice, source, models, settings                                  two comment lines, then the header
-    frame,time_s,person,face,box_...,confidence,<landmarks>,doubt,intensity,spread,low,high,smoothed
+    frame,time_s,media_time_s,person,face,box_...,confidence,<landmarks>,doubt,intensity,spread,low,high,smoothed
 
 While a video is rated curve.csv is a log, which grows frame by frame, and in which nothing is smoothed yet. frame
-counts from 0; time_s is the frame's own, from the video's first. face is found; or interpolated, where landmarks are
-those of the frames around; or none. doubt says why a face that was found is not like those the nets have learned from;
-there, as where there is no face, intensity is left empty. spread is the standard deviation over the nets of several
+counts from 0; time_s is the frame's own, from the video's first, and media_time_s the same on a player's clock, on
+which the picture may begin later than the sound. face is found; or interpolated, where landmarks are those of the
+frames around; or none. doubt says why a face that was found is not like those the nets have learned from; there, as
+where there is no face, intensity is left empty. spread is the standard deviation over the nets of several
 folds; low and high bound what observers say of such a prediction, where a calibration is given; smoothed is the
 intensity after a filter, where one is asked for. All pixels count from 0 at the top left.
 """
@@ -33,7 +34,8 @@ class Row(NamedTuple):
     """One person in one frame of a video. Its fields are the columns of curve.csv, in their order."""
 
     frame: int  # from 0
-    time_s: float
+    time_s: float  # from the first frame
+    media_time_s: float  # on a player's clock
     person: int  # from 1, or 0 in a frame without anyone
     face: str  # one of FACES
     box: np.ndarray | None = None  # (4,) x, y, width, height; None unless found
@@ -53,12 +55,12 @@ POINTS = tuple(name + axis for name in LANDMARKS for axis in ("_x", "_y"))
 COLUMNS_OF = {**{field: (field,) for field in Row._fields}, "box": BOX, "landmarks": POINTS}
 COLUMNS = tuple(column for field in Row._fields for column in COLUMNS_OF[field])
 ENDS = tuple(accumulate(len(COLUMNS_OF[field]) for field in Row._fields))  # of each field's columns
-DECIMALS = {"time_s": 6, "box": 2, "confidence": 4, "landmarks": 3, **dict.fromkeys(VALUES, 6)}
+DECIMALS = {"time_s": 6, "media_time_s": 6, "box": 2, "confidence": 4, "landmarks": 3, **dict.fromkeys(VALUES, 6)}
 
 
-def no_face(frame: int, time_s: float, person: int) -> Row:
-    """The Row of a frame in which the person has no face."""
-    return Row(frame, time_s, person, NONE)
+def no_face(frame: int, time_s: float, person: int, media_time_s: float | None = None) -> Row:
+    """The Row of a frame in which the person has no face. media_time_s: the same as time_s unless given."""
+    return Row(frame, time_s, time_s if media_time_s is None else media_time_s, person, NONE)
 
 
 def fields(row: Row) -> list[str]:
@@ -86,8 +88,8 @@ def parse(texts: list[str]) -> Row:
         return np.array(of[field], float) if all(of[field]) else None
 
     confidence, landmarks = numbers("confidence"), numbers("landmarks")
-    return Row(int(of["frame"][0]), float(of["time_s"][0]), int(of["person"][0]), of["face"][0], numbers("box"),
-               None if confidence is None else float(confidence[0]),
+    return Row(int(of["frame"][0]), float(of["time_s"][0]), float(of["media_time_s"][0]), int(of["person"][0]),
+               of["face"][0], numbers("box"), None if confidence is None else float(confidence[0]),
                None if landmarks is None else landmarks.reshape(5, 2), of["doubt"][0],
                *(float(of[field][0] or "nan") for field in VALUES))
 
@@ -162,6 +164,8 @@ def read_curve(path: Path | str) -> tuple[dict, list[Row]]:
         with open(str(path), newline="", encoding="utf-8") as file:
             _, about, header, *lines = file.read().splitlines(keepends=True) or [""] * 3
         about = json.loads(about[2:])
+        if header == ",".join(column for column in COLUMNS if column != "media_time_s") + "\n":
+            raise Problem("%s: a curve of an older version, without media_time_s; make it again" % path)
         if not isinstance(about, dict) or header != ",".join(COLUMNS) + "\n":
             raise ValueError
         return about, [parse(texts) for texts in csv.reader(line for line in lines if line.endswith("\n"))]

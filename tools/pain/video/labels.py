@@ -1,9 +1,9 @@
 """Ground truth for a video, and how far its pain curve is from it.
 
     labels.csv    columns frame,label or time_s,label, a row a labelled frame, in any order: frame counts from 0 and
-                  time_s in seconds from the video's first frame, as in curve.csv; label is an intensity, 0, 1, 2, 3, 4
-                  or 5. More columns do no harm. A label by time is that of the nearest frame, if that is no further
-                  off than half a usual frame. It is read in all the ways in which spreadsheets write CSV
+                  time_s in seconds on a player's clock, as media_time_s in curve.csv; label is an intensity, 0, 1, 2,
+                  3, 4 or 5. More columns do no harm. A label by time is that of the nearest frame, if that is no
+                  further off than half a usual frame. It is read in all the ways in which spreadsheets write CSV
                   (pain/people_tables.py).
 """
 from collections import Counter

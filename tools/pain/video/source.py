@@ -26,6 +26,12 @@ class Frame(NamedTuple):
     number: int  # from 0
     time: float  # seconds from the first
     image: np.ndarray  # (height, width, 3) uint8 RGB
+    start: float = 0.  # of the first frame on a player's clock, in seconds
+
+    @property
+    def media_time(self) -> float:
+        """Seconds on a player's clock, a browser's currentTime: its picture may begin later than its sound."""
+        return self.start + self.time
 
 
 # What a file from a stranger may be: containers that name no other file and no address.
@@ -33,7 +39,11 @@ UPLOAD_FORMATS = ("mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", 
                   "asf")
 RATE = 25  # frames a second, where nothing says how many
 CAMERAS = {"linux": ("v4l2", "/dev/video%d"), "darwin": ("avfoundation", "%d:none"), "win32": ("dshow", "video=%d")}
+# FFmpeg's names of the containers whose own clock browsers show, wherever the first frame is on it. Players show others
+# from their earliest stream's start: a broadcast's clock, for one, begins anywhere.
+OWN_CLOCK = {"mov", "matroska"}
 MOST_PIXELS = 64e6  # of a frame: more is no video, but an attempt to fill the memory
+ONE = 1 << 16  # of a display matrix, whose numbers have 16 bits after the point
 SHORT = 1.  # a video that ends so many seconds before it should is damaged
 
 
@@ -100,20 +110,26 @@ class Decoded(Video):
         self.height, self.width = self.first.image.shape[:2]
 
     def _decode(self):
-        start, time, number = None, -1 / self.rate, 0
+        start, time, number, media_start = None, -1 / self.rate, 0, 0.
         for picture in self._pictures():
             here = time + 1 / self.rate
             if picture.pts is not None:
                 start = picture.time if start is None else start
                 here = max(picture.time - start, time + 1e-6) if number else 0.
+                media_start = media_start if number else 0. if self.live else picture.time - self.clock_zero()
             time = here
-            yield Frame(number, time, upright(picture, self.ratio))
+            yield Frame(number, time, upright(picture, self.ratio), media_start)
             number += 1
         missing = self.seconds - (time + 1 / self.rate) if self.seconds else 0
         if self.broken:
             self.damage = "%s: damaged: %d pieces of it could not be decoded" % (self.name, self.broken)
         elif missing > SHORT:
             self.damage = "%s: damaged: it ends after %.1f of %.1f s" % (self.name, time + 1 / self.rate, self.seconds)
+
+    def clock_zero(self):
+        """The time, in seconds as FFmpeg counts them, at which a player's clock is 0."""
+        own = OWN_CLOCK & set(self.container.format.name.split(","))
+        return 0. if own else (self.container.start_time or 0) / av.time_base
 
     def _pictures(self):
         packets = self.container.demux(self.stream)
@@ -220,6 +236,20 @@ def said(error):
 
 
 def upright(picture: av.VideoFrame, ratio: float = 1.) -> np.ndarray:
-    """An av.VideoFrame as (height, width, 3) uint8 RGB, square pixels: widened by `ratio`, turned as its flag says."""
+    """An av.VideoFrame as (height, width, 3) uint8 RGB, square pixels: widened by `ratio`, turned by its matrix."""
     image = picture.reformat(format="rgb24", width=max(1, round(picture.width * ratio))).to_ndarray()
-    return np.ascontiguousarray(np.rot90(image, picture.rotation // 90)) if picture.rotation % 360 else image
+    (xx, xy), (yx, yy) = display_matrix(picture)
+    if xx == 0:
+        image, xx, yy = image.transpose(1, 0, 2), yx, xy
+    return np.ascontiguousarray(image[::yy, ::xx])
+
+
+def display_matrix(picture: av.VideoFrame) -> np.ndarray:
+    """Where a picture's right and down, (1, 0) and (0, 1), point when it is shown: (2, 2) int, a quarter turn or its
+    mirror image. Any other matrix, be it a degree off, leaves the picture as it is stored: so do browsers."""
+    for data in picture.side_data:
+        if data.type.name == "DISPLAYMATRIX":
+            matrix = np.frombuffer(bytes(data), np.int32).reshape(3, 3)[:2, :2]
+            if (np.sort(np.abs(matrix)) == (0, ONE)).all() and np.linalg.det(matrix):
+                return matrix // ONE
+    return np.eye(2, dtype=int)

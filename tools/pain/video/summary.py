@@ -12,7 +12,8 @@ from pain.video.tracks import best, in_order, lasts, tracks
 def summary(about: dict, rows: list[Row], thresholds: Sequence[float] = THRESHOLDS, minimum: float = MINIMUM) -> dict:
     """What a curve says, as a dict ready for JSON; what is undefined is None. minimum: of an episode, in seconds.
 
-    A person's frames found, interpolated and without a face are all frames; those doubted are among the first two.
+    Times are on a player's clock, but for the peak's time_s, from the first frame. A person's frames found,
+    interpolated and without a face are all frames; those doubted are among the first two.
     """
     times, people = in_order(rows)[1], tracks(rows)
     durations = lasts(times)
@@ -35,7 +36,8 @@ def of_person(track, times, durations, thresholds, minimum):
                     without_face=int((~face).sum()), doubted=int(track.doubted.sum()),
                     with_intensity=int(known.sum())),
         seconds_with_intensity=rounded(seconds), mean=rounded(mean_over_time(values, durations)),
-        peak=None if peak is None else dict(intensity=rounded(values[peak]), time_s=rounded(times[peak])),
+        peak=None if peak is None else dict(intensity=rounded(values[peak]), time_s=rounded(times[peak] - times[0]),
+                                            media_time_s=rounded(times[peak])),
         thresholds=[dict(at_least=float(threshold), **time_at_least(values, durations, seconds, threshold),
                          episodes=[of_episode(values, times, durations, first, last)
                                    for first, last in episodes(values, times, threshold, minimum)])

@@ -34,8 +34,8 @@ class Tracker:
         rows = {}
         self.waiting.append((frame, rows))
         for person, face in self._who(faces).items():
-            row = Row(frame.number, frame.time, person, FOUND, as_in_file("box", face.box), float(face.confidence),
-                      as_in_file("landmarks", face.landmarks))
+            row = Row(frame.number, frame.time, frame.media_time, person, FOUND, as_in_file("box", face.box),
+                      float(face.confidence), as_in_file("landmarks", face.landmarks))
             if person in self.seen:
                 self._fill(self.seen[person], row)
             self.seen[person] = rows[person] = row
@@ -72,7 +72,7 @@ class Tracker:
         points = interpolate([before.landmarks, *[None] * (after.frame - before.frame - 1), after.landmarks])
         for frame, rows in self.waiting:
             if before.frame < frame.number < after.frame:
-                rows[after.person] = Row(frame.number, frame.time, after.person, INTERPOLATED,
+                rows[after.person] = Row(frame.number, frame.time, frame.media_time, after.person, INTERPOLATED,
                                          landmarks=as_in_file("landmarks", points[frame.number - before.frame]))
 
     def _give_up(self, person):
@@ -86,7 +86,7 @@ class Tracker:
         known = []
         while self.waiting and None not in self.waiting[0][1].values():
             frame, rows = self.waiting.popleft()
-            nobody = [no_face(frame.number, frame.time, 0 if self.everyone else 1)]
+            nobody = [no_face(frame.number, frame.time, 0 if self.everyone else 1, frame.media_time)]
             known.append((frame, [rows[person] for person in sorted(rows)] or nobody))
         return known
 

@@ -23,8 +23,8 @@ class Track(NamedTuple):
 
 
 def in_order(rows: list[Row]) -> tuple[dict[int, int], np.ndarray]:
-    """The video's frames: {frame: its place 0..N-1}, and their times in seconds, (N,) float64."""
-    times = {row.frame: row.time_s for row in rows}
+    """The video's frames: {frame: its place 0..N-1}, and their times in seconds on a player's clock, (N,) float64."""
+    times = {row.frame: row.media_time_s for row in rows}
     frames = sorted(times)
     return dict(zip(frames, range(len(frames)))), np.array([times[frame] for frame in frames], float)
 

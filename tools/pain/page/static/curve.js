@@ -29,7 +29,7 @@ export class Curve {
   // row: one of named(); frame: its place here.
   add(row, frame = row.frame) {
     if (frame >= this.room) this.grow(frame);
-    this.times[frame] = row.time_s;
+    this.times[frame] = row.media_time_s;
     this.count = Math.max(this.count, frame + 1);
     if (row.person === 0) return;  // nobody in this frame
     if (!this.people.has(row.person)) this.people.set(row.person, this.newPerson(row.person));
@@ -63,7 +63,7 @@ export class Curve {
   get end() { return this.count ? this.times[this.count - 1] : 0; }
 
   // Seconds from frame to frame, on average.
-  get step() { return this.count > 1 ? this.end / (this.count - 1) : 1; }
+  get step() { return this.count > 1 ? (this.end - this.times[0]) / (this.count - 1) : 1; }
 
   // The last frame that begins at or before this time; the first for an earlier one.
   frameAt(time) {
