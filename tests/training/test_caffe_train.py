@@ -5,6 +5,7 @@ All of it with the engine, and with genuine Caffe where it is at hand.
 import datetime
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from pain import files
 from pain.provenance import OWN, SYNTHETIC, UNKNOWN, Data, Origin, Start, read_origin, write_origin
+from pain.training.caffe_train import command_words
 from support.caffe_runs import make_folds_of_noise
 from support.project import BVLC, ENGINE, ROOT, assert_one_line_error, needs_bvlc, run_tool
 
@@ -170,6 +172,41 @@ def make_drawn(folds, kind=SYNTHETIC):
     process = run_tool("make_folds.py", "--aligned", folds.parent / "aligned", "--out", folds, python=PYTHON)
     assert process.returncode == 0 and "unknown origin" not in process.stdout, process.stdout
     return folds
+
+
+def test_what_changed_since_a_training_is_noticed(folds, work):
+    """Of solver, net and weights; what is only said of them may change, and a training may be made longer."""
+    prototxt, variant = work / "prototxt", "smooth_l1"
+    assert train(work, folds).returncode == 0
+    folder = work / "models" / variant / "01-001-aa001"
+    before = {path.name: path.read_bytes() for path in folder.glob("pain_iter_*")}
+    solver = prototxt / "solvers" / (variant + ".prototxt")
+    text = solver.read_text()
+    solver.write_text("# a comment\n" + text.replace("display: 1", "display: 2"))
+    assert train(work, folds).returncode == 0
+    assert {path.name: path.read_bytes() for path in folder.glob("pain_iter_*")} == before
+    solver.write_text(text.replace("base_lr: 0.01", "base_lr: 0.02"))
+    assert_one_line_error(train(work, folds), folder, "was trained with another base_lr; remove the folder")
+    solver.write_text(text.replace("max_iter: 6", "max_iter: 7"))
+    assert train(work, folds).returncode == 0 and (folder / "pain_iter_7.caffemodel").exists()
+    solver.write_text(text)
+    assert_one_line_error(train(work, folds), folder, "another max_iter")
+    solver.write_text(text.replace("max_iter: 6", "max_iter: 7"))
+    net, weights = prototxt / "pain_regression.prototxt", folder / "pain_iter_7.caffemodel"
+    net.write_text(net.read_text() + 'layer { name: "silence" type: "Silence" bottom: "label" }')
+    assert_one_line_error(train(work, folds, variant, 1, "--weights", weights), folder, "another net, weights; remove")
+
+
+@pytest.mark.parametrize("options", ["", " -bf16", " -gpu '0 1'"])
+def test_a_caffe_in_a_folder_with_blanks(tmp_path, monkeypatch, options):
+    program = tmp_path / "my work" / "it's here" / "caffe"
+    program.parent.mkdir(parents=True)
+    program.touch()
+    rest = {"": [], " -bf16": ["-bf16"], " -gpu '0 1'": ["-gpu", "0 1"]}[options]
+    monkeypatch.chdir(tmp_path)
+    for given in program, shlex.quote(str(program)), "my work/it's here/caffe", shlex.quote("my work/it's here/caffe"):
+        assert command_words("%s%s" % (given, options)) == [str(program), *rest]
+    assert command_words("caffe" + options) == ["caffe", *rest]
 
 
 def test_nets_say_where_they_come_from(folds, work):

@@ -19,6 +19,7 @@ from pain.progress import progress
 from pain.project import ROOT
 from pain.prototxts import parse
 from pain.provenance import Data, Origin, read_origin, record_of, start_from, write_origin
+from pain.training.made_with import ingredients, refuse_changes, write_record
 
 ITERATION = re.compile(r"Iteration (\d+)[ ,].*?loss = (\S+)")
 ENGINE = re.compile(r"\bcaffe train .*, on PyTorch (\S+), ")  # what ours says of itself; BVLC's does not
@@ -75,6 +76,10 @@ class Training:
             if not link.is_symlink():
                 link.symlink_to(target)
 
+    def made_with(self):
+        """What this training is made with, as made_with.py has it."""
+        return ingredients(self.solver, self.folder / self.net, self.weights)
+
     def origin(self, done):
         """The Origin of nets trained from iteration `done` on; unknown if until then they learned from other data."""
         origin = Origin(read_origin(self.data / "train.txt").data, self.name)
@@ -95,7 +100,7 @@ class Training:
         """Run `caffe train` to the end, with `threads` cores. Raises Problem with caffe's own words if it fails."""
         done = self.last_snapshot()
         origin = self.origin(done)
-        command = [*shlex.split(caffe), "train", "-solver", os.path.relpath(str(self.solver), str(self.folder))]
+        command = [*command_words(caffe), "train", "-solver", os.path.relpath(str(self.solver), str(self.folder))]
         if done:
             command += ["-snapshot", self.snapshot(done, "solverstate")]
         elif self.weights:
@@ -145,6 +150,17 @@ class Training:
                 record_of(self.folder / self.snapshot(iteration, "caffemodel")).unlink()
 
 
+def command_words(caffe):
+    """A command as a list of words: a program, maybe with arguments. Blanks in the program's path need no quotes."""
+    parts = caffe.split(" ")
+    paths = (" ".join(parts[:count]) for count in range(len(parts), 0, -1))
+    program = next((path for path in paths if os.sep in path and os.path.isfile(path)), "")
+    words = [program, *shlex.split(caffe[len(program):])] if program else shlex.split(caffe)
+    if words and os.sep in words[0]:  # not relative to the folder it runs in
+        words[0] = os.path.join(os.getcwd(), words[0])
+    return words
+
+
 class Children(set):
     """The running caffe processes. Once stopped, also those that start later are asked to stop."""
 
@@ -186,13 +202,23 @@ def last_words(lines):
 
 
 def train(trainings, caffe="caffe", gpu=None, jobs=1, title="train"):
-    """See the trainings through, `jobs` at a time, on the GPU `gpu`. Raises Problem when one fails; snapshots stay."""
+    """See the trainings through, `jobs` at a time, on the GPU `gpu`.
+
+    Raises Problem when one fails, of which snapshots stay, and when one was made with other files (made_with.py).
+    """
     for training in trainings:
         training.link()
     done = [training.last_snapshot() for training in trainings]
+    made_with = [training.made_with() for training in trainings]
+    for training, iteration, files in zip(trainings, done, made_with):
+        if iteration:
+            refuse_changes(training.folder, files, iteration)
     for weights, first in {training.weights: training for training, iteration in zip(trainings, done)
                            if training.weights and not iteration}.items():
         print(check_weights(weights, first.folder / first.net), flush=True)
+    for training, iteration, files in zip(trainings, done, made_with):
+        if not iteration:
+            write_record(training.folder, files)
     todo = [training for training, iteration in zip(trainings, done) if iteration < training.max_iter]
     threads = max(1, os.cpu_count() // jobs)
     children = Children()
