@@ -18,7 +18,7 @@ FOLD ?=
 # Processes in align and folds, trainings at a time in train.
 JOBS ?= 2
 # The caffemodel to fine-tune from, or empty to train from scratch: caffe-face's, or else what `make pretrain` made.
-WEIGHTS ?= $(firstword $(wildcard $(MODELS)/face_model.caffemodel $(MODELS)/face_verification.caffemodel) \
+WEIGHTS ?= $(or $(call first,$(call q,$(MODELS)/face_model.caffemodel) $(call q,$(MODELS)/face_verification.caffemodel)), \
     $(MODELS)/face_model.caffemodel)
 # More arguments for pretrain.py, such as --at-a-time 64 for less memory.
 PRETRAIN ?=
@@ -36,7 +36,7 @@ GPU ?=
 BF16 ?=
 
 # What `make app` rates videos with, the port it serves, and more arguments for app.py, such as --host 0.0.0.0.
-MODEL ?= $(firstword $(wildcard $(MODELS)/$(VARIANT) $(DEMO)/models/$(VARIANT)))
+MODEL ?= $(call first,$(call q,$(MODELS)/$(VARIANT)) $(call q,$(DEMO)/models/$(VARIANT)))
 PORT ?= 8765
 APP ?=
 
@@ -59,11 +59,11 @@ PYTHON = .venv/bin/python
 SETUP = .venv/ready
 ifeq ($(CAFFE),engine)
   CAFFE_PYTHON = $(PYTHON)
-  CAFFE_COMMAND = $(CURDIR)/.venv/bin/caffe
+  CAFFE_COMMAND = $(call q,$(CURDIR)/.venv/bin/caffe)
   CAFFE_SETUP = $(SETUP)
 else ifeq ($(CAFFE),bvlc)
   CAFFE_PYTHON = .bvlc/bin/python
-  CAFFE_COMMAND = $(CURDIR)/.bvlc/bin/caffe
+  CAFFE_COMMAND = $(call q,$(CURDIR)/.bvlc/bin/caffe)
   CAFFE_SETUP = .bvlc/bin/caffe
 else ifeq ($(CAFFE),system)
   PYTHON = python
@@ -73,6 +73,11 @@ else ifeq ($(CAFFE),system)
 else
   $(error CAFFE=$(CAFFE): there is engine, bvlc and system)
 endif
+
+# Paths may have blanks in them. A text as one word for the shell; the first of some words that is a path; a target.
+q = '$(subst ','\'',$(1))'
+first = $(shell for path in $(1); do if test -e "$$path"; then echo "$$path"; break; fi; done)
+target = $(subst $(subst ,, ),\ ,$(1))
 
 ALIGNED = $(WORK)/data/aligned
 FOLDS = $(WORK)/data/folds
@@ -86,113 +91,123 @@ ON_GPU = $(if $(GPU),--gpu $(GPU))
 .NOTPARALLEL:
 
 demo: trained_trunk
-	$(MAKE) align folds train predict WORK=$(DEMO) DATA=$(DEMO)/data/synthetic \
-	    WEIGHTS=$(DEMO)/models/face_verification.caffemodel
-	$(MAKE) train predict WORK=$(DEMO) MODELS=$(DEMO)/from_scratch WEIGHTS=
-	$(PYTHON) tools/evaluate.py $(DEMO)/models/$(VARIANT) $(DEMO)/from_scratch/$(VARIANT) --compare wmae pcc
-	$(PYTHON) tools/plot_curve.py $(DEMO)/models/$(VARIANT) --out $(DEMO)/curve.png
+	$(MAKE) align folds train predict WORK=$(call q,$(DEMO)) DATA=$(call q,$(DEMO)/data/synthetic) \
+	    WEIGHTS=$(call q,$(DEMO)/models/face_verification.caffemodel)
+	$(MAKE) train predict WORK=$(call q,$(DEMO)) MODELS=$(call q,$(DEMO)/from_scratch) WEIGHTS=
+	$(PYTHON) tools/evaluate.py $(call q,$(DEMO)/models/$(VARIANT)) $(call q,$(DEMO)/from_scratch/$(VARIANT)) \
+	    --compare wmae pcc
+	$(PYTHON) tools/plot_curve.py $(call q,$(DEMO)/models/$(VARIANT)) --out $(call q,$(DEMO)/curve.png)
 ifneq ($(CAFFE),system)
-	$(PYTHON) tools/make_sample.py $(DEMO)/sample.mp4
-	$(PYTHON) tools/predict_video.py $(DEMO)/sample.mp4 --model $(DEMO)/models/$(VARIANT) --labels $(DEMO)/sample.csv \
-	    --annotate --out $(DEMO)/video
+	$(PYTHON) tools/make_sample.py $(call q,$(DEMO)/sample.mp4)
+	$(PYTHON) tools/predict_video.py $(call q,$(DEMO)/sample.mp4) --model $(call q,$(DEMO)/models/$(VARIANT)) \
+	    --labels $(call q,$(DEMO)/sample.csv) --annotate --out $(call q,$(DEMO)/video)
 endif
 
 # Of the demo's synthetic people: a slim trunk that tells them apart, and how well it does with others.
 trained_trunk: $(SETUP)
-	$(MAKE) synthetic DATA=$(DEMO)/data/synthetic
-	$(PYTHON) tools/make_people.py $(DEMO)/data/people --people $(PEOPLE) --images $(IMAGES) --jobs $(JOBS)
-	$(PYTHON) tools/make_people.py $(DEMO)/data/strangers --people $(STRANGERS) --images 6 --seed 2 --jobs $(JOBS)
-	$(MAKE) $(DEMO)/prototxt
-	$(MAKE) identities pretrain WORK=$(DEMO) DATA=$(DEMO)/data/people WEIGHTS= PRETRAIN='--batch 64 --settings \
+	$(MAKE) synthetic DATA=$(call q,$(DEMO)/data/synthetic)
+	$(PYTHON) tools/make_people.py $(call q,$(DEMO)/data/people) --people $(PEOPLE) --images $(IMAGES) --jobs $(JOBS)
+	$(PYTHON) tools/make_people.py $(call q,$(DEMO)/data/strangers) --people $(STRANGERS) --images 6 --seed 2 \
+	    --jobs $(JOBS)
+	$(MAKE) $(call q,$(DEMO)/prototxt)
+	$(MAKE) identities pretrain WORK=$(call q,$(DEMO)) DATA=$(call q,$(DEMO)/data/people) WEIGHTS= \
+	    PRETRAIN='--batch 64 --settings \
 	    "base_lr: 0.05 lr_policy: \"poly\" power: 1 max_iter: $(PRETRAIN_ITERATIONS)"'
-	$(MAKE) verify WORK=$(DEMO) DATA=$(DEMO)/data/strangers WEIGHTS=$(DEMO)/models/face_verification.caffemodel
+	$(MAKE) verify WORK=$(call q,$(DEMO)) DATA=$(call q,$(DEMO)/data/strangers) \
+	    WEIGHTS=$(call q,$(DEMO)/models/face_verification.caffemodel)
 
 # Does fine-tuning from a trunk help, and what do the losses and the sampling do? On synthetic data, from nothing.
 transfer:
-	$(MAKE) trained_trunk DEMO=$(TRANSFER) SUBJECTS=$(TRANSFER_SUBJECTS)
-	$(MAKE) align folds WORK=$(TRANSFER) DATA=$(TRANSFER)/data/synthetic
-	$(CAFFE_PYTHON) tools/transfer.py --folds $(TRANSFER)/data/folds --prototxt $(TRANSFER)/prototxt \
-	    --weights $(TRANSFER)/models/face_verification.caffemodel --out $(TRANSFER) --seeds $(SEEDS) --jobs $(JOBS) \
-	    --caffe "$(CAFFE_COMMAND)" $(ON_GPU)
+	$(MAKE) trained_trunk DEMO=$(call q,$(TRANSFER)) SUBJECTS=$(TRANSFER_SUBJECTS)
+	$(MAKE) align folds WORK=$(call q,$(TRANSFER)) DATA=$(call q,$(TRANSFER)/data/synthetic)
+	$(CAFFE_PYTHON) tools/transfer.py --folds $(call q,$(TRANSFER)/data/folds) \
+	    --prototxt $(call q,$(TRANSFER)/prototxt) --weights $(call q,$(TRANSFER)/models/face_verification.caffemodel) \
+	    --out $(call q,$(TRANSFER)) --seeds $(SEEDS) --jobs $(JOBS) --caffe $(call q,$(CAFFE_COMMAND)) $(ON_GPU)
 
 bvlc:
 	tools/install_bvlc.sh .bvlc
 
 synthetic: $(SETUP)
-	$(PYTHON) tools/make_synthetic.py $(DATA) --subjects $(SUBJECTS) --videos 2 --frames $(FRAMES)
+	$(PYTHON) tools/make_synthetic.py $(call q,$(DATA)) --subjects $(SUBJECTS) --videos 2 --frames $(FRAMES)
 
-$(DEMO)/prototxt: tools/make_slim.py $(wildcard prototxt/*.prototxt prototxt/*/*.prototxt) | $(CAFFE_SETUP)
-	$(CAFFE_PYTHON) tools/make_slim.py $@ --divide 16 --batch 16 \
+$(call target,$(DEMO)/prototxt): tools/make_slim.py $(wildcard prototxt/*.prototxt prototxt/*/*.prototxt) | $(CAFFE_SETUP)
+	$(CAFFE_PYTHON) tools/make_slim.py $(call q,$@) --divide 16 --batch 16 \
 	    --solver 'base_lr: 0.03 lr_policy: "poly" power: 1 max_iter: $(ITERATIONS) clip_gradients: 5'
-	touch $@
+	touch $(call q,$@)
 
 # The published weights of models/manifest.json.
 fetch: $(SETUP)
-	$(PYTHON) tools/fetch_models.py --to $(MODELS)
+	$(PYTHON) tools/fetch_models.py --to $(call q,$(MODELS))
 
 align: $(SETUP)
-	$(PYTHON) tools/align_faces.py $(DATA) --out $(ALIGNED) --jobs $(JOBS)
+	$(PYTHON) tools/align_faces.py $(call q,$(DATA)) --out $(call q,$(ALIGNED)) --jobs $(JOBS)
 
 folds: $(CAFFE_SETUP)
-	$(CAFFE_PYTHON) tools/make_folds.py --aligned $(ALIGNED) --out $(FOLDS) --jobs $(JOBS)
+	$(CAFFE_PYTHON) tools/make_folds.py --aligned $(call q,$(ALIGNED)) --out $(call q,$(FOLDS)) --jobs $(JOBS)
 
 pretrain: $(CAFFE_SETUP)
-	$(CAFFE_PYTHON) tools/pretrain.py $(WORK)/prototxt/face_verification_solver.prototxt --models $(MODELS) \
-	    --identities $(WORK)/data/identities --caffe "$(CAFFE_COMMAND)$(if $(BF16), -bf16)" $(ON_GPU) $(PRETRAIN)
+	$(CAFFE_PYTHON) tools/pretrain.py $(call q,$(WORK)/prototxt/face_verification_solver.prototxt) \
+	    --models $(call q,$(MODELS)) --identities $(call q,$(WORK)/data/identities) \
+	    --caffe $(call q,$(CAFFE_COMMAND)$(if $(BF16), -bf16)) $(ON_GPU) $(PRETRAIN)
 
 train: $(CAFFE_SETUP)
-	$(CAFFE_PYTHON) tools/train.py $(SOLVER) --folds $(FOLDS) --models $(MODELS) $(ONE_FOLD) --jobs $(JOBS) \
-	    --caffe "$(CAFFE_COMMAND)$(if $(BF16), -bf16)" $(ON_GPU) $(if $(WEIGHTS),--weights $(WEIGHTS))
+	$(CAFFE_PYTHON) tools/train.py $(call q,$(SOLVER)) --folds $(call q,$(FOLDS)) --models $(call q,$(MODELS)) $(ONE_FOLD) \
+	    --jobs $(JOBS) \
+	    --caffe $(call q,$(CAFFE_COMMAND)$(if $(BF16), -bf16)) $(ON_GPU) $(if $(WEIGHTS),--weights $(call q,$(WEIGHTS)))
 
 predict: $(CAFFE_SETUP)
-	$(CAFFE_PYTHON) tools/predict.py $(SOLVER) --folds $(FOLDS) --models $(MODELS) $(ONE_FOLD) $(ON_GPU)
+	$(CAFFE_PYTHON) tools/predict.py $(call q,$(SOLVER)) --folds $(call q,$(FOLDS)) --models $(call q,$(MODELS)) $(ONE_FOLD) $(ON_GPU)
 
 # The folds' nets for programs without Caffe, a .onnx beside each .caffemodel.
 onnx: $(SETUP)
-	$(PYTHON) tools/export_onnx.py --net $(WORK)/prototxt/pain_regression.prototxt \
-	    $(MODELS)/$(VARIANT)/$(if $(FOLD),$(shell printf %02d $(FOLD)),*)-*/pain_iter_*.caffemodel
+	$(PYTHON) tools/export_onnx.py --net $(call q,$(WORK)/prototxt/pain_regression.prototxt) \
+	    $(call q,$(MODELS)/$(VARIANT))/$(if $(FOLD),$(shell printf %02d $(FOLD)),*)-*/pain_iter_*.caffemodel
 
-# Every variant that has predictions.
+# Every variant that has predictions, as the shell's arguments.
+EVERY_RESULT = set -f; IFS=$$(printf '\n_'); IFS=$${IFS%_}; \
+    set -- $$(find $(call q,$(MODELS)) -name predictions.csv | sed 's|/[^/]*/[^/]*$$||' | sort -u); \
+    test $$\# -gt 0 || set -- $(call q,$(MODELS)); set -x
 evaluate: $(SETUP)
-	@results=$$(find $(MODELS) -name predictions.csv | sed 's|/[^/]*/[^/]*$$||' | sort -u); \
-	    set -x; $(PYTHON) tools/evaluate.py $${results:-$(MODELS)}
+	@$(EVERY_RESULT); $(PYTHON) tools/evaluate.py "$$@"
 
 # The same results as one HTML file, with tables and figures for a paper.
 report: $(SETUP)
-	@results=$$(find $(MODELS) -name predictions.csv | sed 's|/[^/]*/[^/]*$$||' | sort -u); \
-	    set -x; $(PYTHON) tools/report.py $${results:-$(MODELS)} --out $(REPORT)
+	@$(EVERY_RESULT); $(PYTHON) tools/report.py "$$@" --out $(call q,$(REPORT))
 
 # Whether the dataset is what it should be.
 audit: $(SETUP)
-	$(PYTHON) tools/audit_dataset.py $(DATA) --jobs $(JOBS) $(if $(wildcard $(ALIGNED)/frames.csv),--aligned $(ALIGNED))
+	$(PYTHON) tools/audit_dataset.py $(call q,$(DATA)) --jobs $(JOBS) \
+	    $(if $(call first,$(call q,$(ALIGNED)/frames.csv)),--aligned $(call q,$(ALIGNED)))
 
 # DATA: a folder of images a person.
 identities: $(SETUP)
-	$(PYTHON) tools/make_identities.py $(DATA) --out $(WORK)/data/identities --jobs $(JOBS)
+	$(PYTHON) tools/make_identities.py $(call q,$(DATA)) --out $(call q,$(WORK)/data/identities) --jobs $(JOBS)
 
 # DATA: the same with LFW's pairs.txt. WEIGHTS: a caffemodel of prototxt/face_verification.prototxt.
-VERIFIED = verification/$(notdir $(abspath $(DATA)))
+VERIFIED = verification/$(shell cd $(call q,$(DATA)) 2>/dev/null && basename "$$PWD" || basename $(call q,$(DATA)))
 verify: $(SETUP) $(CAFFE_SETUP)
-	$(PYTHON) tools/align_people.py $(DATA) --out $(WORK)/data/$(VERIFIED) --jobs $(JOBS)
-	$(CAFFE_PYTHON) tools/verify_faces.py $(DATA) --net $(WORK)/prototxt/face_verification.prototxt --model $(WEIGHTS) \
-	    --aligned $(WORK)/data/$(VERIFIED) --out $(MODELS)/$(VERIFIED) $(ON_GPU)
+	$(PYTHON) tools/align_people.py $(call q,$(DATA)) --out $(call q,$(WORK)/data/$(VERIFIED)) --jobs $(JOBS)
+	$(CAFFE_PYTHON) tools/verify_faces.py $(call q,$(DATA)) \
+	    --net $(call q,$(WORK)/prototxt/face_verification.prototxt) --model $(call q,$(WEIGHTS)) \
+	    --aligned $(call q,$(WORK)/data/$(VERIFIED)) --out $(call q,$(MODELS)/$(VERIFIED)) $(ON_GPU)
 
 # A page on this machine that gives the curve of any video dropped on it, or of the camera.
 SAMPLE = $(WORK)/data/sample.mp4
 app: $(SETUP)
-	@test -n "$(MODEL)" || { echo "make: no trained model here; make demo, or make train, makes one" >&2; exit 2; }
-	test -f $(SAMPLE) || $(PYTHON) tools/make_sample.py $(SAMPLE)
-	$(PYTHON) tools/app.py --model $(MODEL) --sample $(SAMPLE) --port $(PORT) $(ON_GPU) $(APP)
+	@test -n $(call q,$(MODEL)) || { echo "make: no trained model here; make demo, or make train, makes one" >&2; exit 2; }
+	test -f $(call q,$(SAMPLE)) || $(PYTHON) tools/make_sample.py $(call q,$(SAMPLE))
+	$(PYTHON) tools/app.py --model $(call q,$(MODEL)) --sample $(call q,$(SAMPLE)) --port $(PORT) $(ON_GPU) $(APP)
 
 # One file to copy and give away: `python evaluate.pyz theirs.csv` scores predictions wherever there is NumPy.
+PYZ_FILES = $(call q,$(PYZ).files)
 evaluate.pyz: $(SETUP)
-	rm -rf $(PYZ).files && mkdir $(PYZ).files
-	cp tools/evaluate.py $(PYZ).files/__main__.py
+	rm -rf $(PYZ_FILES) && mkdir $(PYZ_FILES)
+	cp tools/evaluate.py $(PYZ_FILES)/__main__.py
 	for file in $$(PYTHONPATH=tools $(PYTHON) -c 'import sys, evaluate; print(*(module.__file__.rpartition("/pain/")[2] \
 	        for name, module in sys.modules.items() if name.split(".")[0] == "pain"))'); do \
-	    mkdir -p $$(dirname $(PYZ).files/pain/$$file) && cp tools/pain/$$file $(PYZ).files/pain/$$file; done
-	$(PYTHON) -m zipapp $(PYZ).files --output $(PYZ) --python '/usr/bin/env python3'
-	rm -r $(PYZ).files
+	    mkdir -p $(PYZ_FILES)/pain/$$(dirname $$file) && cp tools/pain/$$file $(PYZ_FILES)/pain/$$file; done
+	$(PYTHON) -m zipapp $(PYZ_FILES) --output $(call q,$(PYZ)) --python '/usr/bin/env python3'
+	rm -r $(PYZ_FILES)
 
 # Without genuine Caffe here, the tests that compare with it are skipped and say so.
 test: .venv/ready
@@ -217,7 +232,7 @@ else
 endif
 
 clean:
-	rm -rf build $(DEMO) $(TRANSFER) $(REPORT) $(PYZ) .venv .bvlc .bvlc.partial .pytest_cache .hypothesis
+	rm -rf build $(call q,$(DEMO)) $(call q,$(TRANSFER)) $(call q,$(REPORT)) $(call q,$(PYZ)) .venv .bvlc .bvlc.partial .pytest_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/ready: constraints.txt pyproject.toml setup.py engine/pyproject.toml
