@@ -61,8 +61,8 @@ def test_one_file_to_copy(checkout):
     ("transfer", ["my transfer/data/folds", "my transfer/prototxt"]),
     ("demo", ["my demo/video", "WORK=my demo", "WEIGHTS=my demo/models/face_verification.caffemodel"])])
 def test_every_path_is_one_word(checkout, target, words):
-    said = make(checkout, "-n", target, "DATA=a b/unbc", "WORK=my demo", "DEMO=my demo", "TRANSFER=my transfer", "SETUP=",
-                "MODEL=a model", *["WEIGHTS=it's here/x.caffemodel"] * (target == "verify"))
+    said = make(checkout, "-n", target, "DATA=a b/unbc", "WORK=my demo", "DEMO=my demo", "TRANSFER=my transfer",
+                "SETUP=", "MODEL=a model", *["WEIGHTS=it's here/x.caffemodel"] * (target == "verify"))
     assert set(words) <= set(shlex.split(said)), said
     if target == "pretrain":  # a word for Python, which parts it again
         caffe, = [word for word in shlex.split(said) if ".venv/bin/caffe" in word]

@@ -1,5 +1,6 @@
 """What of a net a caffemodel fills: the rules against Caffe itself, in every format there has been, and the command."""
 import os
+import shutil
 import subprocess
 
 import caffe
@@ -239,6 +240,18 @@ def test_the_command_tells_what_is_filled(slim, tmp_path):
     assert process.returncode == 1 and "fills 0 of 57 layers" in process.stdout
     with pytest.raises(Problem, match=r"fills no layer.*its layers: fc6\)"):
         nets.check_weights(tmp_path / "face.caffemodel", slim / PAIN.name)
+
+
+def test_a_slim_nets_prototxt_is_found_above_the_file(slim, tmp_path):
+    path = tmp_path / "models" / "variant" / "01-subject" / "pain_iter_6.caffemodel"
+    path.parent.mkdir(parents=True)
+    (tmp_path / "prototxt").mkdir()
+    shutil.copy(str(slim / PAIN.name), str(tmp_path / "prototxt"))
+    write_caffemodel(path, face_model())
+    process = run_check(path)
+    assert process.returncode == 0 and "fills 54 of 57 layers" in process.stdout, process.stdout
+    (tmp_path / "prototxt" / PAIN.name).unlink()
+    assert run_check(path).returncode == 1  # the project's, 16 times as wide
 
 
 def test_nonsense(slim, tmp_path):

@@ -10,6 +10,7 @@ and nothing refused, else 1. tools/train.py and tools/predict.py go by the same 
 import sys
 
 from pain.command import Parser, run
+from pain.models import find_net
 from pain.nets import build_net
 from pain.weights import count, listed, match, names, read_blobs, shapes_text, summary
 
@@ -17,12 +18,13 @@ from pain.weights import count, listed, match, names, read_blobs, shapes_text, s
 def main():
     parser = Parser(__doc__)
     parser.add_argument("file", help="caffemodel, or caffemodel.h5")
-    parser.add_argument("--net", default="prototxt/pain_regression.prototxt", help="(default: %(default)s)")
+    parser.add_argument("--net", help="its prototxt (default: prototxt/pain_regression.prototxt in a folder above it, "
+                                      "else the project's)")
     parser.add_argument("--stage", nargs="*", default=["deploy"],
                         help="the stages to build the net in, in phase TEST (default: deploy)")
     args = parser.parse_args()
     stored = read_blobs(args.file)
-    layers = match(build_net(args.net, args.stage), stored)
+    layers = match(build_net(args.net or find_net(args.file), args.stage), stored)
     rows = [("layer", "", "in the net", "in the file")]
     rows += [(layer.name, layer.status, shapes_text(layer.shapes), shapes_text(layer.stored)) for layer in layers]
     widths = [max(map(len, column)) for column in zip(*rows)]

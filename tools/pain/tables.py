@@ -45,12 +45,12 @@ def number(value, digits):
 
 
 def parts(cell, digits):
-    """A cell as (text, interval or empty): ("0.416", "0.29..0.58")."""
+    """A cell as (text, interval or empty): ("0.416", "0.291..0.582")."""
     if not isinstance(cell, Estimate):
         return number(cell, digits), ""
     if cell.low != cell.low:
         return number(cell.figure, digits), ""
-    return number(cell.figure, digits), "%.*f..%.*f" % (digits - 1, cell.low, digits - 1, cell.high)
+    return number(cell.figure, digits), "%.*f..%.*f" % (digits, cell.low, digits, cell.high)
 
 
 def texts(table, form):

@@ -49,12 +49,12 @@ def table_text(heading: str, rows: list[dict[str, Any]], metrics: Sequence[str])
     """A table of `rows`, as score() gives them, and the paper's own rows below, in columns of `metrics`."""
     paper = [dict(dict.fromkeys(METRICS, np.nan), **variant.printed, name=variant.title) for variant in VARIANTS]
     width = max(len(row["name"]) for row in rows + paper)
-    lines = [heading, (" " * (width + 10) + "".join("%8s%12s" % (title(metric), "") for metric in metrics)).rstrip()]
+    lines = [heading, (" " * (width + 10) + "".join("%8s%14s" % (title(metric), "") for metric in metrics)).rstrip()]
     for row in rows + [row for row in paper if not np.isnan([row.get(metric, np.nan) for metric in metrics]).all()]:
         line = "%-*s  %-8s" % (width, row["name"], "measured" if "over" in row else "quoted")
         for metric in metrics:
             low, high = row.get("interval", {}).get(metric, (np.nan, np.nan))
-            line += "%8s%-12s" % (decimals(row[metric]), "" if np.isnan(low) else " %.2f..%.2f" % (low, high))
+            line += "%8s%-14s" % (decimals(row[metric]), "" if np.isnan(low) else " %.3f..%.3f" % (low, high))
         lines.append(line.rstrip())
     lines += ["left out of %s, as undefined: %s" % (row["name"], left_out(row, metrics)) for row in rows
               if left_out(row, metrics)]
