@@ -131,6 +131,12 @@ def test_no_function_is_long():
     assert long == LONG_FUNCTIONS
 
 
+def test_no_two_test_files_share_a_name():
+    """pytest, which imports them by their names alone, takes only one of each."""
+    names = [path.name for folder in ("tests", "engine/tests") for path in (ROOT / folder).rglob("test_*.py")]
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []
+
+
 def test_no_file_is_long():
     long = {str(path.relative_to(ROOT)) for path in TEXTS
             if len(path.read_text(encoding="utf-8").splitlines()) > MOST_OF_A_FILE}

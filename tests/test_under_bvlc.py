@@ -9,7 +9,7 @@ from support.project import BVLC, GENUINE, ROOT, needs_bvlc
 pytestmark = [needs_bvlc, pytest.mark.skipif(GENUINE, reason="this is that run")]
 
 
-@pytest.mark.parametrize("name", ["test_layers", "test_progress", "test_prototxts", "test_nets",
+@pytest.mark.parametrize("name", ["test_layers", "test_progress", "test_prototxts", "test_pain_nets",
                                   "test_nets_and_solvers", "test_weights",
                                   "datasets/test_folds", "datasets/test_lmdbs",
                                   "datasets/test_redundant_frames", "evaluation/test_metrics",
