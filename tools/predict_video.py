@@ -27,11 +27,11 @@ from pain.provenance import origin_said
 from pain.video.curve import FACES
 from pain.video.curve_folder import about_curve, finish_curve, record_curve
 from pain.video.episodes import THRESHOLDS
-from pain.video.estimator import MIN_FACE, load_estimator
+from pain.video.estimator import LEAST_FACE, MIN_FACE, load_estimator
 from pain.video.labels import labels
 from pain.video.smoothing import smoothing
 from pain.video.source import RATE, open_video
-from pain.video.tracking import GAP
+from pain.video.tracking import GAP, MOST_GAP
 
 
 def arguments():
@@ -60,7 +60,7 @@ def arguments():
     parser.add_argument("--rate", type=float, default=RATE, help="images of a folder a second (default: %(default)s)")
     parser.add_argument("--gpu", type=int, help="the GPU for the nets (default: the CPU)")
     args = parser.parse_args()
-    for name, good in ("min-face", 0.02 <= args.min_face <= 1), ("gap", 0 <= args.gap <= 1000), (
+    for name, good in ("min-face", LEAST_FACE <= args.min_face <= 1), ("gap", 0 <= args.gap <= MOST_GAP), (
             "rate", 0 < args.rate <= 1e4), ("threshold", all(0 < value <= 5 for value in args.threshold)):
         if not good:
             raise Problem("--%s %s: out of range" % (name, getattr(args, name.replace("-", "_"))))

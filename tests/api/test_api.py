@@ -12,7 +12,7 @@ from pain.datasets.synthetic import faces as drawn
 from pain.evaluation import scores
 from pain.evaluation.metrics import mae, pcc
 from pain.faces.alignment import TEMPLATE
-from support.bare_python import run_bare
+from support.bare_python import SKIMAGE, run_bare
 from support.predictions import LABEL, PREDICTION, TINY, tree, write
 from support.project import ROOT
 
@@ -48,8 +48,7 @@ def test_every_name_is_there_and_says_what_it_takes_and_gives(name):
     (["numpy"], "pain.rate_faces", "pain.rate_faces: needs the package caffe, which is not here; in the checkout"),
     (["numpy"], "pain.align",
      "pain.align: needs the package skimage, which is not here; install it with `pip install scikit-image`"),
-    (["numpy", "skimage", "scipy", "PIL", "packaging", "lazy_loader", "imageio", "networkx", "tifffile"],
-     "pain.find_faces([__import__('numpy').zeros((9, 9, 3), 'u1')])",
+    (SKIMAGE, "pain.find_faces([__import__('numpy').zeros((9, 9, 3), 'u1')])",
      "finding faces: needs the package tensorflow, which is not here; install it with `pip install mtcnn tensorflow`"),
     (["numpy"], "pain.evaluate(pain.result_of([0, 1], [1, 1], 'a'), draws=9).to_pandas()",
      "to_pandas: needs the package pandas, which is not here; install it with `pip install pandas`")])

@@ -5,6 +5,8 @@ import sys
 
 from support.project import ROOT
 
+# scikit-image, and what it cannot do without.
+SKIMAGE = "numpy", "skimage", "scipy", "PIL", "packaging", "lazy_loader", "imageio", "networkx", "tifffile"
 BARE = """
 import importlib.machinery, os, runpy, sys, sysconfig
 

@@ -13,6 +13,8 @@ import importlib
 from pain.errors import Missing, Problem, needed_for
 
 NAMES = {  # name -> the module that it is from
+    "rate_video": "pain.video.rate", "stream_video": "pain.video.rate",
+    "read_curve": "pain.video.whole_curve", "Curve": "pain.video.whole_curve",
     "find_faces": "pain.faces.find", "align": "pain.faces.alignment",
     "load_nets": "pain.models", "rate_faces": "pain.models",
     "read_results": "pain.evaluation.results", "result_of": "pain.evaluation.results",

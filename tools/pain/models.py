@@ -13,6 +13,7 @@ from pain.errors import Problem
 from pain.folders import is_clutter
 from pain.nets import build_net, load_net, use_gpu
 from pain.project import ROOT
+from pain.provenance import origin_of
 
 NET = "prototxt/pain_regression.prototxt"
 
@@ -20,13 +21,14 @@ NET = "prototxt/pain_regression.prototxt"
 class PainNets:
     """The deploy nets of one fold or of several.
 
-    models: paths of caffemodels; net_file: their prototxt. Several threads may call it at a time; they share the
-    weights. Raises Problem when the models are not of that net.
+    models: paths of caffemodels; net_file: their prototxt; `origin` says what they have learned from. Several threads
+    may call it at a time; they share the weights. Raises Problem when the models are not of that net.
     """
 
     def __init__(self, models: Iterable[str | os.PathLike], net_file: str | os.PathLike):
-        self.net_file = net_file
-        self.nets = [load_net(net_file, model, stages=["deploy"]) for model in models]
+        self.models, self.net_file = list(models), net_file
+        self.nets = [load_net(net_file, model, stages=["deploy"]) for model in self.models]
+        self.origin = origin_of(self.models)
         self.free = queue.LifoQueue()  # lists of nets that no thread is using
         self.free.put(self.nets)
 

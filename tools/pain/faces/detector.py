@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from pain.errors import needed_for
 from pain.faces.alignment import LANDMARKS
 
 THRESHOLDS = 0.6, 0.7, 0.7
@@ -31,13 +32,12 @@ class FaceDetector:
     """
 
     def __init__(self, threads, min_face=MIN_FACE):
-        self.old = version("mtcnn").startswith("0.")  # what Python 3.8 can have
-        self.min_face = min_face
-        set_up_tensorflow(threads)
-        if self.old:
-            self.mtcnn, self.pixels = None, None
-        else:
-            self.mtcnn = patched_mtcnn().MTCNN()
+        self.min_face, self.mtcnn, self.pixels = min_face, None, None
+        with needed_for("finding faces"):
+            self.old = version("mtcnn").startswith("0.")  # what Python 3.8 can have
+            set_up_tensorflow(threads)
+            if not self.old:
+                self.mtcnn = patched_mtcnn().MTCNN()
 
     def __call__(self, images):
         """The Face nearest each image's centre, or None where there is none. images: as for faces()."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Sequence
 
 import numpy as np
 
-from pain.errors import Problem, needed_for
+from pain.errors import Problem
 from pain.faces.detector import MIN_FACE, FaceDetector
 
 if TYPE_CHECKING:
@@ -35,5 +35,4 @@ def find_faces(images: Sequence[np.ndarray], min_face: float = MIN_FACE) -> list
 @functools.lru_cache(maxsize=2)
 def detector(min_face: float) -> FaceDetector:
     """The process's FaceDetector for such faces: it takes seconds to load, and so is kept."""
-    with needed_for("finding faces"):
-        return FaceDetector(os.cpu_count() or 1, min_face)
+    return FaceDetector(os.cpu_count() or 1, min_face)

@@ -10,15 +10,16 @@ import itertools
 
 import numpy as np
 
+from pain.errors import Problem
 from pain.faces.alignment import align
 from pain.faces.detector import FaceDetector
-from pain.models import PainNets, find_models, find_net
+from pain.models import PainNets, load_nets
 from pain.video.doubts import doubt
 from pain.video.source import Frame
 from pain.video.thread_pool import WORKERS, batches, in_order, workers
-from pain.video.tracking import GAP, Tracker
+from pain.video.tracking import GAP, MOST_GAP, Tracker
 
-MIN_FACE = 0.2  # of the image's height: faces in videos are smaller than the archive's
+MIN_FACE, LEAST_FACE = 0.2, 0.02  # of the image's height: faces in videos are smaller than the archive's
 
 
 class Estimator:
@@ -88,15 +89,14 @@ class Estimator:
 
 
 def load_estimator(models, net=None, gpu=None, min_face=MIN_FACE, gap=GAP, track=False, calibration=None):
-    """The Estimator of some models, as find_models() takes them: of several the mean and the spread are given.
+    """The Estimator of PainNets, or of models as load_nets() takes them: of several the mean and the spread are given.
 
-    net: their prototxt, or None to look for it; gpu: a number, or None for the CPU; min_face: the smallest face looked
-    for, as a share of the image's height; gap: as GAP; track: one curve a person, else that of the largest face;
-    calibration: a Calibration, or None. Raises Problem.
+    net, gpu: as for load_nets(); min_face: the smallest face looked for, 0.02..1 of the image's height; gap: as GAP,
+    0..1000; track: one curve a person, else that of the largest face; calibration: a Calibration, or None. Raises
+    Problem.
     """
-    paths = find_models(models)
-    if gpu is not None:
-        from pain.nets import use_gpu
-        use_gpu(gpu)
-    nets = PainNets(paths, net or find_net(paths[0]))
+    if not LEAST_FACE <= min_face <= 1 or not 0 <= gap <= MOST_GAP:
+        raise Problem("min_face %s, gap %s: out of range, which is %s..1 and 0..%d"
+                      % (min_face, gap, LEAST_FACE, MOST_GAP))
+    nets = models if isinstance(models, PainNets) else load_nets(models, net, gpu)
     return Estimator(nets, FaceDetector(1, min_face), gap, track, calibration)

@@ -8,6 +8,7 @@ from pain.faces.alignment import interpolate
 from pain.video.curve import DECIMALS, FOUND, INTERPOLATED, NONE, Row, no_face
 
 GAP = 10  # frames that a lost face may take to be found again; its landmarks are then interpolated
+MOST_GAP = 1000
 OVERLAP = 0.3  # of two boxes, intersection over union, above which they are the same person's
 
 
