@@ -46,7 +46,8 @@ def demo(models, tmp_path):
     (folder / "models" / "smooth_l1").rename(folder / "models" / "smooth_l1_center_l1_sampling")
     random = np.random.RandomState(0)
     for fold in (folder / "models").glob("*/*/"):
-        write_origin(fold / "pain_iter_10.caffemodel", Origin(Data(SYNTHETIC, 2, 60, (10,) * 6, (fold.name,)), "mse", 10))
+        origin = Origin(Data(SYNTHETIC, 2, 60, (10,) * 6, (fold.name,)), "mse", 10)
+        write_origin(fold / "pain_iter_10.caffemodel", origin)
         write_csv(fold / "predictions.csv", COLUMNS,
                   [(fold.name, "v", i, i % 6, "%.3f" % (i % 6 + random.normal())) for i in range(12)])
     drawn = list(sample.draw(frames=20))
