@@ -118,7 +118,7 @@ class Curve:
     def _repr_png_(self) -> bytes:
         """What a notebook shows of it."""
         png = io.BytesIO()
-        self.plot().savefig(png, format="png", bbox_inches="tight")
+        self.plot().savefig(png, format="png", dpi=120, bbox_inches="tight")
         return png.getvalue()
 
     def __repr__(self) -> str:
