@@ -130,17 +130,30 @@ def test_labels_beside_it(opened, real, job, sample, tmp_path):
                          "document.getElementById('agreement').textContent" % expected["frames"])
         figures = [float(value) for value in re.search(r"MAE (\S+), PCC (\S+)\.", said).groups()]
         assert figures == pytest.approx([expected["mae"], expected["pcc"]], abs=0.0011)  # of rows with four decimals
+    german = "sep=;\r\nTime (s);LABEL\r\n" + "".join(
+        "%s;%s\r\n" % (("%.3f" % (int(at) / 25)).replace(".", ","), label) for at, label in given[:20])
+    (tmp_path / "german.csv").write_bytes(german.encode("utf-16"))
+    opened.give("labels", tmp_path / "german.csv")
+    opened.wait("document.getElementById('agreement').textContent.includes('20 frames')")
+    (tmp_path / "from_one.csv").write_text("frame,label\n0,1\n1,5\n")
+    opened.give("labels", tmp_path / "from_one.csv")
+    opened.wait("document.querySelector('#error p').textContent.startsWith('from_one.csv: no label is 0; if they are')")
+    opened.give("labels", sample.with_suffix(".csv"))
+    opened.wait("document.getElementById('agreement').textContent.includes('%d frames')" % len(given))
     opened.keys(*["\ue014"] * 9)
     assert opened.text("read-label") == given[9][1] + ".0"
     for content, said in [("frame,label\n3,7\n", "line 2: the label is not an integer 0..5"),
-                          ("frame,label\n3,1\n3,2\n", "line 3: the frame is there more than once"),
+                          ("frame,label\n3,1\n3,2\n", "lines 2, 3: the frame is there more than once"),
                           ("frame,label\n1.5,1\n", "line 2: the frame is none"),
-                          ("a,b\n1,2\n", "no columns frame,label"), ("", "no columns"), ("frame,label\n", "no labels")]:
+                          ("a,b\n1,2\n", "no column label in its header; it has: a, b"), ("", "no column label"),
+                          ("time_s;label\n0,5;3\n1.5;4\n", "line 3: 1.5, but 0,5 on line 2"),
+                          ("frame,label\n", "no rows")]:
         path = tmp_path / "wrong.csv"
         path.write_text(content)
         opened.give("labels", path)
         opened.wait("document.querySelector('#error p').textContent.startsWith(%s)" % json.dumps("wrong.csv: " + said))
     assert opened.text("read-label") == given[9][1] + ".0"  # the good ones stay
+    assert all("400" in entry["message"] for entry in opened.driver.get_log("browser"))  # a browser's note of the answer
 
 
 def test_episodes_are_marked_named_and_saved(opened, real, job, tmp_path):

@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 from PIL import Image
 
-from pain.page import server
+from pain.page import server, uploads
 from support.pages import serving, wait
 
 
@@ -84,3 +84,18 @@ def test_a_name_is_only_shown(served, grey, name, shown):
 def test_there_is_nothing_else(served, path):
     status, headers, body = served.ask("GET", path)
     assert status in (404, 405) and len(body) < 200
+
+
+def test_labels_are_read_by_the_one_reader_of_peoples_tables(served):
+    def ask(content, name="theirs.csv"):
+        status, _, answer = served.ask("POST", "/api/labels?name=" + name, content)
+        return status, json.loads(answer)
+
+    assert ask(b"time_s;label\n10,0;4\n0,0;3\n") == (200, {"by": "time_s", "at": [0, 10], "label": [3, 4], "note": ""})
+    status, answer = ask("frame\tlabel\r0\t6\r1\t1\r".encode("utf-16"))
+    said = "theirs.csv: line 2: the label is not an integer 0..5; labels 1..6"
+    assert status == 400 and answer["error"].startswith(said)
+    assert ask(b"PK\x03\x04", "a.xlsx") == (400, {"error": "a.xlsx: a spreadsheet program's own file; save it there as "
+                                                           "CSV"})
+    status, answer = ask(bytes(uploads.TABLE_BYTES + 1))
+    assert status == 413 and "20 MB" in answer["error"]

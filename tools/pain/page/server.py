@@ -20,7 +20,8 @@ from pain.page.growing_curve import rows_from, table
 from pain.page.jobs import QUEUE, RUNNING, Full, Jobs, Worker
 from pain.page.model_card import fill
 from pain.page.origin_guard import Guard
-from pain.page.uploads import MB, PICTURE_BYTES, kind_of, printable, read_picture
+from pain.page.uploads import MB, PICTURE_BYTES, TABLE_BYTES, kind_of, printable, read_picture
+from pain.video.labels import parse_labels
 
 PAGE = Path(__file__).resolve().parent / "static"
 KINDS = {".css": "text/css", ".js": "text/javascript"}
@@ -43,6 +44,7 @@ class Page:
         job = "/api/jobs/{key}"
         return [*(Route(path, self.file) for path in self.files),
                 Route("/api", self.about),
+                Route("/api/labels", self.read_labels, methods=["POST"]),
                 Route("/api/jobs", self.upload, methods=["PUT"]),
                 Route("/api/sample", self.start_sample, methods=["POST"]),
                 Route(job, self.state), Route(job, self.remove, methods=["DELETE"]),
@@ -57,6 +59,20 @@ class Page:
     async def about(self, request):
         return JSONResponse({"most_bytes": self.most, "keep_minutes": self.jobs.keep / 60,
                              "sample": self.sample is not None})
+
+    async def read_labels(self, request):
+        """The labels in a table of people's; nothing is kept."""
+        name, content = printable(request.query_params.get("name", "labels.csv")), bytearray()
+        async for chunk in request.stream():
+            content += chunk
+            if len(content) > TABLE_BYTES:
+                raise HTTPException(413, "%s: a table of labels has at most %d MB here." % (name, TABLE_BYTES // MB))
+        try:
+            labels = await run_in_threadpool(parse_labels, bytes(content), name)
+        except Problem as problem:
+            raise HTTPException(400, str(problem)) from None
+        return JSONResponse({"by": labels.by, "at": labels.at.tolist(), "label": labels.label.tolist(),
+                             "note": labels.note})
 
     # A job's beginning.
 

@@ -9,6 +9,7 @@ from pain.errors import Problem
 
 MB = 10 ** 6
 PICTURE_BYTES, PICTURE_SIDE = 4 * MB, 1920  # that a live picture may have: bytes, and pixels each way
+TABLE_BYTES = 20 * MB  # that a table of labels may have
 BEGINNINGS = (4, b"ftyp", "video/mp4"), (0, b"\x1aE\xdf\xa3", "video/webm"), (0, b"OggS", "video/ogg"), (
     0, b"RIFF", "video/x-msvideo"), (0, b"\0\0\1\xba", "video/mpeg")
 

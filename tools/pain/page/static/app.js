@@ -37,9 +37,8 @@ get("load-labels").addEventListener("click", () => get("labels").click());
 get("labels").addEventListener("change", guarded(async event => {
   const file = event.target.files[0];
   if (!file) return;
-  const text = await file.text();
   event.target.value = "";
-  useLabels(text, file.name);
+  await useLabels(file, file.name);
 }));
 get("save-png").addEventListener("click", () => drawPicture().toBlob(blob => save(blob, stem() + ".curve.png")));
 
@@ -55,7 +54,7 @@ addEventListener("drop", event => {
   get("drop").classList.remove("over");
   const file = event.dataTransfer.files[0], {job, live} = page;
   if (!file || live) return;
-  if (/\.csv$/i.test(file.name) && job) guarded(async () => useLabels(await file.text(), file.name))();
+  if (/\.(csv|tsv|txt)$/i.test(file.name) && job) guarded(useLabels)(file, file.name);
   else if (!job || ENDED.includes(job.state)) send(file);
   else fail("A video is under way; cancel it first.");
 });

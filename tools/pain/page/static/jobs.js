@@ -84,8 +84,8 @@ export async function follow(job) {
   showVideo(job);
   recallEpisodes();
   if (job.labels) fetch(`/api/jobs/${job.id}/labels.csv`).then(async answer => {
-    const text = await answer.text();
-    if (page.followed === mine) useLabels(text, "labels.csv");
+    const file = await answer.blob();
+    if (page.followed === mine) guarded(useLabels)(file, "labels.csv");
   });
   showEpisodes();
   redraw();

@@ -1,8 +1,8 @@
 // The moment that is shown: its frame's reading in numbers and in words, and going to another.
 import {FOUND, INTERPOLATED, NONE} from "./curve.js";
 import {drawCursor, drawMarks, redraw, zoom} from "./drawing.js";
-import {fail, get, say} from "./elements.js";
-import {parseLabels, placeLabels} from "./labels.js";
+import {ask, fail, get, say} from "./elements.js";
+import {placeLabels} from "./labels.js";
 import {agreementWords} from "./legend.js";
 import {chosen, page} from "./state.js";
 import {clock, number} from "./words.js";
@@ -80,18 +80,17 @@ export function showNewRows() {
   redraw();
 }
 
-// Put the labels of a CSV file beside the curve. Throws an Error that names what is wrong with it.
-export function useLabels(text, name) {
-  try {
-    page.labels = parseLabels(text);
-  } catch (error) {
-    throw new Error(`${name}: ${error.message}.`);
-  }
-  fail("");
-  page.placed = placeLabels(page.labels, page.curve);
+// Put the labels of a table, a file of people's, beside the curve. The server reads it; throws what it says of it.
+export async function useLabels(file, name) {
+  const {curve} = page;
+  const labels = await ask(`/api/labels?name=${encodeURIComponent(name)}`, {method: "POST", body: file});
+  if (page.curve !== curve) return;
+  page.labels = labels;
+  fail(labels.note);
+  page.placed = placeLabels(labels, curve);
   show(page.time);
   redraw();
-  if (page.curve.count) say(agreementWords());
+  if (curve.count) say(agreementWords());
 }
 
 // The player, with which the reading keeps in step.
