@@ -4,7 +4,7 @@
 """
 import numpy as np
 
-from pain.baselines.ordinal_rows import loss
+from pain.baselines.ordinal_rows import inner, loss
 
 TOLERANCE = 1e-3  # the authors', absolute and relative
 
@@ -63,7 +63,7 @@ def step(block, v, limit, f, gathered, p):
     z = v - u
     z_before -= z
     residual = a - z
-    squares = [x.dot(x) for x in (residual, z_before, z, u)]
+    squares = [inner(x, x) for x in (residual, z_before, z, u)]
     z -= u
     z -= block.e
     block.gather(z, gathered)

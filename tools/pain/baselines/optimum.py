@@ -7,7 +7,7 @@ Both end when the objective is at most GAP, relatively, above the dual's, and so
 """
 import numpy as np
 
-from pain.baselines.ordinal_rows import Rows, loss
+from pain.baselines.ordinal_rows import Rows, inner, loss
 from pain.errors import Problem
 
 GAP = 1e-7
@@ -130,7 +130,7 @@ def hinge_loss_at(rows, slacks, theta, lam):
     for slack in slacks:
         primal += loss(slack.block.mu, slack.block.values(f), 1)
         dual += np.sum(slack.u * slack.block.e)
-        between += slack.s.dot(slack.u) + slack.x.dot(slack.t)
+        between += inner(slack.s, slack.u) + inner(slack.x, slack.t)
         slack.block.gather(slack.u, gathered)
     pull = rows.features.T.dot(gathered)
     return primal, dual - pull.dot(pull) / (2 * lam), between / max(1, 2 * rows.count)
