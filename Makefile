@@ -246,3 +246,10 @@ clean:
 
 .bvlc/bin/caffe:
 	tools/install_bvlc.sh .bvlc
+
+# OSVR-l1 and OSVR-l2, of which the paper quotes figures, on the same folds. OSVR: more arguments for osvr.py.
+OSVR ?=
+.PHONY: osvr
+osvr: $(SETUP)
+	$(PYTHON) tools/osvr.py --aligned $(ALIGNED) --folds $(FOLDS) --models $(MODELS) --cache $(WORK)/data/features \
+	    $(ONE_FOLD) --jobs $(JOBS) $(OSVR)

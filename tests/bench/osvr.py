@@ -1,33 +1,27 @@
 """What a fold of OSVR takes at the archive's size: seconds and memory, on made-up features of 200 videos.
 
-    python tests/bench/osvr.py [--converged] [--p 1] [--parts 4] [--features 178]
+    PYTHONPATH=tools python tests/bench/osvr.py [--converged] [--p 1] [--parts 4] [--features 178]
 
 --parts 4: a quarter of the videos, for how it grows.
 """
 import argparse
 import resource
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
-from pain.baselines.ordinal_rows import apex_of  # noqa: E402
-from pain.baselines.osvr import OSVR  # noqa: E402
+from pain.baselines.ordinal_rows import apex_of
+from pain.baselines.osvr import OSVR
+from pain.datasets.unbc import FRAMES_PER_SUBJECT, LONGEST, SHORTEST, VIDEOS_PER_SUBJECT
 
-# The archive's frames and videos a subject, in its folders' order.
-FRAMES = (2134, 1120, 1608, 894, 2752, 2609, 773, 1612, 2474, 2038, 1502, 802, 2361, 3360, 2819, 3592, 2798, 2041, 2908,
-          1905, 1327, 1566, 518, 1183, 1695)
-VIDEOS = 8, 9, 7, 7, 8, 10, 2, 6, 8, 7, 5, 3, 9, 14, 9, 16, 14, 8, 13, 8, 5, 8, 3, 6, 7
-SHORTEST, LONGEST, PAINFUL = 48, 683, 79 / 200
+PAINFUL = 79 / 200  # of the videos
 
 
 def made_up(features, parts=1, seed=1):
     """Videos as (T, D) features in 0..1, and labels 0..5 of all their frames, of which most videos show no pain."""
     random = np.random.RandomState(seed)
     direction, sequences, labels = random.normal(size=features), [], []
-    for frames, videos in zip(FRAMES, VIDEOS):
+    for frames, videos in zip(FRAMES_PER_SUBJECT, VIDEOS_PER_SUBJECT):
         for count in lengths(frames, videos, random)[::parts]:
             apex, width = random.uniform(0, count), random.uniform(10, 60)
             pain = 5 * np.exp(-0.5 * np.square((np.arange(count) - apex) / width)) * (random.rand() < PAINFUL)

@@ -1,0 +1,137 @@
+"""OSVR fold by fold on aligned faces: a subject's frames predicted by what the other subjects' videos have taught."""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple, Sequence
+
+import numpy as np
+
+from pain.baselines.features import VERSION
+from pain.baselines.ordinal_rows import apex_of
+from pain.baselines.osvr import OSVR
+from pain.baselines.projection import Projection
+from pain.datasets.pspi import parse_pspi, quantise
+from pain.errors import Problem
+from pain.evaluation.metrics import pcc
+from pain.evaluation.results import COLUMNS
+from pain.files import fingerprint, making, read_csv, write_csv
+
+
+class LabelledVideo(NamedTuple):
+    """A video's aligned frames."""
+    subject: str
+    video: str
+    rows: list  # of frames.csv, dicts of str, of the frames that were aligned
+    labels: np.ndarray  # (T,) int, 0..5
+
+
+class FoldModel(NamedTuple):
+    """What a fold was learned with.
+
+    gamma: two floats; model: the fitted OSVR; projection: that of its features; validation: {gamma: mean PCC}, or {}
+    """
+    gamma: tuple
+    model: OSVR
+    projection: Projection
+    validation: dict
+
+
+def read_videos(frames_csv: str | Path) -> list[LabelledVideo]:
+    """The videos of frames.csv in its order, without those of which no frame was aligned. Raises Problem for bad rows.
+    """
+    videos = {}
+    for line, row in enumerate(read_csv(frames_csv, ("subject", "video", "frame", "pspi", "status"), "make align"), 2):
+        label = int(quantise(parse_pspi(row["pspi"], "%s: line %d" % (frames_csv, line))))
+        if row["status"] != "missing":
+            videos.setdefault((row["subject"], row["video"]), []).append((row, label))
+    return [LabelledVideo(*names, [row for row, _ in frames], np.array([label for _, label in frames]))
+            for names, frames in videos.items()]
+
+
+def supervision(labels: np.ndarray, key_frames: bool) -> np.ndarray:
+    """Rows of frame and label, (K, 2): of all frames, or of the first, the apex and the last."""
+    frames = np.arange(len(labels))
+    if key_frames:
+        frames = np.unique([0, apex_of(frames, labels), len(labels) - 1])
+    return np.column_stack([frames, labels[frames]])
+
+
+def learn(videos: Sequence[LabelledVideo], sequences: Sequence[np.ndarray], model: OSVR, key_frames: bool) -> OSVR:
+    """`model` fitted to videos. sequences: their projected features."""
+    return model.fit(sequences, [supervision(video.labels, key_frames) for video in videos])
+
+
+def validate(videos, features, gammas, groups, make, key_frames) -> dict:
+    """{gamma: the mean PCC of subjects left out in turn, in so many groups}. make: gamma -> OSVR.
+
+    Subjects whose PCC is undefined, such as those without pain, are left out of the mean; it is NaN if all are. Raises
+    Problem when there are too few subjects.
+    """
+    subjects = list(dict.fromkeys(video.subject for video in videos))
+    if len(subjects) < 2:
+        raise Problem("--choose: takes two training subjects or more, three in all; give --gamma")
+    scores = {gamma: [] for gamma in gammas}
+    for group in range(min(groups, len(subjects))):
+        held = set(subjects[group::groups])
+        inside = [i for i, video in enumerate(videos) if video.subject not in held]
+        projection = Projection().fit([features[i] for i in inside])
+        sequences = list(map(projection.transform, features))
+        for gamma in gammas:
+            model = learn([videos[i] for i in inside], [sequences[i] for i in inside], make(gamma), key_frames)
+            for subject in sorted(held):
+                own = [i for i, video in enumerate(videos) if video.subject == subject]
+                predicted = [model.predict(sequences[i]) for i in own]
+                scores[gamma].append(pcc(np.concatenate([videos[i].labels for i in own]), np.concatenate(predicted)))
+    return {gamma: float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
+            for gamma, values in scores.items()}
+
+
+def learn_fold(videos, features, left_out, gammas, groups, make, key_frames) -> FoldModel:
+    """The FoldModel without the subject `left_out`. gammas: one, or those that nested folds choose among.
+
+    Raises Problem when there is no such subject, nobody else, or nothing to learn from or choose by.
+    """
+    inside = [i for i, video in enumerate(videos) if video.subject != left_out]
+    if not 0 < len(inside) < len(videos):
+        raise Problem("subject %s: %s; run `make folds` again" % (
+            left_out, "there are no others" if not inside else "no aligned frames"))
+    videos, features = [videos[i] for i in inside], [features[i] for i in inside]
+    validation = {}
+    if len(gammas) > 1:
+        validation = validate(videos, features, gammas, groups, make, key_frames)
+        if np.isnan(list(validation.values())).all():
+            raise Problem("--choose: no training subject's PCC is defined; give --gamma")
+        gammas = [max(validation, key=lambda gamma: np.nan_to_num(validation[gamma], nan=-2))]
+    projection = Projection().fit(features)
+    model = learn(videos, list(map(projection.transform, features)), make(gammas[0]), key_frames)
+    return FoldModel(gammas[0], model, projection, validation)
+
+
+def made_from(frames_csv: str | Path, settings: dict) -> dict:
+    """What a fold's predictions are a function of, as JSON has it."""
+    return json.loads(json.dumps(dict(settings, frames=fingerprint(frames_csv), features=VERSION)))
+
+
+def is_made(folder: Path, origin: dict) -> bool:
+    """Whether a fold's predictions are there, made from the same."""
+    try:
+        return json.loads((folder / "osvr.json").read_text())["made_from"] == origin and (
+            folder / "predictions.csv").exists()
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def write_fold(folder: Path, origin: dict, fold: FoldModel, videos, features, left_out: str) -> None:
+    """Write the fold's predictions.csv, and osvr.json, which says how they came about, both or neither."""
+    with making(folder) as partial:
+        write_csv(partial / "predictions.csv", COLUMNS, [
+            (video.subject, video.video, row["frame"], label, "%.6f" % value)
+            for video, of_video in zip(videos, features) if video.subject == left_out
+            for row, label, value in zip(video.rows, video.labels,
+                                         fold.model.predict(fold.projection.transform(of_video)))])
+        (partial / "osvr.json").write_text(json.dumps({
+            "made_from": origin, "gamma": fold.gamma, "iterations": fold.model.n_iter_,
+            "objective": fold.model.objective_, "features": fold.model.n_features_in_,
+            "validation": [[*gamma, None if np.isnan(score) else score] for gamma, score in fold.validation.items()],
+        }, indent=1) + "\n")
