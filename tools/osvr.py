@@ -17,6 +17,7 @@ from pain.baselines.osvr_folds import is_made, learn_fold, made_from, read_video
 from pain.command import Parser, end_on_interrupt, run
 from pain.errors import Problem
 from pain.progress import progress, write
+from pain.provenance import read_origin
 from pain.training.fold_trainings import select_folds
 
 GRID = (1.0, 10.0, 100.0), (0.1, 1.0)  # of gamma1 and gamma2: a part of the authors' 0.01..1000, which takes days
@@ -65,18 +66,18 @@ def main():
     gammas = list(itertools.product(*GRID)) if args.choose else [tuple(args.gamma)]
     settings = {"gammas": gammas, "groups": args.choose, "converged": args.converged, "key_frames": args.key_frames,
                 "landmarks": 66 if args.archive else 5}
-    origin = made_from(Path(args.aligned) / "frames.csv", settings)
-    to_do = [(p, fold.name) for p in dict.fromkeys(args.loss) for fold in folds
-             if not is_made(Path(args.models) / ("osvr_l%d" % p) / fold.name, origin)]
+    made = made_from(Path(args.aligned) / "frames.csv", settings)
+    to_do = [(p, fold) for p in dict.fromkeys(args.loss) for fold in folds
+             if not is_made(Path(args.models) / ("osvr_l%d" % p) / fold.name, made)]
     features = all_features(args.aligned, videos, args.cache, args.archive, args.jobs) if to_do else None
-    for p, name in progress(to_do, unit="fold", desc="osvr"):
+    for p, fold in progress(to_do, unit="fold", desc="osvr"):
         def make(gamma, p=p):
             return OSVR(p=p, gamma=gamma, converged=args.converged)
-        left_out, folder = name.split("-", 1)[1], Path(args.models) / ("osvr_l%d" % p) / name
-        fold = learn_fold(videos, features, left_out, gammas, args.choose, make, args.key_frames)
-        write_fold(folder, origin, fold, videos, features, left_out)
+        folder = Path(args.models) / ("osvr_l%d" % p) / fold.name
+        learned = learn_fold(videos, features, fold.name.split("-", 1)[1], gammas, args.choose, make, args.key_frames)
+        write_fold(folder, made, read_origin(fold / "train.txt").data, learned, videos, features)
         write("%s: gamma %g %g, %d features, %d iterations" % (
-            folder, *fold.gamma, fold.model.n_features_in_, fold.model.n_iter_))
+            folder, *learned.gamma, learned.model.n_features_in_, learned.model.n_iter_))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pain.baselines.projection import Projection
 from pain.errors import Problem
 from pain.evaluation.results import read_result
 from pain.faces.alignment import LANDMARKS, TEMPLATE
+from pain.provenance import SYNTHETIC, Data, Origin, read_origin, write_origin
 from support.project import assert_one_line_error, run_tool
 
 
@@ -96,7 +97,10 @@ def dataset(tmp_path_factory):
     root, random, rows = tmp_path_factory.mktemp("osvr"), np.random.RandomState(0), []
     for number in range(1, 4):
         subject = "%03d-s" % number
-        (root / "folds" / ("%02d-%s" % (number, subject))).mkdir(parents=True)
+        fold = root / "folds" / ("%02d-%s" % (number, subject))
+        fold.mkdir(parents=True)
+        (fold / "train.txt").write_text("of this fold\n")
+        write_origin(fold / "train.txt", Origin(Data(SYNTHETIC, 3, 24, (9, 3, 3, 3, 3, 3), (fold.name,))))
         (root / "aligned" / subject / "v").mkdir(parents=True)
         for i, pspi in enumerate([0, 0, 1, 3, 4, 8, 2, 0]):
             points = (TEMPLATE + random.normal(size=(5, 2))).ravel()
@@ -128,6 +132,8 @@ def test_the_command_makes_both_rows_and_goes_on_where_it_was(dataset):
         result = read_result(dataset / "models" / name)
         assert result.name == title and [video.subject for video in result.videos] == ["001-s", "002-s", "003-s"]
         assert all(video.label.tolist() == [0, 0, 1, 3, 4, 5, 2, 0] for video in result.videos)
+    origin = read_origin(first[1])
+    assert origin.kind == SYNTHETIC and origin.training == "osvr_l2" and origin.data.left_out == ("02-002-s",)
     how = json.loads((dataset / "models/osvr_l2/01-001-s/osvr.json").read_text())
     assert how["gamma"] == [100, 1] and 0 < how["iterations"] <= 300 and how["validation"] == []
 

@@ -1,6 +1,7 @@
 """OSVR fold by fold on aligned faces: a subject's frames predicted by what the other subjects' videos have taught."""
 from __future__ import annotations
 
+import datetime
 import json
 from pathlib import Path
 from typing import NamedTuple, Sequence
@@ -16,6 +17,7 @@ from pain.errors import Problem
 from pain.evaluation.metrics import pcc
 from pain.evaluation.results import COLUMNS
 from pain.files import fingerprint, making, read_csv, write_csv
+from pain.provenance import Data, Origin, write_origin
 
 
 class LabelledVideo(NamedTuple):
@@ -113,25 +115,31 @@ def made_from(frames_csv: str | Path, settings: dict) -> dict:
     return json.loads(json.dumps(dict(settings, frames=fingerprint(frames_csv), features=VERSION)))
 
 
-def is_made(folder: Path, origin: dict) -> bool:
+def is_made(folder: Path, made: dict) -> bool:
     """Whether a fold's predictions are there, made from the same."""
     try:
-        return json.loads((folder / "osvr.json").read_text())["made_from"] == origin and (
+        return json.loads((folder / "osvr.json").read_text())["made_from"] == made and (
             folder / "predictions.csv").exists()
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
-def write_fold(folder: Path, origin: dict, fold: FoldModel, videos, features, left_out: str) -> None:
-    """Write the fold's predictions.csv, and osvr.json, which says how they came about, both or neither."""
+def write_fold(folder: Path, made: dict, data: Data, fold: FoldModel, videos, features) -> None:
+    """Write the fold's predictions.csv, its record of origin and osvr.json, how they came about: all or none.
+
+    folder: models/<row>/NN-subject; data: what the fold's training frames are
+    """
+    left_out = folder.name.split("-", 1)[1]
     with making(folder) as partial:
         write_csv(partial / "predictions.csv", COLUMNS, [
             (video.subject, video.video, row["frame"], label, "%.6f" % value)
             for video, of_video in zip(videos, features) if video.subject == left_out
             for row, label, value in zip(video.rows, video.labels,
                                          fold.model.predict(fold.projection.transform(of_video)))])
+        write_origin(partial / "predictions.csv", Origin(data, folder.parent.name, fold.model.n_iter_,
+                                                         date=datetime.date.today().isoformat()))
         (partial / "osvr.json").write_text(json.dumps({
-            "made_from": origin, "gamma": fold.gamma, "iterations": fold.model.n_iter_,
+            "made_from": made, "gamma": fold.gamma, "iterations": fold.model.n_iter_,
             "objective": fold.model.objective_, "features": fold.model.n_features_in_,
             "validation": [[*gamma, None if np.isnan(score) else score] for gamma, score in fold.validation.items()],
         }, indent=1) + "\n")
