@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pain.folders import contents, is_clutter, natural
+from pain.folders import contents, files_below, is_clutter, natural
 
 
 @given(st.permutations(range(0, 120, 7)), st.sampled_from(["%d", "frame%d.png", "7b_%d_x2", "\u00b2%d"]))
@@ -26,3 +26,10 @@ def test_what_systems_leave_is_passed_over(tmp_path, name):
         (tmp_path / there).touch()
     assert is_clutter(name)
     assert [path.name for path in contents(tmp_path)] == ["MACOSX", "Thumbs", "eaDir", "frame9.png", "frame10.png"]
+
+
+def test_files_below_pass_over_what_is_in_clutter(tmp_path):
+    for folder in "b", "a", "@eaDir", "a/__MACOSX", "a/.b":
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "predictions.csv").touch()
+    assert files_below(tmp_path, "predictions.csv") == [tmp_path / name / "predictions.csv" for name in "ab"]

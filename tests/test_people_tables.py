@@ -10,6 +10,7 @@ from pain.errors import Problem
 from pain.evaluation.results import read_result
 from pain.people_tables import parse_people_table, read_people_table
 from pain.video.labels import labels, parse_labels
+from support.project import run_tool
 
 KNOWN = "label", "frame", "time_s"
 
@@ -149,3 +150,11 @@ def test_labels_counted_from_one_are_noticed(tmp_path):
     (tmp_path / "theirs.csv").write_text("subject,video,frame,label,prediction\na,v,1,1,0\na,v,2,6,0\n")
     with pytest.raises(Problem, match="line 3: the label is not an integer 0..5; labels 1..6 and none that is 0"):
         read_result(tmp_path / "theirs.csv")
+
+
+def test_evaluate_says_that_no_label_is_0(tmp_path):
+    for lowest, noticed in (1, True), (0, False):
+        (tmp_path / "theirs.csv").write_text(
+            "subject,video,frame,label,prediction\na,v,1,%d,0\na,v,2,5,0\n" % lowest)
+        said = run_tool("evaluate.py", tmp_path / "theirs.csv").stdout
+        assert ("theirs.csv: no label is 0; if they are counted from 1" in said) == noticed and "Table 1" in said

@@ -11,6 +11,7 @@ from pain.command import Parser, run
 from pain.errors import Problem
 from pain.evaluation.arguments import add_arguments, read_arguments
 from pain.evaluation.evaluate import evaluate
+from pain.evaluation.frames import frames_of, from_one
 from pain.evaluation.metrics import METRICS, all_metrics
 from pain.evaluation.printing import comparisons_text, table_text, tables, wide
 from pain.files import or_none, replacing, write_csv
@@ -45,6 +46,10 @@ def main():
         with replacing(args.json) as partial:
             partial.write_text(text + "\n")
     print(scores.protocol + "\n")
+    for result in results:
+        note = from_one(frames_of(result)[0], top)
+        if note:
+            print("%s: %s\n" % (result.path, note))
     for heading, metrics in shown.items():
         print(table_text(heading, scores.rows, metrics))
     for metric, pairs in scores.comparisons.items():

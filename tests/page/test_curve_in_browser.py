@@ -153,7 +153,8 @@ def test_labels_beside_it(opened, real, job, sample, tmp_path):
         opened.give("labels", path)
         opened.wait("document.querySelector('#error p').textContent.startsWith(%s)" % json.dumps("wrong.csv: " + said))
     assert opened.text("read-label") == given[9][1] + ".0"  # the good ones stay
-    assert all("400" in entry["message"] for entry in opened.driver.get_log("browser"))  # a browser's note of the answer
+    noted = [entry["message"] for entry in opened.driver.get_log("browser")]
+    assert all("400" in message for message in noted), noted  # a browser's own note of the answer
 
 
 def test_episodes_are_marked_named_and_saved(opened, real, job, tmp_path):

@@ -1,4 +1,6 @@
 """What is in people's folders: in natural order, without what systems and programs leave there."""
+from __future__ import annotations
+
 import re
 from pathlib import Path
 
@@ -7,17 +9,23 @@ CLUTTER = {"__macosx", "icon\r", "thumbs.db", "ehthumbs.db", "desktop.ini", "$re
            "@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "lost+found"}
 
 
-def is_clutter(name):
+def is_clutter(name: str) -> bool:
     """Whether a file or folder of this name is nobody's data, but what a system or a program has left: .DS_Store."""
     return name.startswith((".", "~$")) or name.lower() in CLUTTER
 
 
-def natural(name):
+def natural(name: str) -> tuple[list[str | int], str]:
     """What to sort names by so that numbers in them count as numbers: frame9 comes before frame10."""
     return [int(part) if i % 2 else part for i, part in enumerate(re.split("([0-9]+)", name))], name
 
 
-def contents(folder):
+def contents(folder: str | Path) -> list[Path]:
     """The paths in `folder` in natural order, without clutter."""
     return sorted((path for path in Path(folder).iterdir() if not is_clutter(path.name)),
                   key=lambda path: natural(path.name))
+
+
+def files_below(folder: str | Path, name: str) -> list[Path]:
+    """The files called `name` in `folder` and all folders below it, sorted, none of them in clutter."""
+    return [path for path in sorted(Path(folder).rglob(name))
+            if not any(map(is_clutter, path.relative_to(folder).parts))]

@@ -7,12 +7,14 @@ header there may be other lines, and empty lines and columns, and lines that beg
 
 Tables that this project wrote itself are read by pain.files.
 """
+from __future__ import annotations
+
 import codecs
 import csv
 import io
 import re
 from pathlib import Path
-from typing import Any, List, NamedTuple, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,22 +33,22 @@ MINUS = "\u2212"
 
 class PeopleTable(NamedTuple):
     """A table's N rows."""
-    path: Any  # what to call it
-    names: List[str]  # of the columns, as plain() has them
-    rows: Sequence[List[str]]
+    path: str | Path  # what to call it
+    names: list[str]  # of the columns, as plain() has them
+    rows: list[list[str]]
     lines: np.ndarray  # (N,) int: on which each row ends, from 1
     separator: str
 
-    def has(self, name):
+    def has(self, name: str) -> bool:
         """Whether there is a column of this name."""
         return name in self.names
 
     @property
-    def place(self):
+    def place(self) -> str:
         """Where a row stands, a text like "a.csv: line %d"."""
         return str(self.path).replace("%", "%%") + ": line %d"
 
-    def texts(self, name):
+    def texts(self, name: str) -> list[str]:
         """A column as a list of N str. Raises Problem when it is not there, or more than once."""
         if self.names.count(name) != 1:
             raise Problem("%s: %s column %s in its header; it has: %s" % (
@@ -55,7 +57,7 @@ class PeopleTable(NamedTuple):
         i = self.names.index(name)
         return [row[i].strip() for row in self.rows]
 
-    def numbers(self, *names):
+    def numbers(self, *names: str) -> list[np.ndarray]:
         """Columns as (N,) float64 each, NaN for what is no number.
 
         Raises Problem as texts() does, and for numbers of which nobody knows what their commas and points mean.
@@ -79,13 +81,13 @@ class PeopleTable(NamedTuple):
                           % (self.place % points[0][0], points[0][1], commas[0][1], commas[0][0]))
 
 
-def number(text):
+def number(text: str) -> float:
     """`text`, a number with a decimal point or comma, as a float; NaN when it is none."""
     text = text.strip().replace(MINUS, "-").replace(",", ".")
     return float(text) if NUMBER.match(text) else float("nan")
 
 
-def read_people_table(path, known):
+def read_people_table(path: str | Path, known: tuple[str, ...]) -> PeopleTable:
     """The PeopleTable in the file `path`. known: the columns that it may have, two of which tell the header.
 
     Raises Problem, naming the line where there is one, when the file is missing or holds no table with rows.
@@ -93,7 +95,7 @@ def read_people_table(path, known):
     return parse_people_table(read_bytes(path), path, known)
 
 
-def read_bytes(path):
+def read_bytes(path: str | Path) -> bytes:
     """A file's content. Raises Problem when there is none to read."""
     try:
         return Path(path).read_bytes()
@@ -103,7 +105,7 @@ def read_bytes(path):
         raise Problem("%s: a folder, not a table; name a file" % path) from None
 
 
-def parse_people_table(content, path, known):
+def parse_people_table(content: bytes, path: str | Path, known: tuple[str, ...]) -> PeopleTable:
     """The PeopleTable in `content`, bytes; path: what to call it. Otherwise as read_people_table()."""
     lines = list(io.StringIO(decode(content, path), newline=""))
     above, separator = find_header(lines, known, path)
@@ -123,7 +125,7 @@ def parse_people_table(content, path, known):
     return PeopleTable(path, names, rows, np.array(ends), separator)
 
 
-def decode(content, path):
+def decode(content: bytes, path: str | Path) -> str:
     """Bytes of a text file as str, without a byte order mark. Raises Problem when they are no text."""
     if content.startswith(SPREADSHEETS):
         raise Problem("%s: a spreadsheet program's own file; save it there as CSV" % path)

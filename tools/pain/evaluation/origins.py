@@ -4,6 +4,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pain.folders import files_below
 from pain.notice import description, short_notice
 from pain.provenance import ARCHIVE, merged, read_origin, record_of
 
@@ -18,7 +19,7 @@ def origin_of_result(path: str | Path) -> Origin | None:
     None where nothing speaks of nets: beside no predictions.csv is there a record, or a caffemodel.
     """
     path = Path(path)
-    files = sorted(path.rglob("predictions.csv")) if path.is_dir() else [path]
+    files = files_below(path, "predictions.csv") if path.is_dir() else [path]
     if not path.exists():  # a result of arrays
         return None
     if not any(record_of(file).exists() or any(file.parent.glob("*.caffemodel")) for file in files):

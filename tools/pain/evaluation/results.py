@@ -18,7 +18,7 @@ from pain.datasets.pspi import CLASSES, MAX_PSPI, quantise
 from pain.errors import Problem
 from pain.evaluation.frames import Result, Video, check, places, runs
 from pain.evaluation.mat_files import read_mat
-from pain.folders import is_clutter
+from pain.folders import files_below
 from pain.people_tables import read_people_table
 from pain.variants import title_of
 
@@ -51,10 +51,7 @@ def read_result(path: Path, top: int = CLASSES - 1) -> Result:
     """
     full = Path(os.path.abspath(str(path)))
     name = full.name if path.is_dir() else full.parent.name if full.name == "predictions.csv" else full.stem
-    files = [path]
-    if path.is_dir():
-        files = [file for file in sorted(path.rglob("predictions.csv"))
-                 if not any(map(is_clutter, file.relative_to(path).parts))]
+    files = files_below(path, "predictions.csv") if path.is_dir() else [path]
     if not files:
         raise Problem("%s: no predictions.csv in this folder; make it with `%s`" % (path, MADE_BY))
     if not path.exists() and path.suffix != ".mat":
