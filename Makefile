@@ -251,5 +251,5 @@ clean:
 OSVR ?=
 .PHONY: osvr
 osvr: $(SETUP)
-	$(PYTHON) tools/osvr.py --aligned $(ALIGNED) --folds $(FOLDS) --models $(MODELS) --cache $(WORK)/data/features \
-	    $(ONE_FOLD) --jobs $(JOBS) $(OSVR)
+	$(PYTHON) tools/osvr.py --aligned $(call q,$(ALIGNED)) --folds $(call q,$(FOLDS)) --models $(call q,$(MODELS)) \
+	    --cache $(call q,$(WORK)/data/features) $(ONE_FOLD) --jobs $(JOBS) $(OSVR)

@@ -6,6 +6,10 @@ It learns from the labels of frames, all or a few, and from the order of a video
 falls after it. Of the paper's names OSVR-l1 is p = 1, OSVR-l2 is p = 2. ordinal_rows.py has the problem, admm.py
 and optimum.py solve it. The interface is scikit-learn's, which is not needed.
 """
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Sequence
+
 import numpy as np
 
 from pain.baselines.admm import admm
@@ -13,6 +17,9 @@ from pain.baselines.optimum import optimum
 from pain.baselines.ordinal_rows import make_rows
 from pain.datasets.pspi import MAX_PSPI
 from pain.errors import Problem
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 NAMES = "p", "lam", "gamma", "epsilon", "rho", "smooth", "max_iter", "converged"
 
@@ -32,16 +39,17 @@ class OSVR:
     After fit(): theta_, (D + 1,) float64, the bias last; n_iter_; objective_, a float.
     """
 
-    def __init__(self, p=2, lam=1, gamma=(100, 1), epsilon=(0.1, 1), rho=0.1, smooth=True, max_iter=300,
-                 converged=False):
+    def __init__(self, p: int = 2, lam: float = 1, gamma: Sequence[float] = (100, 1),
+                 epsilon: Sequence[float] = (0.1, 1), rho: float = 0.1, smooth: bool = True, max_iter: int = 300,
+                 converged: bool = False) -> None:
         self.p, self.lam, self.gamma, self.epsilon = p, lam, gamma, epsilon
         self.rho, self.smooth, self.max_iter, self.converged = rho, smooth, max_iter, converged
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The arguments of the constructor, {name: value}. deep: as scikit-learn has it; there is nothing deeper."""
         return {name: getattr(self, name) for name in NAMES}
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> OSVR:
         """Set arguments of the constructor by name. Returns self. Raises Problem for other names."""
         for name, value in params.items():
             if name not in NAMES:
@@ -52,7 +60,7 @@ class OSVR:
     def __repr__(self):
         return "OSVR(%s)" % ", ".join("%s=%r" % item for item in self.get_params().items())
 
-    def fit(self, sequences, labels):
+    def fit(self, sequences: Sequence[ArrayLike], labels: Sequence[ArrayLike]) -> OSVR:
         """Learn from videos. Returns self.
 
         sequences: a list of (T, D) arrays, a video's frames in order
@@ -73,7 +81,7 @@ class OSVR:
         self.n_features_in_ = len(self.theta_) - 1
         return self
 
-    def predict(self, frames):
+    def predict(self, frames: ArrayLike) -> np.ndarray:
         """The intensities, (T,) float64, of frames, (T, D); not clipped. Raises Problem before fit(), or for others."""
         if not hasattr(self, "theta_"):
             raise Problem("OSVR: not fitted yet; call fit() first")
