@@ -128,3 +128,12 @@ def test_the_rows_of_pairs_are_never_made(p, converged):
     finally:
         tracemalloc.stop()
     assert peak < 25 * 8 * pairs < 101 * 8 * pairs / 4
+
+
+@pytest.mark.parametrize("p", [1, 2])
+def test_videos_of_one_frame_have_labels_and_no_pairs(p):
+    sequences, labels = [np.ones((1, 2)), np.zeros((1, 2))], [np.array([[0, 0]]), np.array([[0, 3]])]
+    rows = explicit_rows(sequences, labels, (100, 1), (0.1, 1), True)
+    theta = OSVR(p).fit(sequences, labels).theta_
+    np.testing.assert_allclose(theta, explicit_admm(rows, p, 1, 0.1, 300)[0], atol=1e-9)
+    assert OSVR(p, converged=True).fit(sequences, labels).objective_ == pytest.approx(least(rows, p, 1), rel=1e-6)
