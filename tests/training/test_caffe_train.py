@@ -195,6 +195,7 @@ def test_what_changed_since_a_training_is_noticed(folds, work):
     net, weights = prototxt / "pain_regression.prototxt", folder / "pain_iter_7.caffemodel"
     net.write_text(net.read_text() + 'layer { name: "silence" type: "Silence" bottom: "label" }')
     assert_one_line_error(train(work, folds, variant, 1, "--weights", weights), folder, "another net, weights; remove")
+    assert_one_line_error(train(work, folds, variant, 1, "--weights", work / "gone"), folder, "another net; remove")
 
 
 @pytest.mark.parametrize("options", ["", " -bf16", " -gpu '0 1'"])

@@ -23,10 +23,11 @@ BESIDES = {"net", "snapshot", "snapshot_prefix", "snapshot_format", "snapshot_af
 def ingredients(solver: Path, net: Path, weights: str | Path | None) -> dict:
     """What a training with these files is made with, ready for JSON. weights: a caffemodel or None.
 
-    The net's text is "" where there is no such file, and the hash that of no file: Caffe itself will say so.
+    The net's text is "" where there is no such file, and the weights' hash None: Caffe itself will say so if it needs
+    them. From scratch it is "".
     """
-    return {"solver": solver.read_text(), "net": net.read_text() if net.is_file() else "",
-            "weights": sha256(weights) if weights and Path(weights).is_file() else str(weights or "")}
+    start = "" if weights is None else sha256(weights) if Path(weights).is_file() else None
+    return {"solver": solver.read_text(), "net": net.read_text() if net.is_file() else "", "weights": start}
 
 
 def write_record(folder: Path, made_with: dict) -> None:
@@ -46,7 +47,7 @@ def refuse_changes(folder: Path, made_with: dict, iteration: int) -> None:
         changed = (changed_fields(before["solver"], made_with["solver"], iteration)
                    + ["net"] * (message(before["net"], caffe_pb2.NetParameter)
                                 != message(made_with["net"], caffe_pb2.NetParameter))
-                   + ["weights"] * (before["weights"] != made_with["weights"]))
+                   + ["weights"] * (made_with["weights"] not in (before["weights"], None)))
     except (OSError, ValueError, KeyError, TypeError, Problem):
         return
     if changed:
