@@ -32,10 +32,11 @@ def memory_size(device):
 
 
 class _Turns(threading.local):
-    """Whose turn it is in this thread, and the Memories of GPUs whose arrays scripts may hold."""
+    """Whose turn it is in this thread, the Memories of GPUs whose arrays scripts may hold, and the last upload of one."""
 
     def __init__(self):
         self.scripts, self.shown = True, weakref.WeakSet()
+        self.upload = None  # the event behind it: until then its array must not change
 
 
 _turns = _Turns()
@@ -54,6 +55,9 @@ def turn(scripts):
 
 def _give_turn(scripts):
     if scripts and not _turns.scripts:
+        if _turns.upload is not None:
+            _turns.upload.synchronize()
+            _turns.upload = None
         for memory in list(_turns.shown):
             memory.show()
     _turns.scripts = scripts
@@ -83,6 +87,9 @@ class Memory:
         self._array = None  # what was handed out, flat
         # On a GPU, whether the array counts, and of which of the tensor's versions it is a copy.
         self._array_counts, self._version = False, None
+        self.stays = False  # nobody but the solver shares the tensor: an array can be made of the same memory again
+        self._before = None, None  # then: the tensor and the array's memory, when there was an array last
+        self.twin = None  # a tensor in which a graph makes or reads the values, and is to have what scripts write
 
     def tensor(self, shape):
         """The values as a tensor of this shape on the device. float32, or bfloat16 where a net computes in it."""
@@ -129,8 +136,31 @@ class Memory:
     def update(self):
         """Bring the tensor up to date, if it is the array that counts."""
         if self._array_counts:
-            self._upload()
+            upload = self._upload()
+            if self.twin is not None and self.twin is not self._tensor:
+                self.twin.data.copy_(self._tensor[:self.twin.numel()].view(self.twin.shape))
             self._settle()
+            if self.is_exposed:  # somebody may write to the array in the scripts' next turn
+                _turns.upload = upload or _turns.upload
+
+    def put(self, tensor):
+        """Take what a graph has written to this tensor, which may be the one there is. None: forget the values."""
+        if tensor is None:
+            self.free()
+        elif tensor is not self._tensor:
+            self.set(tensor)
+        elif self.is_exposed:
+            self.touch()
+            self._settle()
+
+    def own(self):
+        """Have a tensor that is nobody else's."""
+        if not self.is_exposed and self._tensor is not self.twin:
+            self._tensor = self._tensor.clone()
+
+    def touch(self):
+        """Note that the tensor has been written to without PyTorch's knowing."""
+        self._version = None
 
     def free(self):
         """Forget the values, which then are zeros, unless somebody holds the array."""
@@ -161,20 +191,28 @@ class Memory:
 
     def _expose(self):
         """Have an array of all values, and a tensor of its own."""
-        # Pinned memory: a GPU fetches from it several times as fast.
-        on_host = torch.empty(self._tensor.numel(), pin_memory=self.device.type == "cuda")
+        tensor, on_host = self._before
+        if tensor is not self._tensor:
+            # Pinned memory: a GPU fetches from it several times as fast.
+            on_host = torch.empty(self._tensor.numel(), pin_memory=self.device.type == "cuda")
         self._array = on_host.numpy()
         on_host.copy_(self._tensor.reshape(-1))
         if self.device.type == "cpu":
             self._tensor = on_host
             return
-        self._tensor = torch.empty(len(on_host), device=self.device).copy_(self._tensor.reshape(-1))
+        if tensor is not self._tensor:
+            self._tensor = torch.empty(len(on_host), device=self.device).copy_(self._tensor.reshape(-1))
+        if self.stays:
+            self._before = self._tensor, on_host
         self._version, self._array_counts = self._tensor._version, True
         _turns.shown.add(self)
 
     def _upload(self):
-        self._tensor.data.copy_(torch.from_numpy(self._array))
+        """Copy the array to the tensor. Returns the event behind it, if the copy is not done yet."""
+        later = self.device.type == "cuda" and not _turns.scripts  # else the script goes on, and may write
+        self._tensor.data.copy_(torch.from_numpy(self._array), non_blocking=later)
         self._version = self._tensor._version
+        return torch.cuda.current_stream(self.device).record_event() if later else None
 
     def _settle(self):
         """In the engine's turn: from now on it is the tensor that counts."""
@@ -290,4 +328,6 @@ class BlobVec(list):
         self.device = device
 
     def add_blob(self, *shape):
-        self.append(Blob(*shape, device=self.device))
+        blob = Blob(*shape, device=self.device)
+        blob.values.stays = blob.gradients.stays = True
+        self.append(blob)

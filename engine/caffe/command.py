@@ -157,20 +157,19 @@ def make_net(flags, phase, weights=None):
     """The net of -model, in the state that the flags describe, with the weights of the caffemodel."""
     need(flags.iterations > 0, "-iterations must be 1 or more, not %d" % flags.iterations)
     use_device(flags.gpu)
-    net = pycaffe.Net(flags.model, phase, flags.level, stages(flags), weights)
-    set_precision(flags, [net])
-    return net
+    with precision(flags):
+        return pycaffe.Net(flags.model, phase, flags.level, stages(flags), weights)
 
 
-def set_precision(flags, nets):
+def precision(flags):
+    """A context in which nets are made that compute as precisely as the flags say."""
     if flags.tf32:
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
     half = flags.bf16
     if half and not flags.gpu and not cpu_has_bf16():  # PyTorch would, many times slower
         log.warning("This CPU does not compute in bfloat16: -bf16 is left out, and all is float32")
         half = False
-    for net in nets:
-        net.context.autocast = torch.bfloat16 if half else None
+    return context.autocast(torch.bfloat16 if half else None)
 
 
 def cpu_has_bf16():
@@ -219,9 +218,9 @@ def train(flags):
                     % (len(gpus), gpus[0], param.iter_size))
     if flags.weights or flags.snapshot:
         param.weights[:] = [flags.weights] * bool(flags.weights)
-    solver = solvers.get_solver(param)
+    with precision(flags):
+        solver = solvers.get_solver(param)
     solver.action, solver.keep = signals, False
-    set_precision(flags, [solver.net, *solver.test_nets])
     if flags.snapshot:
         log.info("Resuming from " + flags.snapshot)
         solver.restore(flags.snapshot)

@@ -1,4 +1,7 @@
 """What the layers of a net have in common: device, phase, seed, and how the net is being run."""
+import contextlib
+import functools
+import subprocess
 import zlib
 
 import numpy as np
@@ -8,7 +11,7 @@ from caffe.errors import CaffeError
 
 GPU = "cuda"  # torch's name for what set_mode_gpu has nets compute on
 
-_settings = {"device": torch.device("cpu"), "gpu": 0, "seed": None}
+_settings = {"device": torch.device("cpu"), "gpu": 0, "seed": None, "autocast": None}
 
 
 def set_mode_cpu():
@@ -24,6 +27,7 @@ def set_mode_gpu():
     set_device(_settings["gpu"])
     _settings["device"] = torch.device(GPU, _settings["gpu"])
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False  # float32 is float32, as in BVLC's
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False  # sums are float32, in bfloat16 too
 
 
 def set_device(number):
@@ -48,6 +52,26 @@ def set_random_seed(seed):
     _settings["seed"] = int(seed)
 
 
+@functools.lru_cache(maxsize=None)
+def _kernels(device):
+    try:
+        from caffe import kernels
+        kernels.try_out(device)
+    except (ImportError, OSError, RuntimeError, subprocess.SubprocessError):  # no Triton, or no C compiler for it
+        return None
+    return kernels
+
+
+@contextlib.contextmanager
+def autocast(dtype):
+    """In a `with`: nets that are made convolve and multiply matrices in this type, such as torch.bfloat16, or None."""
+    _settings["autocast"], before = dtype, _settings["autocast"]
+    try:
+        yield
+    finally:
+        _settings["autocast"] = before
+
+
 class Context:
     """One net's device, phase and state. `seed`: int, or None to draw one.
 
@@ -64,12 +88,33 @@ class Context:
         self.passes = 0  # how many times the net has been run forward
         self.forward_only = False  # no backward will follow: record nothing for it
         self.keep = True  # keep gradients and what they are computed from, for scripts to read and backward to repeat
-        self.autocast = None  # torch.bfloat16 to compute in
+        self.autocast = _settings["autocast"]  # torch.bfloat16 to compute in
+        self.draws = None  # while a graph is recorded: functions that draw its random numbers anew
         self.doubts = []  # what Layer.check_values has not seen yet: (layer, message, a tensor: is it so, a value)
+
+    @property
+    def channels_last(self):
+        """Whether convolutions are quicker with an image's channels side by side: in bfloat16 and TF32, on a GPU."""
+        return self.device.type == GPU and bool(self.autocast or torch.backends.cudnn.allow_tf32)
+
+    @property
+    def kernels(self):
+        """The module caffe.kernels where it is of use and can be used, else None."""
+        return _kernels(self.device) if self.channels_last and self.device.type == "cuda" else None
 
     def generator(self, layer, *what, device="cpu"):
         """A torch.Generator for the layer's random numbers for `what`, on the device, whose numbers are its own."""
         return torch.Generator(device).manual_seed(self.entropy(layer, *what))
+
+    def uniform(self, layer, shape, *what):
+        """Random numbers from 0 to 1, a tensor of this shape, for `what` in this pass of the layer."""
+        if self.draws is None:
+            generator = self.generator(layer, *what, self.passes, device=self.device)
+            return torch.rand(shape, generator=generator, device=self.device)
+        drawn = torch.empty(shape, device=self.device)
+        self.draws.append(lambda: drawn.uniform_(
+            generator=self.generator(layer, *what, self.passes, device=self.device)))
+        return drawn
 
     def settle(self, loss=0.):
         """The loss as a number. Raises CaffeError for what was in doubt. Here alone a forward waits for a GPU."""

@@ -16,6 +16,7 @@ import contextlib
 
 import torch
 
+from caffe import graphs
 from caffe.blob import Blob, BlobVec
 from caffe.errors import CaffeError
 
@@ -52,6 +53,7 @@ class Layer:
     makes_tops = False  # tops that the prototxt leaves out are made anonymously
     label_bottoms = ()  # bottoms that have no gradient
     computes_in_half = False  # whether it computes in bfloat16 when the net is asked to
+    capturable = True  # what it computes of its bottoms needs nothing of the host, nor a state but its blobs (graphs.py)
 
     def __init__(self, param, context):
         self.param, self.context = param, context
@@ -59,6 +61,7 @@ class Layer:
         self.param_propagate_down = []  # for each of self.blobs, whether its gradient is wanted
         self.need_backward = False
         self._graph = None  # autograd's, of the last forward: (the tops' edges, the bottoms and the weights)
+        self.captured = False  # a CUDA graph repeats the last forward: _graph stays
 
     @property
     def type(self):
@@ -169,9 +172,9 @@ class Layer:
 
     def _compute(self, bottom, top):
         """The tops, a tuple of tensors, of what the bottoms hold; recorded, where a backward may follow."""
-        record = self.need_backward and not self.context.forward_only
-        inputs = [blob.tensor.detach() for blob in bottom]
-        self._weights = [blob.tensor.detach() for blob in self.blobs]
+        record, self.captured = self.need_backward and not self.context.forward_only, False
+        inputs = [blob.tensor.data for blob in bottom]  # not detach(): they may be written to, and then count as they are
+        self._weights = [blob.tensor.data for blob in self.blobs]
         if record:
             for i, blob in enumerate(bottom):
                 if blob in top and blob.values.is_exposed:  # in place: keep what is about to be overwritten
@@ -204,8 +207,10 @@ class Layer:
         edges, inputs, weights = self._graph
         wanted = [tensor for tensor in [*inputs, *weights] if tensor.requires_grad]
         pairs = [(edge[0], blob.grad.to(edge[1])) for edge, blob in zip(edges, top) if edge is not None]
-        found = iter(gradients(pairs, wanted, self.context.keep) if pairs and wanted else [None] * len(wanted))
-        if not self.context.keep:
+        keep = self.context.keep or self.captured
+        with graphs.joined(self.captured, self.context.device):
+            found = iter(gradients(pairs, wanted, keep) if pairs and wanted else [None] * len(wanted))
+        if not keep:
             self._graph = None
         bottom_grads = [next(found) if tensor.requires_grad else None for tensor in inputs]
         for blob, tensor in zip(self.blobs, weights):  # first: in place, the bottoms' may overwrite the memory of these

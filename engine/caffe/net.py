@@ -4,7 +4,7 @@ from collections import OrderedDict
 import torch
 
 import caffe.layer_types  # noqa: F401  fills the table
-from caffe import debug, log, memory
+from caffe import debug, graphs, log, memory
 from caffe.blob import Blob, engines_turn, turn
 from caffe.build import filter_net, insert_splits
 from caffe.context import Context
@@ -35,6 +35,7 @@ class Net:
         self._owners = {}  # name of a shared param -> (Blob, index in self.learnable, layer name, index in the layer)
         self.learnable = []  # (Blob, lr_mult, decay_mult), each once
         self._needs, self._available, self._bottom_needs = {}, {}, []
+        self.parts, self.stretches = {}, {}  # graphs.py's
         filtered = filter_net(param)
         log.info("Initializing net from parameters: \n%s", filtered)
         for layer_param in filtered.layer:
@@ -49,6 +50,7 @@ class Net:
             self._force_backward()
         for layer, needs in zip(self._layers, self._bottom_needs):
             layer.propagate_down = needs
+        self.ran = [None] * len(self._layers)  # for each layer, the key of the Stretch in which it was run forward last
         self._output_names = sorted(self._available)
         for name in self._output_names:
             log.info("This network produces output " + name)
@@ -218,43 +220,51 @@ class Net:
         """Run the layers from index `start` to `end`, both included. Returns the sum of their weighted losses."""
         loss = 0.
         self.context.doubts = []
-        for i in range(start, len(self._layers) if end is None else end + 1):
-            layer, bottom, top = self._layers[i], self._bottoms[i], self._tops[i]
-            self._call_back("before_forward", i)
-            with layer.naming_errors():
-                layer.reshape(bottom, top)
-                _fill_loss_weights(layer, top)
-                layer.forward(bottom, top)
-            if self.debug_info:
-                debug.forward(self, i)
-            for blob, weight in zip(top, layer.loss_weights):
-                if weight:
-                    loss = loss + (blob.tensor.float() * blob.grad).sum()
-            self._call_back("after_forward", i)
+        for part in graphs.parts(self, start, len(self._layers) - 1 if end is None else end):
+            for term in self._forward_layer(part) if isinstance(part, int) else part.forward.run():
+                loss = loss + term
         if start == 0:
             self.context.passes += 1
         return self.context.settle(loss)
 
+    def _forward_layer(self, i):
+        """Run the layer of this index forward. Returns the tensors that its tops add to the loss, a list."""
+        layer, bottom, top = self._layers[i], self._bottoms[i], self._tops[i]
+        self._call_back("before_forward", i)
+        with layer.naming_errors():
+            layer.reshape(bottom, top)
+            _fill_loss_weights(layer, top)
+            layer.forward(bottom, top)
+        self.ran[i] = None
+        if self.debug_info:
+            debug.forward(self, i)
+        terms = [(blob.tensor.float() * blob.grad).sum() for blob, weight in zip(top, layer.loss_weights) if weight]
+        self._call_back("after_forward", i)
+        return terms
+
     @engines_turn
     def run_backward(self, start=None, end=0):
         """Run the layers' backward from index `start` down to `end`, both included."""
-        for i in range(len(self._layers) - 1 if start is None else start, end - 1, -1):
-            layer = self._layers[i]
-            self._call_back("before_backward", i)
-            if layer.need_backward:
-                with layer.naming_errors():
-                    layer.backward(self._tops[i], self._bottom_needs[i], self._bottoms[i])
-                if self.debug_info:
-                    debug.backward(self, i)
-                if not self.context.keep:
-                    needed = [blob.gradients for blob in (*self._bottoms[i], *layer.blobs)]
-                    for blob, weight in zip(self._tops[i], layer.loss_weights):
-                        if not weight and not any(blob.gradients is memory for memory in needed):
-                            blob.gradients.free()
-            self._call_back("after_backward", i)
+        for part in reversed(graphs.parts(self, end, len(self._layers) - 1 if start is None else start)):
+            self._backward_layer(part) if isinstance(part, int) else part.backward.run()
         if self.debug_info and start is None:
             debug.params(self)
         self.context.settle()
+
+    def _backward_layer(self, i):
+        layer = self._layers[i]
+        self._call_back("before_backward", i)
+        if layer.need_backward:
+            with layer.naming_errors():
+                layer.backward(self._tops[i], self._bottom_needs[i], self._bottoms[i])
+            if self.debug_info:
+                debug.backward(self, i)
+            if not self.context.keep:
+                needed = [blob.gradients for blob in (*self._bottoms[i], *layer.blobs)]
+                for blob, weight in zip(self._tops[i], layer.loss_weights):
+                    if not weight and not any(blob.gradients is memory for memory in needed):
+                        blob.gradients.free()
+        self._call_back("after_backward", i)
 
     def _call_back(self, when, index):
         if self.callbacks[when]:
@@ -265,12 +275,15 @@ class Net:
     @engines_turn
     def clear_param_diffs(self):
         """Set the gradients of everything learnable to zero."""
-        for blob, _ in self.learnable:
-            blob.grad.zero_()
+        if self.learnable:
+            torch._foreach_zero_([blob.grad for blob, _ in self.learnable])
+            for blob, _ in self.learnable:
+                blob.gradients.touch()  # unlike its sisters, that function counts as no change
 
     @engines_turn
     def reshape(self):
         """Give every blob the shape that follows from the inputs' shapes."""
+        self.ran = [None] * len(self._layers)
         for layer, bottom, top in zip(self._layers, self._bottoms, self._tops):
             layer.reshape(bottom, top)
 

@@ -9,11 +9,11 @@ would have ended in: the solverstate keeps the seed, and what is random depends 
 """
 import math
 import time
-from collections import defaultdict, deque
+from collections import deque
 
 import torch
 
-from caffe import debug, log, net, pycaffe, snapshot, updates
+from caffe import debug, graphs, log, net, pycaffe, snapshot, updates
 from caffe.blob import engines_turn, turn
 from caffe.build import read_net
 from caffe.errors import CaffeError
@@ -62,6 +62,9 @@ class Solver:
         self.net = self._make_train_net()
         self.test_nets = self._make_test_nets()
         self.history = [torch.zeros_like(blob.tensor) for _ in range(self.histories) for blob, _ in self.net.learnable]
+        for blob, _ in self.net.learnable:
+            blob.grad = torch.zeros_like(blob.tensor)  # laid out as the weights, and the history, are
+        self._update = graphs.Update(self, uses_time=self.update is updates.adam)
         self._clock, self._displayed = time.perf_counter(), 0
         log.info("Solver scaffolding done.")
 
@@ -251,20 +254,11 @@ class Solver:
             if norm > p.clip_gradients:
                 log.info("Gradient clipping: scaling down gradients (L2 norm %g > %g) by scale factor %g"
                          % (norm, p.clip_gradients, p.clip_gradients / norm))
-        alike = defaultdict(list)  # blobs of the same multipliers are updated together
-        for i, (_, spec) in enumerate(learnable):
-            alike[spec.lr_mult, spec.decay_mult].append(i)
-        for (lr_mult, decay_mult), indices in alike.items():
-            weights = [learnable[i][0].tensor for i in indices]
-            grads = [learnable[i][0].grad for i in indices]
-            histories = [[self.history[i + k * len(learnable)] for i in indices] for k in range(self.histories)]
-            if p.iter_size > 1:
-                torch._foreach_mul_(grads, 1 / p.iter_size)
-            if p.weight_decay * decay_mult:
-                updates.regularize(grads, weights, p.regularization_type, p.weight_decay * decay_mult)
-            self.update(grads, histories, rate * lr_mult, p, self._iter)
-            torch._foreach_sub_(weights, grads)
+        (self._update if graphs.usable(self.net.context.device) else self._update_weights)(rate, self._iter)
         self._iter += 1
+
+    def _update_weights(self, rate, iteration):
+        updates.apply(self.update, self.net.learnable, self.history, rate, self.param, iteration)
 
     def _display(self, loss):
         now = time.perf_counter()

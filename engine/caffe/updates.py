@@ -4,6 +4,8 @@ An update works in place on the blobs of one learning rate at a time: `grads`, `
 like `grads`), `rate`, the SolverParameter `p` and the iteration `t` from 0. It leaves in `grads` what is to be
 subtracted from the weights, and needs no memory beyond two tensors the size of the largest blob.
 """
+from collections import defaultdict
+
 import numpy as np
 import torch
 
@@ -23,6 +25,26 @@ def learning_rate(p, t, step):
     """The global learning rate of iteration `t`, when `step` steps have been taken."""
     with np.errstate(all="ignore"):
         return float(p.base_lr * POLICIES[p.lr_policy](p, t, step))
+
+
+def apply(update, learnable, history, rate, p, t):
+    """Update all weights by their gradients, which become what was subtracted.
+
+    update: one of the functions below; learnable: (Blob, ParamSpec) pairs; history: the solver's.
+    """
+    alike = defaultdict(list)  # blobs of the same multipliers are updated together
+    for i, (_, spec) in enumerate(learnable):
+        alike[spec.lr_mult, spec.decay_mult].append(i)
+    for (lr_mult, decay_mult), indices in alike.items():
+        weights = [learnable[i][0].tensor for i in indices]
+        grads = [learnable[i][0].grad for i in indices]
+        histories = [[history[i + first] for i in indices] for first in range(0, len(history), len(learnable))]
+        if p.iter_size > 1:
+            torch._foreach_mul_(grads, 1 / p.iter_size)
+        if p.weight_decay * decay_mult:
+            regularize(grads, weights, p.regularization_type, p.weight_decay * decay_mult)
+        update(grads, histories, rate * lr_mult, p, t)
+        torch._foreach_sub_(weights, grads)
 
 
 def sgd(grads, histories, rate, p, t):

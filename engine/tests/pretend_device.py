@@ -12,7 +12,7 @@ from collections import Counter
 import caffe
 import pytest
 import torch
-from caffe import context
+from caffe import context, graphs
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
 NAME = "pretend"
@@ -56,17 +56,24 @@ class Tensor(torch.Tensor):
         to_device = not kwargs.get("device") or kwargs["device"].type == NAME
         leaves = list(_leaves((*args, *kwargs.values())))
         if operation in COPYING:
-            _count(operation, args, to_device)
+            _count(args[:2] if operation is aten.copy_.default else (None, args[0]), to_device)
         else:
             _check(operation, leaves)
             if operation in WAITING or operation in INDEXING and any(
                     leaf.dtype in (torch.bool, torch.uint8) for leaf in args[1] if leaf is not None):
+                _refuse_in_graphs(operation)
                 copies["wait"] += 1
         if "device" in kwargs:
             kwargs["device"] = torch.device("cpu")
         given = {id(_held(leaf)): leaf for leaf in leaves if isinstance(leaf, torch.Tensor)}
-        found = operation(*_held(args), **{name: _held(value) for name, value in kwargs.items()})
-        if operation.__name__.startswith("_foreach") and operation._schema.is_mutable:
+        held, held_kwargs = _held(args), {name: _held(value) for name, value in kwargs.items()}
+        if Graph.recorded is not None:
+            Graph.recorded.before(operation, held)
+        found = operation(*held, **held_kwargs)
+        if Graph.recorded is not None:
+            Graph.recorded.after(operation, held, held_kwargs, found)
+        if (operation.__name__.startswith("_foreach") and operation._schema.is_mutable
+                and operation is not aten._foreach_zero_.default):
             torch.autograd.graph.increment_version(args[0])  # as CUDA's do; for other operations PyTorch does it above
 
         return _placed(found, given, to_device)
@@ -96,6 +103,46 @@ def _held(leaf):
     return leaf.held if isinstance(leaf, Tensor) else leaf
 
 
+class Graph:
+    """What graphs.capture makes, on the device: operations that are noted, and done when it is called.
+
+    As in CUDA's, nothing is done while it is recorded, what is made has its place in memory once and for all, and what
+    needs the host is refused.
+    """
+
+    recorded = None  # the one that is being recorded
+    made = 0  # how many there have been; a test clears it
+
+    def __init__(self, work):
+        self._operations, self._before, self._fresh, Graph.recorded = [], [], [], self
+        try:
+            work()
+        finally:
+            Graph.recorded = None
+            for tensor, values in reversed(self._before):
+                tensor.copy_(values)
+            for tensor in self._fresh:
+                tensor.fill_(float("nan") if tensor.dtype.is_floating_point else 0)
+        Graph.made += 1
+
+    def before(self, operation, args):
+        if operation._schema.is_mutable:
+            self._before += [(leaf, leaf.clone()) for leaf in _leaves(args) if isinstance(leaf, torch.Tensor)]
+
+    def after(self, operation, args, kwargs, found):
+        given = [leaf for leaf in _leaves(args) if isinstance(leaf, torch.Tensor)]
+        fresh = [(i, each) for i, each in enumerate(_leaves([found])) if isinstance(each, torch.Tensor)
+                 and not any(torch._C._is_alias_of(each, leaf) for leaf in given)]
+        self._fresh += [each for _, each in fresh]
+        self._operations.append((operation, args, kwargs, fresh))
+
+    def __call__(self):
+        for operation, args, kwargs, fresh in self._operations:
+            found = list(_leaves([operation(*args, **kwargs)]))
+            for i, place in fresh:
+                place.copy_(found[i])
+
+
 def _leaves(arguments):
     for argument in arguments:
         if isinstance(argument, (list, tuple)):
@@ -104,12 +151,18 @@ def _leaves(arguments):
             yield argument
 
 
-def _count(operation, args, to_device):
+def _count(target_and_source, to_device):
     """Count a copy if it leads from one to the other."""
-    target, source = args[:2] if operation is aten.copy_.default else (None, args[0])
+    target, source = target_and_source
     to_device = to_device if target is None else isinstance(target, Tensor)
     if source.numel() and isinstance(source, Tensor) != to_device:
+        _refuse_in_graphs("copying")
         copies["to device" if to_device else "to host"] += 1
+
+
+def _refuse_in_graphs(what):
+    if Graph.recorded is not None:
+        raise RuntimeError("%s: operation not permitted when stream is capturing" % what)
 
 
 def _check(operation, leaves):
@@ -144,6 +197,7 @@ def _factory(name):
 def _copy_from(source, target, non_blocking=False):
     """What torch.tensor copies by, which asks no class of tensors."""
     if source.numel():
+        _refuse_in_graphs("copying")
         copies["to device"] += 1
     target.held.copy_(source)
     return target
@@ -167,6 +221,7 @@ def gpu(monkeypatch):
     properties = types.SimpleNamespace(name="Pretend", major=1, minor=2, total_memory=2 ** 40, warp_size=32,
                                        multi_processor_count=4)
     monkeypatch.setattr(context, "GPU", NAME)
+    monkeypatch.setattr(graphs, "capture", Graph)
     monkeypatch.setattr(context, "_settings", dict(context._settings))
     monkeypatch.setattr(torch, "Generator", generator)
     monkeypatch.setattr(torch.Tensor, "pin_memory", torch.Tensor.clone)
@@ -179,6 +234,7 @@ def gpu(monkeypatch):
         monkeypatch.setattr(module, "set_mode_cpu", lambda: None)
     caffe.set_mode_gpu()
     copies.clear()
+    Graph.made = 0
     yield waited
     for backend, allowed in tf32:
         backend.allow_tf32 = allowed

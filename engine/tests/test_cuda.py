@@ -5,11 +5,12 @@ import caffe
 import numpy as np
 import pytest
 import torch
-from caffe import context
+from caffe import context, graphs
 
+import parity
 import solver_runs
 from command_runs import folder, process, run  # noqa: F401  two are fixtures
-from genuine import RECORD, AsGenuine, error
+from genuine import CASES, RECORD, AsGenuine, error
 from solver_runs import flat, make_solver
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
@@ -27,6 +28,19 @@ def gpu(monkeypatch):
 
 class TestOnCuda(AsGenuine):
     pass
+
+
+@pytest.mark.parametrize("family, case", CASES, ids=[case.name for _, case in CASES])
+def test_recorded_as_not_recorded(family, case, monkeypatch):
+    monkeypatch.setattr(graphs, "LEAST", 1)
+
+    def run():
+        caffe.set_random_seed(3)
+        return parity.run(case._replace(steps=5))
+    recorded = run()
+    monkeypatch.setattr(graphs, "ENABLED", False)
+    for key, array in run().items():
+        assert error(recorded[key], array) < 1e-5, key
 
 
 @pytest.mark.parametrize("case", solver_runs.CASES)
@@ -86,7 +100,7 @@ def test_an_iteration_waits_for_the_loss_alone():
     """PyTorch itself raises at any other wait. The net's data is on the device already."""
     write(NET.replace('{ type: "gaussian" }', "{ value: 0.5 }"))
     solver = caffe.get_solver("cuda_solver.prototxt")
-    solver.step(2)
+    solver.step(5)
     settle = solver.net.context.settle
 
     def allowed(*loss):

@@ -2,6 +2,7 @@
 import copy
 import math
 
+import torch
 import torch.nn.functional as F
 
 from caffe.layer import Layer, layer
@@ -119,6 +120,9 @@ class Convolution(Windowed):
         self.add_blob((*self.weight_channels(p), *self.windows.kernel), p.weight_filler)
         if p.bias_term:
             self.add_blob((p.num_output,), p.bias_filler)
+        if self.dims == 2 and self.context.channels_last:  # then what it makes is so, too, and what is made of that
+            weight = self.blobs[0]
+            weight.tensor = weight.tensor.contiguous(memory_format=torch.channels_last)
 
     def weight_channels(self, p):
         return p.num_output, self.channels // p.group
@@ -138,8 +142,12 @@ class Convolution(Windowed):
         w, x = self.windows, self.widened(x)
         if not self.dims:
             x, weight = x.unsqueeze(-1), weight.unsqueeze(-1)
-        return self.functions[self.dims](x, weight, bias, stride=w.stride or 1, padding=w.pad or 0,
-                                         dilation=w.dilation or 1, groups=self.param.convolution_param.group)
+        kernels = self.context.kernels if bias is not None and self.dims == 2 else None
+        y = self.functions[self.dims](x, weight, None if kernels else bias, stride=w.stride or 1, padding=w.pad or 0,
+                                      dilation=w.dilation or 1, groups=self.param.convolution_param.group)
+        if kernels and y.is_contiguous(memory_format=torch.channels_last):
+            return kernels.AddBias.apply(y, bias)
+        return y + bias.reshape(-1, 1, 1) if kernels else y
 
     def widened(self, x):
         return self.windows.widened(x)

@@ -84,6 +84,7 @@ class HDF5Output(Layer):
     """
 
     bottoms, tops = 2, 0
+    capturable = False
 
     def setup(self, bottom, top):
         self.path = self.param.hdf5_output_param.file_name

@@ -39,6 +39,8 @@ class PReLU(Layer):
 
     def compute(self, x):
         slope, = self.weights()
+        if x.dim() == 4 and slope.dim() and self.context.kernels:
+            return self.context.kernels.PReLU.apply(x, slope)
         return F.prelu(x, slope.reshape(-1).to(x.dtype))
 
 
@@ -168,6 +170,5 @@ class Dropout(Layer):
     def compute(self, x):
         if self.param.phase == TEST:
             return x
-        generator = self.context.generator(self, "dropout", self.context.passes, device=x.device)
-        keep = torch.rand(x.shape, generator=generator, device=x.device) >= self.ratio
+        keep = self.context.uniform(self, x.shape, "dropout") >= self.ratio
         return x * keep * (1 / (1 - self.ratio))

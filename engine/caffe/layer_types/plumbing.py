@@ -99,6 +99,7 @@ class Filter(Layer):
     """
 
     bottoms, tops = (2, None), (1, None)
+    capturable = False
 
     def setup(self, bottom, top):
         self.check(len(top) == len(bottom) - 1, "needs a top for each bottom but the selector, %d, not %d"

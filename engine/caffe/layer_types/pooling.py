@@ -104,8 +104,7 @@ class Pool(Layer):
             total = values.sum(-1)
             return values.square().sum(-1) / torch.where(total > 0, total, torch.inf)
         sums = values.detach().cumsum(-1)
-        generator = self.context.generator(self, "pool", windows.kernel, self.context.passes, device=x.device)
-        chance = torch.rand((*values.shape[:-1], 1), generator=generator, device=x.device)
+        chance = self.context.uniform(self, (*values.shape[:-1], 1), "pool", windows.kernel)
         drawn = (sums < chance * sums[..., -1:]).sum(-1, keepdim=True).clamp(max=values.shape[-1] - 1)
         return values.gather(-1, drawn).squeeze(-1)
 

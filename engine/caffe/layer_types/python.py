@@ -34,12 +34,15 @@ class PythonLayer:
     def backward(self, top, propagate_down, bottom):
         raise NotImplementedError("%s needs a backward(self, top, propagate_down, bottom)" % type(self).__name__)
 
+FEW = 2 ** 16  # values that are copied to a GPU sooner than an array is made for them
+
 
 @layer("Python")
 class Python(Layer):
     """Calls the user's layer. What it raises goes to the caller, with the layer's name noted."""
 
     bottoms = tops = (0, None)
+    capturable = False
 
     def __init__(self, param, context):
         super().__init__(param, context)
@@ -82,3 +85,4 @@ class Python(Layer):
 
     def backward(self, top, propagate_down, bottom):
         self._call("backward", top, list(propagate_down), bottom)
+        self._held_diffs = [blob.gradients.hold() for blob in (*bottom, *top) if blob.count <= FEW]

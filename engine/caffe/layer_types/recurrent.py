@@ -18,6 +18,7 @@ class Recurrent(Layer):
 
     bottoms, tops = (2, None), (1, None)
     states = 1  # how many blobs the hidden state is
+    capturable = False
     gates = 1  # how many times num_output the inputs are projected to
 
     def setup(self, bottom, top):
