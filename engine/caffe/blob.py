@@ -32,7 +32,7 @@ def memory_size(device):
 
 
 class _Turns(threading.local):
-    """Whose turn it is in this thread, the Memories of GPUs whose arrays scripts may hold, and the last upload of one."""
+    """In this thread: whose turn it is, the Memories of GPUs whose arrays scripts may hold, the last upload of one."""
 
     def __init__(self):
         self.scripts, self.shown = True, weakref.WeakSet()

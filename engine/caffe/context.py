@@ -1,6 +1,7 @@
 """What the layers of a net have in common: device, phase, seed, and how the net is being run."""
 import contextlib
 import functools
+import os
 import subprocess
 import zlib
 
@@ -10,6 +11,7 @@ import torch
 from caffe.errors import CaffeError
 
 GPU = "cuda"  # torch's name for what set_mode_gpu has nets compute on
+GRAPHS = os.environ.get("CAFFE_GRAPHS", "1") != "0"  # whether what a GPU does again and again is recorded
 
 _settings = {"device": torch.device("cpu"), "gpu": 0, "seed": None, "autocast": None}
 
@@ -99,8 +101,11 @@ class Context:
 
     @property
     def kernels(self):
-        """The module caffe.kernels where it is of use and can be used, else None."""
-        return _kernels(self.device) if self.channels_last and self.device.type == "cuda" else None
+        """The module caffe.kernels where it is of use and can be used, else None.
+
+        To order its functions one by one takes the host longer than they save the GPU: they are for graphs.
+        """
+        return _kernels(self.device) if GRAPHS and self.channels_last and self.device.type == "cuda" else None
 
     def generator(self, layer, *what, device="cpu"):
         """A torch.Generator for the layer's random numbers for `what`, on the device, whose numbers are its own."""

@@ -53,7 +53,7 @@ class Layer:
     makes_tops = False  # tops that the prototxt leaves out are made anonymously
     label_bottoms = ()  # bottoms that have no gradient
     computes_in_half = False  # whether it computes in bfloat16 when the net is asked to
-    capturable = True  # what it computes of its bottoms needs nothing of the host, nor a state but its blobs (graphs.py)
+    capturable = True  # what it computes of its bottoms needs nothing of the host, nor a state but its blobs
 
     def __init__(self, param, context):
         self.param, self.context = param, context
@@ -173,7 +173,7 @@ class Layer:
     def _compute(self, bottom, top):
         """The tops, a tuple of tensors, of what the bottoms hold; recorded, where a backward may follow."""
         record, self.captured = self.need_backward and not self.context.forward_only, False
-        inputs = [blob.tensor.data for blob in bottom]  # not detach(): they may be written to, and then count as they are
+        inputs = [blob.tensor.data for blob in bottom]  # not detach(): what is written to them later counts
         self._weights = [blob.tensor.data for blob in self.blobs]
         if record:
             for i, blob in enumerate(bottom):

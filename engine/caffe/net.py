@@ -4,7 +4,7 @@ from collections import OrderedDict
 import torch
 
 import caffe.layer_types  # noqa: F401  fills the table
-from caffe import debug, graphs, log, memory
+from caffe import debug, log, memory, stretches
 from caffe.blob import Blob, engines_turn, turn
 from caffe.build import filter_net, insert_splits
 from caffe.context import Context
@@ -35,7 +35,7 @@ class Net:
         self._owners = {}  # name of a shared param -> (Blob, index in self.learnable, layer name, index in the layer)
         self.learnable = []  # (Blob, lr_mult, decay_mult), each once
         self._needs, self._available, self._bottom_needs = {}, {}, []
-        self.parts, self.stretches = {}, {}  # graphs.py's
+        self.parts, self.stretches = {}, {}  # stretches.py's
         filtered = filter_net(param)
         log.info("Initializing net from parameters: \n%s", filtered)
         for layer_param in filtered.layer:
@@ -220,7 +220,7 @@ class Net:
         """Run the layers from index `start` to `end`, both included. Returns the sum of their weighted losses."""
         loss = 0.
         self.context.doubts = []
-        for part in graphs.parts(self, start, len(self._layers) - 1 if end is None else end):
+        for part in stretches.parts(self, start, len(self._layers) - 1 if end is None else end):
             for term in self._forward_layer(part) if isinstance(part, int) else part.forward.run():
                 loss = loss + term
         if start == 0:
@@ -245,7 +245,7 @@ class Net:
     @engines_turn
     def run_backward(self, start=None, end=0):
         """Run the layers' backward from index `start` down to `end`, both included."""
-        for part in reversed(graphs.parts(self, end, len(self._layers) - 1 if start is None else start)):
+        for part in reversed(stretches.parts(self, end, len(self._layers) - 1 if start is None else start)):
             self._backward_layer(part) if isinstance(part, int) else part.backward.run()
         if self.debug_info and start is None:
             debug.params(self)

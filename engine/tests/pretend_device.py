@@ -113,7 +113,8 @@ class Graph:
     recorded = None  # the one that is being recorded
     made = 0  # how many there have been; a test clears it
 
-    def __init__(self, work):
+    def __init__(self, work, device=DEVICE):
+        assert device.type == NAME
         self._operations, self._before, self._fresh, Graph.recorded = [], [], [], self
         try:
             work()
@@ -190,7 +191,11 @@ def _factory(name):
     operation = getattr(getattr(aten, packet), overload or "default")
 
     def make(*args, device=None, pin_memory=None, **kwargs):
-        return Tensor(operation(*args, device=torch.device("cpu"), **kwargs))
+        made = operation(*args, device=torch.device("cpu"), **kwargs)
+        fills = torch.are_deterministic_algorithms_enabled() and torch.utils.deterministic.fill_uninitialized_memory
+        if Graph.recorded is not None and name.startswith("empty") and fills:  # with NaN, so that it is noticed
+            Graph.recorded.after(aten.fill_.Scalar, (made, float("nan")), {}, made)
+        return Tensor(made)
     _library.impl(name, make, "PrivateUse1")
 
 

@@ -5,7 +5,7 @@ import caffe
 import numpy as np
 import pytest
 import torch
-from caffe import context, graphs
+from caffe import context, stretches
 
 import parity
 import solver_runs
@@ -32,13 +32,13 @@ class TestOnCuda(AsGenuine):
 
 @pytest.mark.parametrize("family, case", CASES, ids=[case.name for _, case in CASES])
 def test_recorded_as_not_recorded(family, case, monkeypatch):
-    monkeypatch.setattr(graphs, "LEAST", 1)
+    monkeypatch.setattr(stretches, "LEAST", 1)
 
     def run():
         caffe.set_random_seed(3)
         return parity.run(case._replace(steps=5))
     recorded = run()
-    monkeypatch.setattr(graphs, "ENABLED", False)
+    monkeypatch.setattr(context, "GRAPHS", False)
     for key, array in run().items():
         assert error(recorded[key], array) < 1e-5, key
 
@@ -94,6 +94,31 @@ def test_training_is_deterministic_and_resumes_exactly():
 @pytest.mark.parametrize("flag, bound", [("-tf32", 0.01), ("-bf16", 0.05)])
 def test_less_precision_stays_near(flag, bound):
     assert error(trained(flag), trained()) < bound
+
+
+def test_graphs_train_to_the_same_weights(monkeypatch):
+    recorded = trained()
+    monkeypatch.setenv("CAFFE_GRAPHS", "0")
+    assert error(recorded, trained()) < 1e-4
+
+
+@pytest.mark.parametrize("dtype, bound", [(torch.float32, 1e-5), (torch.bfloat16, 0.01)])
+@pytest.mark.parametrize("shape", [(3, 5, 7, 9), (2, 130, 6, 5), (16, 64, 40, 40), (1, 1, 1, 1)])
+def test_kernels(shape, dtype, bound):
+    """Values and gradients of PReLU and biases, against PyTorch's in float64."""
+    kernels = pytest.importorskip("caffe.kernels")
+    torch.manual_seed(0)
+    x, grad = (torch.randn(shape, device="cuda", dtype=dtype).contiguous(memory_format=torch.channels_last)
+               for _ in range(2))
+    slope, bias = (torch.randn(shape[1], device="cuda").to(kind) for kind in (torch.float32, dtype))
+    inputs = [tensor.requires_grad_() for tensor in (x, slope, bias)]
+    exact = [tensor.detach().double().requires_grad_() for tensor in inputs]
+    y = kernels.AddBias.apply(kernels.PReLU.apply(x, slope), bias)
+    expected = torch.nn.functional.prelu(exact[0], exact[1]) + exact[2].reshape(-1, 1, 1)
+    for found, wanted in zip((y, *torch.autograd.grad(y, inputs, grad)),
+                             (expected, *torch.autograd.grad(expected, exact, grad.double()))):
+        assert found.shape == wanted.shape
+        assert (found - wanted).abs().max() < bound * wanted.abs().max()
 
 
 def test_an_iteration_waits_for_the_loss_alone():

@@ -120,7 +120,7 @@ class Convolution(Windowed):
         self.add_blob((*self.weight_channels(p), *self.windows.kernel), p.weight_filler)
         if p.bias_term:
             self.add_blob((p.num_output,), p.bias_filler)
-        if self.dims == 2 and self.context.channels_last:  # then what it makes is so, too, and what is made of that
+        if self.dims == 2 and self.context.channels_last:  # then so is what it makes, and what is made of that
             weight = self.blobs[0]
             weight.tensor = weight.tensor.contiguous(memory_format=torch.channels_last)
 
