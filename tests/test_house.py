@@ -118,7 +118,7 @@ def test_no_circles():
 
 # Being mended; each is still too long, and comes off its list when it is not.
 LONG_FUNCTIONS = {"engine/caffe/net.py: _add"}
-LONG_FILES = {"engine/caffe/solvers.py"}
+LONG_FILES = set()
 
 
 def test_no_function_is_long():

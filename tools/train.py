@@ -17,6 +17,7 @@ from pain.command import Parser, run
 from pain.errors import Problem
 from pain.training.caffe_train import train
 from pain.training.fold_trainings import fold_training, select_folds
+from pain.training.jobs import jobs_for
 
 
 def main():
@@ -28,13 +29,15 @@ def main():
     parser.add_argument("--weights", help="caffemodel to fine-tune from (default: start from scratch)")
     parser.add_argument("--caffe", default="caffe", help="the caffe command (default: %(default)s)")
     parser.add_argument("--gpu", type=int, help="the GPU to train on (default: the CPU)")
-    parser.add_argument("--jobs", type=int, default=1, help="folds at a time (default: %(default)s)")
+    parser.add_argument("--jobs", default="1", help="folds at a time; auto: as many as keep a GPU busy (default: "
+                        "%(default)s)")
     args = parser.parse_args()
-    if args.jobs < 1:
-        raise Problem("--jobs takes 1 or more")
+    if args.jobs != "auto" and not (args.jobs.isdecimal() and int(args.jobs)):
+        raise Problem("--jobs takes auto, or 1 or more, not %r" % args.jobs)
+    jobs = jobs_for(args.gpu) if args.jobs == "auto" else int(args.jobs)
     trainings = [fold_training(args.solver, fold, args.models, args.weights)
                  for fold in select_folds(args.folds, args.fold)]
-    train(trainings, args.caffe, args.gpu, args.jobs, "%s, %d folds" % (Path(args.solver).stem, len(trainings)))
+    train(trainings, args.caffe, args.gpu, jobs, "%s, %d folds" % (Path(args.solver).stem, len(trainings)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,22 @@
+"""How many trainings at a time are quickest."""
+import os
+import subprocess
+
+MOST_JOBS, CORES_EACH, MEMORY_EACH = 5, 3, 6144  # docs/speed.md; MiB of the GPU's, of the full net at batch 64
+
+
+def jobs_for(gpu):
+    """How many on the GPU of this number; on the CPU (None) one, which has all cores.
+
+    A GPU waits for one training's Python layers while it computes another's. What it has room for, nvidia-smi says.
+    """
+    if gpu is None:
+        return 1
+    jobs = min(MOST_JOBS, os.cpu_count() // CORES_EACH)
+    try:
+        said = subprocess.run(["nvidia-smi", "--id=%d" % gpu, "--query-gpu=memory.total",
+                               "--format=csv,noheader,nounits"], stdout=subprocess.PIPE, check=True).stdout
+        jobs = min(jobs, int(said) // MEMORY_EACH)
+    except (OSError, ValueError, subprocess.CalledProcessError):  # it is not known
+        pass
+    return max(1, jobs)
