@@ -84,7 +84,7 @@ class Memory:
         self.device = device
         self.capacity = capacity  # how many values there is room for
         self._tensor = None  # of any shape; None: zeros, not allocated yet
-        self._array = None  # what was handed out, flat
+        self._array, self._on_host = None, None  # what was handed out, flat, and the tensor of the same memory
         # On a GPU, whether the array counts, and of which of the tensor's versions it is a copy.
         self._array_counts, self._version = False, None
         self.stays = False  # nobody but the solver shares the tensor: an array can be made of the same memory again
@@ -186,7 +186,7 @@ class Memory:
         if self.device.type == "cpu" or self._array_counts or self._hide_if_unheld():
             return
         if self._version != self._tensor._version:
-            torch.from_numpy(self._array).copy_(self._tensor)
+            self._on_host.copy_(self._tensor)
         self._array_counts = True
 
     def _expose(self):
@@ -195,7 +195,7 @@ class Memory:
         if tensor is not self._tensor:
             # Pinned memory: a GPU fetches from it several times as fast.
             on_host = torch.empty(self._tensor.numel(), pin_memory=self.device.type == "cuda")
-        self._array = on_host.numpy()
+        self._array, self._on_host = on_host.numpy(), on_host
         on_host.copy_(self._tensor.reshape(-1))
         if self.device.type == "cpu":
             self._tensor = on_host
@@ -210,7 +210,7 @@ class Memory:
     def _upload(self):
         """Copy the array to the tensor. Returns the event behind it, if the copy is not done yet."""
         later = self.device.type == "cuda" and not _turns.scripts  # else the script goes on, and may write
-        self._tensor.data.copy_(torch.from_numpy(self._array), non_blocking=later)
+        self._tensor.data.copy_(self._on_host, non_blocking=later)  # PyTorch keeps its memory until that is done
         self._version = self._tensor._version
         return torch.cuda.current_stream(self.device).record_event() if later else None
 
@@ -231,7 +231,7 @@ class Memory:
 
     def _hide(self):
         """From now on the array, if there is any, is another's."""
-        self._array, self._array_counts = None, False
+        self._array, self._on_host, self._array_counts = None, None, False
         _turns.shown.discard(self)
 
 

@@ -2,7 +2,6 @@
 import contextlib
 import functools
 import os
-import subprocess
 import zlib
 
 import numpy as np
@@ -59,7 +58,7 @@ def _kernels(device):
     try:
         from caffe import kernels
         kernels.try_out(device)
-    except (ImportError, OSError, RuntimeError, subprocess.SubprocessError):  # no Triton, or no C compiler for it
+    except Exception:  # all that Triton raises, if it is here at all: without a C compiler, for a GPU it does not know
         return None
     return kernels
 
