@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
 import caffe
@@ -157,6 +158,7 @@ def what_bounds(solver, mode):
     training.step(50)
     torch.cuda.synchronize()
     lapse = (time.perf_counter() - start) / 50
+    warnings.filterwarnings("ignore", "Profiler clears events")
     with profile(activities=[ProfilerActivity.CUDA]) as seen:
         training.step(5)
         torch.cuda.synchronize()
