@@ -78,7 +78,7 @@ def serve(script, folder):
     try:
         address = next(found.group() for found in (re.search(r"http://\S+", line) for line in process.stdout) if found)
         with urllib.request.urlopen(address) as page:
-            assert "research instrument" in page.read().decode()
+            assert "not a medical device" in page.read().decode()
     finally:
         os.killpg(process.pid, signal.SIGINT)
         process.communicate(timeout=60)
