@@ -62,8 +62,8 @@ def test_it_trains(slim, data, tmp_path, provider):
     assert process.stdout == "%s\n" % (tmp_path / "face_verification.caffemodel")
     folder = tmp_path / "face_verification"
     assert sorted(path.name for path in folder.iterdir()) == [
-        "face_iter_4.caffemodel", "face_iter_4.origin.json", "face_iter_4.solverstate", "made_with.json", "net.prototxt",
-        "people.txt", "solver.prototxt", "train.log", "train_lmdb"]
+        "face_iter_4.caffemodel", "face_iter_4.origin.json", "face_iter_4.solverstate", "made_with.json",
+        "net.prototxt", "people.txt", "solver.prototxt", "train.log", "train_lmdb"]
     losses = re.findall(r"Iteration \d+ .*loss = (\S+)", (folder / "train.log").read_text())
     assert len(losses) == 4 and np.isfinite(np.array(losses, float)).all()
     weights = tmp_path / "face_verification.caffemodel"

@@ -125,6 +125,20 @@ def test_a_folder_of_frames_gives_the_same_curve(images, made, model, tmp_path, 
         np.testing.assert_allclose(ours.intensity, theirs.intensity, atol=1e-5)
 
 
+def test_an_image_that_cannot_be_read_does_not_end_it(images, made, model, tmp_path, predict):
+    (tmp_path / "frames").mkdir()
+    for i, image in enumerate(images):
+        skimage.io.imsave(str(tmp_path / "frames" / ("%d.png" % i)), image, check_contrast=False)
+    for name in "2.png", "._2.png":
+        (tmp_path / "frames" / name).write_bytes(b"no image")
+    process = predict(tmp_path / "frames", "--model", model, "--out", tmp_path / "out")
+    assert_one_line_error(process, "frames: 1 of %d images could not be read (2.png); the curve is of what" % FRAMES)
+    ours, theirs = (read_curve(folder / "curve.csv")[1] for folder in (tmp_path / "out", made[0]))
+    assert len(ours) == len(theirs) and ours[2].face == INTERPOLATED and (tmp_path / "out" / "curve.json").exists()
+    for row, same in zip(ours[3:], theirs[3:]):
+        np.testing.assert_allclose(row.intensity, same.intensity, atol=1e-5)
+
+
 def test_a_pipe_gives_the_same_curve(video, made, model, tmp_path):
     with video.open("rb") as file:
         process = run_tool("predict_video.py", "-", "--model", model, "--out", tmp_path, stdin=file)
