@@ -11,10 +11,11 @@ from PIL import Image
 
 from pain.video.curve import FOUND, no_face
 from pain.video.labels import compare, labels
+from pain.video.summary import summary
 from support.browser import needs_browser
 from support.page_in_browser import FRAMES, read_rows
 from support.pages import LEVELS, Light, serving
-from support.videos import write_with_sound
+from support.videos import write, write_with_sound
 
 pytestmark = needs_browser
 
@@ -217,6 +218,28 @@ def test_threshold_and_zoom(opened, real, job, tmp_path):
     opened.keys("0")
     opened.drag(0.06, 0.06)
     assert opened.frame() <= 2
+
+
+def test_a_pause_breaks_the_line_and_does_not_count(page, served, tmp_path):
+    times = [*range(0, 400, 40), *range(9000, 9400, 40)]
+    write(tmp_path / "pause.mp4", [np.full((48, 64, 3), level, np.uint8) for level in LEVELS], times=times)
+    rows = read_rows(served, page.open_done(served, tmp_path / "pause.mp4", len(LEVELS)), tmp_path)
+    made = summary({}, rows, [1])["people"][0]["thresholds"][0]
+    assert made["seconds"] < 2 and len(made["episodes"]) == 2
+    page.js("(box => { box.value = 1; box.dispatchEvent(new Event('input')); })(document.getElementById('threshold'))")
+    page.wait("document.getElementById('above').textContent.startsWith('%.1f s')" % made["seconds"])
+    page.wait("document.getElementById('video').readyState >= 2")
+    page.keys("\ue011", *["\ue014"] * 9)  # Home, and to the last frame before the pause
+    assert page.frame() == 9
+    page.wait("!document.getElementById('video').seeking")
+    assert page.js("document.getElementById('video').currentTime") < 1.4  # not in the middle of the pause
+    assert page.frame() == 9
+    drawn = page.js("""(() => { const canvas = document.getElementById('curve'), g = canvas.getContext('2d');
+        const {width, height} = canvas, {data} = g.getImageData(0, 0, width, height), columns = [];
+        for (let i = 0; i < data.length; i += 4)  // the curve's blue
+          if (data[i + 3] > 200 && data[i + 2] > data[i] + 100) columns.push((i / 4) % width / width);
+        return columns; })()""")
+    assert drawn and not [share for share in drawn if 0.2 < share < 0.85]
 
 
 def test_several_people(page, tmp_path, grey):

@@ -107,6 +107,13 @@ def test_the_running_curve(tmp_path):
     assert (frames[0, 240:] > 200).mean() > 0.8  # dark on white
 
 
+def test_the_strips_line_breaks_in_a_pause(tmp_path):
+    with Annotator(tmp_path / "a.mp4", 320, 240, 25) as annotator:
+        for time in [0.1 * i for i in range(10)] + [4 + 0.1 * i for i in range(10)]:
+            annotator.add(image(), time, [row(time, 2.)])
+        assert [len(run) for run in annotator.strip.runs(1, 5.)] == [10, 10]
+
+
 def test_people_doubts_and_no_face(tmp_path):
     other, far = BOX + [150, 60, 0, 0], POINTS + [150, 60]
     frames, _, _ = written(tmp_path / "a.mp4", [

@@ -42,6 +42,20 @@ def test_picture_of_one():
         "90 % of labels", "intensity", "at least 1", "ground truth", "no face", "in doubt"]
 
 
+def test_no_line_and_no_strip_go_across_a_pause():
+    times = np.append(np.arange(10) / 10, 60 + np.arange(10) / 10)
+    rows = curve(times, [3.] * 20, low=2., high=4.)
+    rows[9] = row(9, 0.9, np.nan, doubt="dark")
+    axes, strip = plot.draw({}, rows).axes
+    x, y = axes.get_lines()[0].get_data()
+    assert np.isnan(y[(x > 0.9) & (x < 60)]).any()
+    assert [path.get_extents().intervalx.tolist() for path in axes.collections[1].get_paths()] == [
+        pytest.approx([0, 0.9]), pytest.approx([60, 61])]
+    assert strip.collections[0].get_paths()[0].get_extents().intervalx == pytest.approx([0.9, 1.9])  # at most a second
+    band = axes.collections[0].get_paths()
+    assert len(band) == 2 and band[0].get_extents().xmax < 1 and band[1].get_extents().xmin == 60
+
+
 def test_picture_of_several_and_smoothed():
     times = np.arange(50) / 10
     rows = curve(times, np.full(50, 2.), smoothed=1.5, spread=0.5) + curve(times, np.full(50, 3.), person=3)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pain.errors import Problem
-from pain.video.source import UPLOAD_FORMATS, open_video
+from pain.video.source import UPLOAD_FORMATS, Decoded, open_video
 from support.project import SHARED, needs_shared
 from support.videos import CORNERS, picture, set_matrix, write, write_with_sound
 
@@ -133,6 +133,26 @@ def test_standard_input(tmp_path, monkeypatch):
     assert len(read("-")) == 4
 
 
+def test_frames_without_times_at_the_start_are_a_usual_frame_apart(tmp_path, monkeypatch):
+    path, decoded = write(tmp_path / "a.mkv", [picture(48, 64)] * 8), Decoded._pictures
+
+    def pictures(video):
+        for i, frame in enumerate(decoded(video)):
+            if i < 3:
+                frame.pts = None
+            yield frame
+    monkeypatch.setattr(Decoded, "_pictures", pictures)
+    np.testing.assert_allclose([frame.time for frame in read(path)], np.arange(8) / 25, atol=2e-3)
+
+
+def test_a_raw_dv_has_the_rate_of_its_frames(tmp_path):
+    path = write(tmp_path / "a.dv", [np.full((576, 720, 3), 90, np.uint8)] * 12, "dvvideo")
+    with open_video(path) as opened:
+        assert (opened.rate, opened.count) == (25, 12)
+        np.testing.assert_allclose([frame.time for frame in opened.frames()], np.arange(12) / 25, atol=1e-3)
+        assert not opened.damage
+
+
 # What is no video, or a damaged one.
 
 def refused(source, *words, **options):
@@ -209,6 +229,39 @@ def test_damage_is_told_when_all_is_read(tmp_path):
         assert sum(1 for _ in opened.frames()) == 200 and not opened.damage
 
 
+@pytest.mark.parametrize("name, codecs", [("a.webm", ("libvpx-vp9", "libopus")), ("a.mkv", ("libx264", "aac")),
+                                          ("a.mp4", ("libx264", "aac")), ("a.ts", ("libx264", "aac"))])
+@pytest.mark.parametrize("start", [0, 3])
+def test_longer_sound_is_no_damage(tmp_path, name, codecs, start):
+    path = write_with_sound(tmp_path / name, [picture(48, 64)] * 30, start, seconds=5 + start, codecs=codecs)
+    with open_video(path) as opened:
+        assert sum(1 for _ in opened.frames()) == 30 and opened.damage == ""
+
+
+@pytest.mark.parametrize("name, codecs", [("a.webm", ("libvpx-vp9", "libopus")), ("a.mkv", ("libx264", "aac")),
+                                          ("a.mp4", ("libx264", "aac"))])
+def test_a_file_cut_in_its_last_second_is_damaged(tmp_path, monkeypatch, name, codecs):
+    noise = np.random.RandomState(0).randint(0, 256, (50, 48, 64, 3)).astype(np.uint8)
+    whole = write_with_sound(tmp_path / "whole.mkv" if name != "a.mp4" else tmp_path / name, noise, codecs=codecs)
+    if name == "a.mp4":  # its index in front, as in what streams
+        with av.open(str(whole)) as source, av.open(str(tmp_path / "whole.mp4"), "w",
+                                                    options={"movflags": "faststart"}) as copy:
+            streams = {stream.index: copy.add_stream_from_template(stream) for stream in source.streams}
+            for packet in source.demux():
+                if packet.dts is not None:
+                    packet.stream = streams[packet.stream.index]
+                    copy.mux(packet)
+        whole = tmp_path / "whole.mp4"
+    content = whole.read_bytes()
+    for share in 0.96, 0.9, 0.8:
+        (tmp_path / name).write_bytes(content[:int(share * len(content))])
+        with open_video(tmp_path / name) as opened:
+            count = sum(1 for _ in opened.frames())
+            assert 35 < count < 50 and opened.damage.startswith("%s: damaged: " % (tmp_path / name)), (share, count)
+    with open_video(whole) as opened:
+        assert sum(1 for _ in opened.frames()) == 50 and opened.damage == ""
+
+
 def test_uploads_may_not_name_other_files(tmp_path):
     inner = write(tmp_path / "inner.mp4", [picture(48, 64)] * 3)
     assert len(read(inner, formats=UPLOAD_FORMATS)) == 3
@@ -222,6 +275,8 @@ def test_uploads_may_not_name_other_files(tmp_path):
 @pytest.mark.parametrize("name, count, size", [("single_face.mp4", 72, (360, 640)), ("no_face.mp4", 95, (540, 960)),
                                                ("face_noface.mov", 169, (540, 960))])
 def test_the_shared_videos(name, count, size):
-    frames = read(SHARED / "video" / name)
+    with open_video(SHARED / "video" / name) as opened:
+        frames = list(opened.frames())
+        assert opened.damage == ""
     assert len(frames) == count and frames[0].image.shape[:2] == size
     assert (np.diff([frame.time for frame in frames]) > 0).all()

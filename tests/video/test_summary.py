@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from pain.video.curve import INTERPOLATED, no_face
 from pain.video.episodes import episodes
 from pain.video.summary import summary
+from pain.video.tracks import pauses
 from support.curves import curve, row, times_and_values
 
 
@@ -43,6 +44,24 @@ def test_episodes_by_hand(values, found):
     assert [(one["onset_s"], round(one["offset_s"], 6)) for one in made] == found
 
 
+def test_a_pause_of_the_video_ends_an_episode():
+    times = np.append(np.arange(10) / 10, 3600 + np.arange(10) / 10)
+    one, = summary({}, curve(times, [3.] * 20), [2])["people"]
+    at, = one["thresholds"]
+    assert at["seconds"] == one["seconds_with_intensity"] == pytest.approx(0.9 + 1 + 1)  # the tenth lasts a second
+    assert [(episode["onset_s"], episode["offset_s"]) for episode in at["episodes"]] == [(0, 1.9), (3600, 3601)]
+    times[10:] -= 3598  # 1.1 s after the tenth: closer to its end than episodes may be, but still a pause
+    assert len(summary({}, curve(times, [3.] * 20), [2])["people"][0]["thresholds"][0]["episodes"]) == 2
+    times[10:] -= 0.2  # a second or less is none
+    assert len(summary({}, curve(times, [3.] * 20), [2])["people"][0]["thresholds"][0]["episodes"]) == 1
+
+
+def test_a_picture_every_ten_seconds_is_no_pause():
+    times = np.cumsum([10, 12, 9, 19, 10, 10])
+    one, = summary({}, curve(times, [3.] * 6), [2])["people"]
+    assert len(one["thresholds"][0]["episodes"]) == 1
+
+
 @given(times_and_values, st.floats(0, 5), st.floats(0.05, 2))
 @settings(max_examples=60, deadline=None)
 def test_episodes_hold_what_they_promise(made, threshold, minimum):
@@ -53,7 +72,9 @@ def test_episodes_hold_what_they_promise(made, threshold, minimum):
         assert 0 <= high["seconds"] <= low["seconds"] <= one["seconds_with_intensity"] + 1e-6
     end = -np.inf
     for episode in low["episodes"]:
-        assert episode["offset_s"] - episode["onset_s"] > minimum - 1e-4 and episode["onset_s"] - end > minimum - 1e-4
+        assert episode["offset_s"] - episode["onset_s"] > minimum - 1e-4
+        paused = pauses(times)[(times[1:] > end - 1e-4) & (times[1:] < episode["onset_s"] + 1e-4)].any()
+        assert episode["onset_s"] - end > minimum - 1e-4 or paused
         assert episode["onset_s"] <= episode["apex_s"] < episode["offset_s"] + 1e-6
         assert episode["apex"] >= threshold - 1e-6 and episode["mean"] <= episode["apex"] + 1e-6
         end = episode["offset_s"]

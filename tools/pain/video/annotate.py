@@ -24,6 +24,7 @@ from pain.plots import color_of
 from pain.provenance import NOT_KNOWN, Origin
 from pain.video.curve import NONE, Row
 from pain.video.encoder import CODECS, encoder
+from pain.video.tracks import pauses
 
 RATE = 25  # frames a second, where nothing says how many
 TICKS = 60000  # of timestamps, a second: MPEG-4 Visual has 65535 at the most
@@ -183,7 +184,9 @@ class Strip:
     def runs(self, person, now):
         """The lines of a person's curve, up to where it is missing: lists of (x, y) in fine pixels."""
         runs, joined = [], False
-        for time, values in self.history:
+        pause = np.append(False, pauses(np.array([time for time, _ in self.history])))
+        for (time, values), paused in zip(self.history, pause):
+            joined = joined and not paused
             if person in values:
                 point = self.right - (self.right - self.left) * (now - time) / SECONDS, self.y(values[person])
                 if joined:

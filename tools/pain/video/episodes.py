@@ -3,7 +3,7 @@ import numpy as np
 
 from pain.files import rounded
 from pain.video.curve import DECIMALS
-from pain.video.tracks import lasts
+from pain.video.tracks import lasts, pauses
 
 ROUNDING = 10. ** (1 - DECIMALS["time_s"])  # seconds, ten times the last decimal of curve.csv's times
 THRESHOLDS, MINIMUM = (1, 2, 3), 0.2  # of intensity; seconds
@@ -17,12 +17,16 @@ def time_at_least(values: np.ndarray, durations: np.ndarray, known: float, thres
 
 def episodes(values: np.ndarray, times: np.ndarray, threshold: float,
              minimum: float = MINIMUM) -> list[tuple[int, int]]:
-    """The first and the last frame of each episode, a list of pairs of indices into (N,) values and times."""
-    above = np.concatenate([[False], values >= threshold, [False]])
-    first, last = np.flatnonzero(above[1:] & ~above[:-1]), np.flatnonzero(above[:-1] & ~above[1:]) - 1
+    """The first and the last frame of each episode, a list of pairs of indices into (N,) values and times.
+
+    Episodes closer than `minimum` are one, but a pause of the video ends one in any case.
+    """
+    above, pause = values >= threshold, pauses(times)
+    on = np.concatenate([[False], above[1:] & above[:-1] & ~pause, [False]])[:len(times) + 1]  # with the one before
+    first, last = np.flatnonzero(above & ~on[:-1]), np.flatnonzero(above & ~on[1:])
     end, joined = times + lasts(times), []
     for a, b in zip(first.tolist(), last.tolist()):
-        if joined and times[a] - end[joined[-1][1]] < minimum - ROUNDING:
+        if joined and times[a] - end[joined[-1][1]] < minimum - ROUNDING and not pause[joined[-1][1]:a].any():
             a = joined.pop()[0]
         joined.append((a, b))
     return [(a, b) for a, b in joined if end[b] - times[a] >= minimum - ROUNDING]

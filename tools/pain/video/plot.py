@@ -10,10 +10,10 @@ from pain.datasets.pspi import CLASSES
 from pain.notice import short_notice
 from pain.plots import BLUE, color_of
 from pain.provenance import origin_said
-from pain.video.curve import Row
+from pain.video.curve import VALUES, Row
 from pain.video.episodes import episodes
 from pain.video.labels import PlacedLabels
-from pain.video.tracks import best, in_order, lasts, tracks
+from pain.video.tracks import best, in_order, lasts, pauses, tracks
 
 COLUMNS = 1100  # about the pixels across the axes: a curve is drawn no finer than that
 LANE = 0.09  # inches a person in the strip below
@@ -51,6 +51,7 @@ def draw(about: dict, rows: list[Row], episodes_threshold: float = 1, labels: Pl
 
 def draw_person(axes, times, track, several, shown):
     """Draw a Track's band and lines. several: whether it is one of several."""
+    times, track = with_pauses(times, track)
     color, values = color_of(track.person), best(track)
     bounded, smoothed = (not np.isnan(column).all() for column in (track.low, track.smoothed))
     low, high = (track.low, track.high) if bounded else (track.intensity - track.spread, track.intensity + track.spread)
@@ -70,6 +71,13 @@ def draw_person(axes, times, track, several, shown):
     shown[name] = Line2D([], [], color=color, linewidth=1.4)
     if smoothed:
         shown.setdefault("not smoothed", Line2D([], [], color="0.4" if several else color, linewidth=0.8, alpha=0.6))
+
+
+def with_pauses(times, track):
+    """Times and a Track's values with a missing one in the middle of each pause, so that no line goes across it."""
+    at = np.flatnonzero(pauses(times)) + 1
+    missing = {field: np.insert(getattr(track, field), at, np.nan) for field in VALUES}
+    return np.insert(times, at, (times[at - 1] + times[at]) / 2), track._replace(**missing)
 
 
 def draw_episodes(axes, times, track, bar, threshold, shown):
@@ -149,8 +157,15 @@ def thinned(times, values):
 
 def stretches(times, where):
     """(start, length) in seconds of the stretches of (N,) frames where it is true; not more than can be drawn."""
+    at, ends = np.flatnonzero(pauses(times)) + 1, times + lasts(times)
+    parts = zip(np.split(times, at), np.split(where, at), ends[np.append(at, len(times)) - 1] if len(times) else [])
+    return [stretch for part in parts for stretch in without_pause(*part)]
+
+
+def without_pause(times, where, last_end):
+    """stretches() of frames among which there is no pause, and which end at `last_end`."""
     starts = columns(times)
     inside = np.concatenate([[False], np.logical_or.reduceat(where, starts) if len(starts) else [], [False]])
     first, end = np.flatnonzero(inside[1:] & ~inside[:-1]), np.flatnonzero(inside[:-1] & ~inside[1:])
-    edges = np.append(times[starts], times[-1:] + lasts(times)[-1:])
+    edges = np.append(times[starts], last_end)
     return [(edges[a], edges[b] - edges[a]) for a, b in zip(first, end)]

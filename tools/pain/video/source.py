@@ -6,7 +6,6 @@
 
 PyAV decodes: whatever FFmpeg reads, of any bit depth, with alpha or without, at any frame rate, turned by a flag.
 """
-import math
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -42,6 +41,7 @@ CAMERAS = {"linux": ("v4l2", "/dev/video%d"), "darwin": ("avfoundation", "%d:non
 # FFmpeg's names of the containers whose own clock browsers show, wherever the first frame is on it. Players show others
 # from their earliest stream's start: a broadcast's clock, for one, begins anywhere.
 OWN_CLOCK = {"mov", "matroska"}
+MOST_RATE = 1000  # frames a second
 MOST_PIXELS = 64e6  # of a frame: more is no video, but an attempt to fill the memory
 ONE = 1 << 16  # of a display matrix, whose numbers have 16 bits after the point
 SHORT = 1.  # a video that ends so many seconds before it should is damaged
@@ -91,11 +91,10 @@ class Decoded(Video):
             raise Problem("%s: frames of %d x %d pixels; make them smaller" % (
                 name, self.stream.width, self.stream.height))
         self.stream.thread_type = "AUTO"
-        self.rate = float(self.stream.average_rate or self.stream.guessed_rate or RATE)
-        seconds = self.stream.duration and float(self.stream.duration * self.stream.time_base)
-        seconds = seconds or (self.container.duration or 0) / av.time_base
-        self.seconds = seconds if math.isfinite(seconds) and seconds > 0 else None
-        self.count = self.stream.frames or (self.seconds and round(self.seconds * self.rate)) or None
+        rates = self.stream.average_rate, self.stream.guessed_rate  # a raw DV's average is of the ticks of its clock
+        self.rate = float(next((rate for rate in rates if rate and rate <= MOST_RATE), RATE))
+        seconds = self.own_seconds() or (self.container.duration or 0) / av.time_base
+        self.count = self.stream.frames or round(seconds * self.rate) or None
         self.ratio = float(self.stream.sample_aspect_ratio or 1)  # of a pixel's width to its height
         self.broken = 0
         self.decoded = self._decode()
@@ -110,26 +109,49 @@ class Decoded(Video):
         self.height, self.width = self.first.image.shape[:2]
 
     def _decode(self):
-        start, time, number, media_start = None, -1 / self.rate, 0, 0.
+        start, time, number, media_start, last = None, -1 / self.rate, 0, 0., 0.
         for picture in self._pictures():
             here = time + 1 / self.rate
             if picture.pts is not None:
-                start = picture.time if start is None else start
+                start = picture.time - here if start is None else start  # go on from frames that had no time
                 here = max(picture.time - start, time + 1e-6) if number else 0.
                 media_start = media_start if number else 0. if self.live else picture.time - self.clock_zero()
-            time = here
+            time, last = here, float((picture.duration or 0) * (picture.time_base or 0)) or 1 / self.rate
             yield Frame(number, time, upright(picture, self.ratio), media_start)
             number += 1
-        missing = self.seconds - (time + 1 / self.rate) if self.seconds else 0
+        self.damage = self.damage_of(time + last)
+
+    def own_seconds(self):
+        """How long the picture's stream is, not the sound's, in seconds; None where the file does not say."""
+        stream, tag = self.stream, self.stream.metadata.get("DURATION", "")  # Matroska's tag says when it ends
+        if stream.duration:
+            return float(stream.duration * stream.time_base)
+        start = float((stream.start_time or 0) * stream.time_base) if self.own_clock() else 0
+        if tag.count(":") == 2:
+            hours, minutes, seconds = (float(part) for part in tag.split(":"))
+            return 3600 * hours + 60 * minutes + seconds - start
+        if len(self.container.streams) == 1 and self.container.duration:
+            return self.container.duration / av.time_base - start
+        return None
+
+    def damage_of(self, read):
+        """What is wrong with the file of which `read` seconds could be read, in a line, or ""."""
+        whole, size = self.own_seconds() or 0, self.container.size
         if self.broken:
-            self.damage = "%s: damaged: %d pieces of it could not be decoded" % (self.name, self.broken)
-        elif missing > SHORT:
-            self.damage = "%s: damaged: it ends after %.1f of %.1f s" % (self.name, time + 1 / self.rate, self.seconds)
+            return "%s: damaged: %d pieces of it could not be decoded" % (self.name, self.broken)
+        if whole - read > SHORT or "DURATION" in self.stream.metadata and whole - read > 1.5 / self.rate:
+            return "%s: damaged: it ends after %.1f of %.1f s" % (self.name, read, whole)
+        if size > 0 and any(entry.pos + entry.size > size for entry in self.stream.index_entries):
+            return "%s: damaged: its end is missing, after %.1f s" % (self.name, read)
+        return ""
+
+    def own_clock(self):
+        """Whether players show the container's own clock."""
+        return not OWN_CLOCK.isdisjoint(self.container.format.name.split(","))
 
     def clock_zero(self):
         """The time, in seconds as FFmpeg counts them, at which a player's clock is 0."""
-        own = OWN_CLOCK & set(self.container.format.name.split(","))
-        return 0. if own else (self.container.start_time or 0) / av.time_base
+        return 0. if self.own_clock() else (self.container.start_time or 0) / av.time_base
 
     def _pictures(self):
         packets = self.container.demux(self.stream)
@@ -141,10 +163,14 @@ class Decoded(Video):
             except av.FFmpegError:
                 self.broken += 1
                 return
+            broken = packet.is_corrupt  # a decoder with threads may keep silent
             try:
-                yield from packet.decode()
+                for picture in packet.decode():
+                    broken = broken or picture.is_corrupt
+                    yield picture
             except av.FFmpegError:
-                self.broken += 1
+                broken = True
+            self.broken += broken
 
     def frames(self) -> Iterator[Frame]:
         yield self.first
@@ -205,7 +231,7 @@ class Camera(Decoded):
         except Problem:
             raise Problem("camera %d: there is none, or another program has it; cameras are numbered from 0"
                           % number) from None
-        self.count = self.seconds = None
+        self.count = None
 
 
 def open_video(source: Path | str | int, formats: Sequence[str] | None = None, rate: float = RATE) -> Video:

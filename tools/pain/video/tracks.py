@@ -5,7 +5,7 @@ import numpy as np
 
 from pain.video.curve import FOUND, INTERPOLATED, VALUES, Row
 
-LONGEST = 1.0  # seconds
+LONGEST = 1.0  # seconds that a frame lasts; without a frame for longer, and for two usual frames, the video pauses
 
 
 class Track(NamedTuple):
@@ -65,3 +65,9 @@ def lasts(times: np.ndarray) -> np.ndarray:
         return np.zeros(len(times))
     usual = np.median(gaps)
     return np.append(np.minimum(gaps, max(LONGEST, usual)), usual)
+
+
+def pauses(times: np.ndarray) -> np.ndarray:
+    """Where the video pauses between a frame and the next, (N - 1,) bool: nothing is known of what lies between."""
+    gaps = np.diff(times)
+    return gaps > max(LONGEST, 2 * np.median(gaps)) if len(gaps) else np.zeros(0, bool)

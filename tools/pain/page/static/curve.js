@@ -1,5 +1,6 @@
 // A curve: its frames as they arrive, and what can be said of them.
 
+const LONGEST = 1;  // seconds that a frame lasts; without one for longer, and for two usual frames, the video pauses
 export const TOP = 5;  // the highest intensity
 export const FACES = ["found", "interpolated", "none"];  // a face is one of these in a row, and its place in arrays
 export const [FOUND, INTERPOLATED, NONE] = FACES.keys();
@@ -62,8 +63,28 @@ export class Curve {
 
   get end() { return this.count ? this.times[this.count - 1] : 0; }
 
-  // Seconds from frame to frame, on average.
-  get step() { return this.count > 1 ? (this.end - this.times[0]) / (this.count - 1) : 1; }
+  // Seconds from frame to frame, usually: their median, as pain/video/tracks.py takes it.
+  get step() {
+    if (this.count < 2) return 1;
+    if (this.stepOf !== this.count) {
+      const gaps = this.times.slice(1, this.count).map((time, i) => time - this.times[i]).sort(), n = gaps.length;
+      this.stepOf = this.count;
+      this.median = (gaps[n >> 1] + gaps[(n - 1) >> 1]) / 2;
+    }
+    return this.median;
+  }
+
+  // For how many seconds a frame is shown; at most LONGEST, or a usual frame's.
+  lasts(frame) {
+    if (this.count < 2) return 0.02;
+    const {step, times} = this;
+    return frame + 1 < this.count ? Math.min(times[frame + 1] - times[frame], Math.max(LONGEST, step)) : step;
+  }
+
+  // Whether the video pauses after a frame: nothing is known of what lies between it and the next.
+  pauses(frame) {
+    return frame + 1 < this.count && this.times[frame + 1] - this.times[frame] > Math.max(LONGEST, 2 * this.step);
+  }
 
   // The last frame that begins at or before this time; the first for an earlier one.
   frameAt(time) {
@@ -82,11 +103,7 @@ export class Curve {
   }
 
   // A moment at which a player surely shows the frame, and no other.
-  within(frame) {
-    const next = frame + 1 < this.count ? this.times[frame + 1]
-      : this.times[frame] + (frame ? this.times[frame] - this.times[frame - 1] : 0.02);
-    return (this.times[frame] + next) / 2;
-  }
+  within(frame) { return this.times[frame] + this.lasts(frame) / 2; }
 }
 
 // The frame of the highest intensity among frames first..last; -1 if there is none.
@@ -99,13 +116,15 @@ export function apexOf(person, first, last) {
   return apex;
 }
 
-// The frames that have an intensity, and those at or above the threshold: [with, above].
+// The frames that have an intensity, those at or above the threshold, and how long these are: [with, above, seconds].
 export function countAbove(curve, person, threshold) {
-  let all = 0, above = 0;
+  let all = 0, above = 0, seconds = 0;
   for (let frame = 0; person && frame < curve.count; frame++) {
     if (Number.isNaN(person.intensity[frame])) continue;
     all++;
-    if (person.intensity[frame] >= threshold) above++;
+    if (person.intensity[frame] < threshold) continue;
+    above++;
+    seconds += curve.lasts(frame);
   }
-  return [all, above];
+  return [all, above, seconds];
 }

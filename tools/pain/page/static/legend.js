@@ -39,9 +39,10 @@ function legendOf(one) {
 
 export function showFigures() {
   const {curve, placed, live} = page;
-  const threshold = Number(get("threshold").value), [all, above] = countAbove(curve, chosen(), threshold);
+  const threshold = Number(get("threshold").value);
+  const [all, above, seconds] = countAbove(curve, chosen(), threshold);
   get("threshold-value").textContent = threshold.toFixed(1);
-  get("above").textContent = all ? `${(above * curve.step).toFixed(1)} s at or above it, in ${plural(above, "frame")}: `
+  get("above").textContent = all ? `${seconds.toFixed(1)} s at or above it, in ${plural(above, "frame")}: `
     + `${(100 * above / all).toFixed(0)} % of those with an intensity` : "";
   get("agreement").hidden = !placed || live !== null;
   if (placed) get("agreement").textContent = agreementWords();

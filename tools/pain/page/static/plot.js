@@ -17,7 +17,7 @@ export function geometry(width, height, from, to) {
     strip: i => bottom + 10 + i * (STRIP + GAP)};
 }
 
-// values(frame) of frames first..last by pixel column: runs without gaps of {x, low, high, start, end}.
+// values(frame) of frames first..last by pixel column: runs without gaps and pauses of {x, low, high, start, end}.
 function runs(geometry, curve, first, last, low, high = low) {
   const all = [];
   let run = null, column = null;
@@ -25,6 +25,7 @@ function runs(geometry, curve, first, last, low, high = low) {
     const bottom = low(frame), top = high(frame);
     if (Number.isNaN(bottom) || Number.isNaN(top)) { run = column = null; continue; }
     const x = geometry.x(curve.times[frame]);
+    if (frame > first && curve.pauses(frame - 1)) run = column = null;
     if (!run) all.push(run = []);
     if (column && Math.floor(x) === Math.floor(column.x)) {
       column.low = Math.min(column.low, bottom);
@@ -183,10 +184,10 @@ function drawStrips(context, g, curve, {person, style}, first, last) {
     for (let from = first; from <= last;) {  // stretches of one kind
       const kind = mark(from);
       let to = from;
-      while (to < last && mark(to + 1) === kind) to++;
+      while (to < last && mark(to + 1) === kind && !curve.pauses(to)) to++;
       if (kind) {
         const left = g.x(curve.times[from]);
-        const right = g.x(to + 1 < curve.count ? curve.times[to + 1] : curve.times[to]);
+        const right = g.x(to + 1 < curve.count ? curve.times[to] + curve.lasts(to) : curve.times[to]);
         context.fillStyle = style(kind);
         context.fillRect(left, g.strip(i) + (kind === "interpolated" ? STRIP / 2 : 0), Math.max(1, right - left),
           kind === "interpolated" ? STRIP / 2 : STRIP);
