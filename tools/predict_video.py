@@ -76,7 +76,10 @@ def report(curve_csv, rows, summary, rate):
         ", ".join("%d %s" % (count[face], face) for face in FACES),
         "; doubted for " + ", ".join("%s %d" % pair for pair in doubts.most_common()) if doubts else ""))
     for person in summary["people"]:
-        mean, peak = person["mean"], person["peak"]
+        mean, peak, elsewhere = person["mean"], person["peak"], person["elsewhere_s"]
+        if elsewhere:
+            print("  person %d: in another place from %s on, and perhaps another person; --track tells people apart" % (
+                person["person"], ", ".join("%.1f s" % at for at in elsewhere[:3]) + (", ..." * (len(elsewhere) > 3))))
         if mean is None:
             print("  person %d: no intensity" % person["person"])
             continue

@@ -16,8 +16,10 @@ from pain.video import thread_pool
 from pain.video.curve import FOUND, INTERPOLATED, NONE, fields, parse
 from pain.video.doubts import doubt
 from pain.video.estimator import load_estimator
+from pain.video.scenes import another_scene, scene_of
 from pain.video.source import Frame, open_video
-from pain.video.tracking import Tracker, overlap
+from pain.video.summary import summary
+from pain.video.tracking import Tracker, moves, overlap
 from support.project import PAIN, SHARED, needs_shared
 
 # Who is who, and what is filled in.
@@ -45,7 +47,7 @@ def test_the_largest_face_is_the_person():
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.booleans(), max_size=40), st.integers(0, 6))
 def test_short_gaps_are_interpolated_and_long_ones_are_not(there, gap):
-    found = follow([[face(10. * i)] if here else [] for i, here in enumerate(there)], gap=gap)
+    found = follow([[face(2. * i)] if here else [] for i, here in enumerate(there)], gap=gap)
     for i, (row,) in enumerate(found):
         before = max((k for k in range(i) if there[k]), default=None)
         after = min((k for k in range(i, len(there)) if there[k]), default=None)
@@ -54,7 +56,7 @@ def test_short_gaps_are_interpolated_and_long_ones_are_not(there, gap):
         elif before is not None and after is not None and after - before - 1 <= gap:
             assert row.face == INTERPOLATED and row.box is None
             # The face moves steadily, so a line through its neighbours is where it was.
-            np.testing.assert_allclose(row.landmarks, face(10. * i).landmarks, atol=2e-3)
+            np.testing.assert_allclose(row.landmarks, face(2. * i).landmarks, atol=2e-3)
         else:
             assert row.face == NONE and row.landmarks is None
 
@@ -81,6 +83,62 @@ def test_everyone_keeps_a_number():
                           [(1, INTERPOLATED), (2, FOUND)], [(1, FOUND), (2, FOUND)]]
     assert people[5:9] == [[(0, NONE)]] * 4
     assert people[9] == [(3, FOUND), (4, FOUND)]  # lost for longer than the gap: nobody can say who it is
+
+
+SCENES = np.random.RandomState(0).uniform(0, 255, (2, 48, 64))
+
+
+def follow_scenes(shots, everyone):
+    """The (person, face) of each row, by frame. shots: (faces, a scene of SCENES) a frame."""
+    tracker, found = Tracker(everyone, 10), []
+    for number, (of_frame, scene) in enumerate(shots):
+        found += tracker.add(Frame(number, number / 25, None), of_frame, SCENES[scene])
+    return [[(row.person, row.face) for row in rows] for _, rows in found + tracker.end()]
+
+
+@pytest.mark.parametrize("after", [face(200), face(0, 150), face(0, 50, 70), face(0, 50, 24)])  # and sizes
+def test_nothing_is_interpolated_between_two_places(after):
+    gap = [[]] * 7
+    assert [row.face for row, in follow([[face(0)], *gap, [after]], gap=10)] == [FOUND, *[NONE] * 7, FOUND]
+    assert [row.face for row, in follow([[face(0)], *gap, [face(3)]], gap=10)] == [FOUND, *[INTERPOLATED] * 7, FOUND]
+
+
+@pytest.mark.parametrize("everyone, later, nobody", [(False, 1, 1), (True, 2, 0)])
+def test_a_cut_ends_a_person(everyone, later, nobody):
+    there, empty = [face(0)], []
+    shots = [(there, 0)] * 3 + [(empty, 1)] * 7 + [(there, 0)] * 2  # and back; the box is where it was
+    assert follow_scenes(shots, everyone) == [[(1, FOUND)]] * 3 + [[(nobody, NONE)]] * 7 + [[(later, FOUND)]] * 2
+    shots = [(there, 0)] * 3 + [(empty, 0)] * 2 + [(there, 1)] * 2
+    assert follow_scenes(shots, everyone) == [[(1, FOUND)]] * 3 + [[(nobody, NONE)]] * 2 + [[(later, FOUND)]] * 2
+    shots = [(there, 0)] * 3 + [(there, 1)] * 2
+    assert follow_scenes(shots, everyone) == [[(1, FOUND)]] * 3 + [[(later, FOUND)]] * 2
+
+
+def test_scenes():
+    rng = np.random.RandomState(1)
+    one, two = (gaussian_filter(rng.uniform(0, 255, (90, 160, 3)), (8, 8, 0)) for _ in "ab")
+    one, two = ((128 + 40 * (image - image.mean()) / image.std()).clip(0, 255).astype(np.uint8) for image in (one, two))
+    assert another_scene(scene_of(one), scene_of(two))
+    for same in one, one // 2, np.roll(one, 3, 1), one.repeat(2, 0).repeat(2, 1), np.full_like(one, 90), 0 * one:
+        assert not another_scene(scene_of(one), scene_of(same))
+    assert scene_of(one[:5, :7]).shape == scene_of(one).shape
+
+
+@needs_shared
+def test_the_cuts_between_videos_are_found_and_none_within_them():
+    scenes = {}
+    for name in "single_face.mp4", "no_face.mp4":
+        with open_video(SHARED / "video" / name) as video:
+            scenes[name] = of_video = [scene_of(frame.image) for frame in video.frames()]
+        assert not any(another_scene(a, b) for a, b in zip(of_video, of_video[10:]))
+    assert all(another_scene(a, b) for a, b in itertools.product(*(of_video[::20] for of_video in scenes.values())))
+
+
+def test_moves_are_told():
+    rows = [row for rows in follow([[face(0)], [face(2)], [], [face(200)], [face(201)], [face(201, size=90)]])
+            for row in rows]
+    assert [row.frame for row in moves(rows)] == [3, 5]
+    assert summary({}, rows)["people"][0]["elsewhere_s"] == [3 / 25, 5 / 25]
 
 
 def test_no_more_frames_wait_than_the_gap():

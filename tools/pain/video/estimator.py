@@ -15,6 +15,7 @@ from pain.faces.alignment import align
 from pain.faces.detector import FaceDetector
 from pain.models import PainNets, load_nets
 from pain.video.doubts import doubt
+from pain.video.scenes import scene_of
 from pain.video.source import Frame
 from pain.video.thread_pool import WORKERS, batches, in_order, workers
 from pain.video.tracking import GAP, MOST_GAP, Tracker
@@ -35,7 +36,7 @@ class Estimator:
     def compute(self, frames, tracker):
         """Yield (Frame, Rows), without threads."""
         for frame in frames:
-            yield from self.rate(tracker.add(frame, self.detector.faces([frame.image])[0]))
+            yield from self.rate(tracker.add(frame, self.detector.faces([frame.image])[0], scene_of(frame.image)))
         yield from self.rate(tracker.end())
 
     def with_faces(self, frame, rows):
@@ -68,15 +69,17 @@ class Estimator:
         frames: an iterator of Frame. earlier, next_frame: Rows of the frames before this one, which are not computed
         again but given as they are. live: frame by frame, as they come. Whatever reading them raises is raised here.
         """
-        rows_of, frames, ahead = {}, iter(frames), 0 if live else WORKERS
+        rows_of, scenes, frames, ahead = {}, {}, iter(frames), 0 if live else WORKERS
         for row in earlier:
             rows_of.setdefault(row.frame, []).append(row)
         for frame in itertools.islice(frames, next_frame):
             yield frame, rows_of[frame.number]
+            if frame.number >= next_frame - self.gap - 2:  # from which the next may follow
+                scenes[frame.number] = scene_of(frame.image)
         with workers() as pool:
             detected = in_order(pool, lambda batch: (batch, self.detector.faces([frame.image for frame in batch])),
                                 batches(frames, lambda frame: frame, live), ahead)
-            known = self._tracked(detected, Tracker(self.track, self.gap, earlier))
+            known = self._tracked(detected, Tracker(self.track, self.gap, earlier, scenes))
             for rated in in_order(pool, self.rate, batches(known, lambda frame_rows: frame_rows[0], live), ahead):
                 yield from rated
 
@@ -84,7 +87,7 @@ class Estimator:
     def _tracked(detected, tracker):
         for batch, faces_of in detected:
             for frame, faces in zip(batch, faces_of):
-                yield from tracker.add(frame, faces)
+                yield from tracker.add(frame, faces, scene_of(frame.image))
         yield from tracker.end()
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from pain.files import rounded
 from pain.video.curve import Row
 from pain.video.episodes import MINIMUM, THRESHOLDS, episodes, mean_over_time, of_episode, time_at_least
+from pain.video.tracking import moves
 from pain.video.tracks import best, in_order, lasts, tracks
 
 
@@ -21,7 +22,9 @@ def summary(about: dict, rows: list[Row], thresholds: Sequence[float] = THRESHOL
     return dict(source=about.get("source"), frames=len(times), frames_without_anyone=int((~anyone).sum()),
                 duration_s=rounded(times[-1] + durations[-1] - times[0] if len(times) > 1 else np.nan),
                 minimum_s=float(minimum),
-                people=[of_person(track, times, durations, thresholds, minimum) for track in people])
+                people=[dict(of_person(track, times, durations, thresholds, minimum), elsewhere_s=[
+                    rounded(row.media_time_s) for row in moves([row for row in rows if row.person == track.person])])
+                    for track in people])
 
 
 def of_person(track, times, durations, thresholds, minimum):

@@ -6,40 +6,52 @@ import scipy.optimize
 
 from pain.faces.alignment import interpolate
 from pain.video.curve import DECIMALS, FOUND, INTERPOLATED, NONE, Row, no_face
+from pain.video.scenes import another_scene
 
 GAP = 10  # frames that a lost face may take to be found again; its landmarks are then interpolated
 MOST_GAP = 1000
 OVERLAP = 0.3  # of two boxes, intersection over union, above which they are the same person's
 
 
+SIZES = 1.5  # how often as wide or high, at most, a face is when it is found again
+
+
 class Tracker:
     """Who is who from frame to frame, and frames that wait for a lost face to be found again.
 
     everyone: follow all faces, by the overlap of their boxes; else the largest face is person 1. gap: as GAP.
-    rows: of earlier frames, to go on from; the next frame is the one after the last of them.
+    rows: of earlier frames, to go on from; the next frame is the one after the last of them. scenes: of scene_of(), by
+    frame, of the last ones. A cut ends a person, and nothing is interpolated between two places.
     """
 
-    def __init__(self, everyone=False, gap=GAP, rows=()):
+    def __init__(self, everyone=False, gap=GAP, rows=(), scenes=None):
         self.everyone, self.gap = everyone, gap
         self.waiting = deque()  # (Frame, dict: person -> Row, or None while it is not known)
         last = rows[-1].frame if rows else None
         present = {row.person for row in rows if row.frame == last and row.face != NONE}
         self.seen = {row.person: row for row in rows if row.person in present and row.face == FOUND}
         self.people = max((row.person for row in rows), default=0)
+        self.scenes = {person: (scenes or {}).get(row.frame) for person, row in self.seen.items()}
 
-    def add(self, frame, faces):
+    def add(self, frame, faces, scene=None):
         """The frames, a list of (Frame, Rows without intensities), of which all is known now that `frame` is.
 
-        faces: the Faces that are in it.
+        faces: the Faces that are in it; scene: of scene_of(), or None where cuts do not matter.
         """
         rows = {}
+        for person in list(self.seen):
+            if scene is not None and self.scenes[person] is not None and another_scene(self.scenes[person], scene):
+                self._give_up(person)
         self.waiting.append((frame, rows))
         for person, face in self._who(faces).items():
             row = Row(frame.number, frame.time, frame.media_time, person, FOUND, as_in_file("box", face.box),
                       float(face.confidence), as_in_file("landmarks", face.landmarks))
-            if person in self.seen:
+            if person in self.seen and same_place(self.seen[person].box, row.box):
                 self._fill(self.seen[person], row)
-            self.seen[person] = rows[person] = row
+            elif person in self.seen:
+                self._give_up(person)
+            self.seen[person], self.scenes[person] = row, scene
+            rows[person] = row
         for person, row in list(self.seen.items()):
             if row.frame + self.gap < frame.number:
                 self._give_up(person)
@@ -95,6 +107,18 @@ class Tracker:
 def as_in_file(field, values):
     """The values of a Row's field rounded as in curve.csv, so that a run that goes on from there finds the same."""
     return np.round(values, DECIMALS[field])
+
+
+def same_place(box, other):
+    """Whether boxes (4,) x, y, width, height overlap and are about as large, as those of one face are soon after."""
+    sizes = np.divide(box[2:], other[2:])
+    return overlap(box, other) > OVERLAP and max(sizes.max(), 1 / sizes.min()) < SIZES
+
+
+def moves(rows):
+    """The first rows of a person in another place than in the row before: of another person, perhaps. rows: of one."""
+    found = [row for row in rows if row.face == FOUND and row.box is not None]
+    return [row for before, row in zip(found, found[1:]) if not same_place(before.box, row.box)]
 
 
 def overlap(box, other):
