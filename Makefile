@@ -215,7 +215,7 @@ test: .venv/ready
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv/bin/python -m pytest -rs -n $(JOBS) --dist loadfile
 
 lint: .venv/ready
-	.venv/bin/ruff check tools layers tests
+	.venv/bin/ruff check tools layers tests engine
 
 test-full: .venv/ready .bvlc/bin/caffe
 	.venv/bin/python -m pytest -rs -m full

@@ -5,7 +5,25 @@ from caffe.context import set_device, set_mode_cpu, set_mode_gpu, set_random_see
 from caffe.layer_types.python import PythonLayer as Layer  # noqa: F401
 from caffe.proto.caffe_pb2 import LayerParameter, SolverParameter  # noqa: F401
 from caffe.pycaffe import Net  # noqa: F401
-from caffe.runtime import (NCCL, Timer, has_nccl, init_log, layer_type_list, set_multiprocess,  # noqa: F401
-                           set_solver_count, set_solver_rank, solver_count, solver_rank)
-from caffe.solvers import (AdaDeltaSolver, AdaGradSolver, AdamSolver, NesterovSolver, RMSPropSolver,  # noqa: F401
-                           SGDSolver, Solver, get_solver)
+from caffe.runtime import (  # noqa: F401
+    NCCL,
+    Timer,
+    has_nccl,
+    init_log,
+    layer_type_list,
+    set_multiprocess,
+    set_solver_count,
+    set_solver_rank,
+    solver_count,
+    solver_rank,
+)
+from caffe.solvers import (  # noqa: F401
+    AdaDeltaSolver,
+    AdaGradSolver,
+    AdamSolver,
+    NesterovSolver,
+    RMSPropSolver,
+    SGDSolver,
+    Solver,
+    get_solver,
+)

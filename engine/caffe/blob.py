@@ -20,10 +20,11 @@ import torch
 
 from caffe.errors import CaffeError
 
+CPU = torch.device("cpu")
 MAX_COUNT = 2 ** 31 - 1  # BVLC counts in 32-bit integers
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def memory_size(device):
     """How many bytes of memory the torch.device has."""
     if device.type == "cuda":
@@ -238,7 +239,7 @@ class Memory:
 class Blob:
     """An N-dimensional array with gradients. As in pycaffe: data, diff, shape, count, num, channels, height, width."""
 
-    def __init__(self, *shape, device=torch.device("cpu")):
+    def __init__(self, *shape, device=CPU):
         self.values, self.gradients = Memory(device, 0), Memory(device, 0)
         self.reshape(*shape)
 
@@ -323,7 +324,7 @@ class Blob:
 class BlobVec(list):
     """A layer's blobs. A Python layer adds its own in setup: `self.blobs.add_blob(6, 50)`."""
 
-    def __init__(self, blobs=(), device=torch.device("cpu")):
+    def __init__(self, blobs=(), device=CPU):
         super().__init__(blobs)
         self.device = device
 

@@ -18,7 +18,7 @@ def read_text(path, message):
     try:
         return text_format.Merge(_read(path).decode(errors="replace"), message)
     except text_format.ParseError as error:
-        raise CaffeError("%s: not a %s prototxt: %s" % (path, type(message).__name__, error))
+        raise CaffeError("%s: not a %s prototxt: %s" % (path, type(message).__name__, error)) from error
 
 
 def read_binary(path, message):
@@ -28,7 +28,7 @@ def read_binary(path, message):
         _check_texts(message)
         return message
     except (DecodeError, UnicodeDecodeError):
-        raise CaffeError("%s: not a binary %s, or a damaged one" % (path, type(message).__name__))
+        raise CaffeError("%s: not a binary %s, or a damaged one" % (path, type(message).__name__)) from None
 
 
 def _read(path):
@@ -36,7 +36,7 @@ def _read(path):
     try:
         return Path(path).read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise CaffeError("%s: %s" % (path, getattr(error, "strerror", error)))
+        raise CaffeError("%s: %s" % (path, getattr(error, "strerror", error))) from error
 
 
 def _check_texts(message):

@@ -53,7 +53,7 @@ def set_random_seed(seed):
     _settings["seed"] = int(seed)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _kernels(device):
     try:
         from caffe import kernels

@@ -76,7 +76,7 @@ class Lmdb:
         try:
             self._file = open(self.path, "rb", buffering=0)
         except OSError as error:
-            raise CaffeError("%s: %s" % (self.path, error.strerror))
+            raise CaffeError("%s: %s" % (self.path, error.strerror)) from error
         self._size = os.fstat(self._file.fileno()).st_size
         first = self._meta(0)
         self._page_size = first[2]
@@ -197,7 +197,8 @@ class LevelDb:
         try:
             import plyvel
         except ImportError:
-            raise CaffeError("%s: to read a LevelDB, install plyvel (pip install plyvel), or make it an LMDB" % folder)
+            raise CaffeError("%s: to read a LevelDB, install plyvel (pip install plyvel), or make it an LMDB"
+                             % folder) from None
         self.path, self._error = folder, plyvel.Error
         try:
             self._database = plyvel.DB(str(folder), create_if_missing=False, paranoid_checks=True)

@@ -16,7 +16,7 @@ def _pydot():
     try:
         import pydot
     except ImportError:
-        raise CaffeError("drawing nets needs pydot: pip install pydot, and Graphviz for the command dot")
+        raise CaffeError("drawing nets needs pydot: pip install pydot, and Graphviz for the command dot") from None
     return pydot
 
 

@@ -20,6 +20,7 @@ import torch.utils.deterministic
 from caffe import context
 from caffe.errors import CaffeError
 
+
 def usable(device):
     """Whether what is done on this device may be recorded."""
     return context.GRAPHS and device.type == context.GPU
@@ -36,7 +37,7 @@ def capture(work, device):
     return graph.replay
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _stream(device):
     """The stream that is recorded: one for all, so that a backward follows its forward."""
     return torch.cuda.Stream(device)

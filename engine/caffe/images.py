@@ -23,16 +23,17 @@ def decode(data, colour=None):
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError:
-        raise CaffeError("to decode images, install Pillow (pip install pillow)")
+        raise CaffeError("to decode images, install Pillow (pip install pillow)") from None
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             return np.ascontiguousarray(_pixels(image, colour))
     except CaffeError:
         raise
     except UnidentifiedImageError:
-        raise CaffeError("not an image of a format known here: " + ", ".join(FORMATS))
+        raise CaffeError("not an image of a format known here: " + ", ".join(FORMATS)) from None
     except Exception as error:  # on damaged images Pillow raises errors of any kind
-        raise CaffeError("not an image that can be decoded (%s)" % (str(error).split("\n")[0] or type(error).__name__))
+        raise CaffeError("not an image that can be decoded (%s)"
+                         % (str(error).split("\n")[0] or type(error).__name__)) from error
 
 
 def read(path, colour):
@@ -42,7 +43,7 @@ def read(path, colour):
             return decode(file.read(), colour)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise CaffeError("Could not open or find file (%s); working directory: %s"
-                         % (getattr(error, "strerror", error), os.getcwd()))
+                         % (getattr(error, "strerror", error), os.getcwd())) from error
 
 
 def _pixels(image, colour):

@@ -1,9 +1,9 @@
 """How the process gets the memory of big blobs, which come and go at each iteration of a net.
 
 glibc asks the system for each of them anew, and the system clears every page in between: a third of the time of a big
-net. With huge pages that is quick, and memory that is free for a moment is free for all. Where the system has none, what
-has been freed is held back for the next iteration: as quick, but odd-sized leftovers add up, to a third of the peak.
-What is computed cannot change.
+net. With huge pages that is quick, and memory that is free for a moment is free for all. Where the system has none,
+what has been freed is held back for the next iteration: as quick, but odd-sized leftovers add up, to a third of the
+peak. What is computed cannot change.
 """
 import ctypes
 import os

@@ -11,7 +11,7 @@ from caffe.context import Context
 from caffe.errors import CaffeError
 from caffe.layer import TABLE
 from caffe.proto import caffe_pb2
-from caffe.serialize import array_to_blobproto, blobproto_shape, blobproto_values
+from caffe.serialize import array_to_blobproto, blobproto_values, check_blobs
 
 
 class Net:
@@ -69,30 +69,9 @@ class Net:
         if param.propagate_down and len(param.propagate_down) != len(param.bottom):
             layer.fail("propagate_down is given %d times for %d bottoms; give it for every bottom or for none"
                        % (len(param.propagate_down), len(param.bottom)))
-        bottom, needs = [], []
         given_gradient = any(self._needs[name] for name in param.bottom)  # propagate_down: true alone asks for none
-        for i, name in enumerate(param.bottom):
-            log.info("%s <- %s" % (param.name, name))
-            self._available.pop(name, None)
-            bottom.append(self.blobs[name])
-            needs.append(param.propagate_down[i] if param.propagate_down else self._needs[name])
-        top, top_names = [], []
-        for i, name in enumerate(param.top):
-            if i < len(param.bottom) and name == param.bottom[i]:
-                log.info("%s -> %s (in-place)" % (param.name, name))
-                top.append(bottom[i])
-            elif name in self.blobs:
-                layer.fail("Top blob '%s' produced by multiple sources." % name)
-            else:
-                top.append(self._add_blob(name, layer))
-                if param.type == "Input":
-                    self._input_names.append(name)
-            self._available[name] = True
-            top_names.append(name)
-        least, = {layer.tops if isinstance(layer.tops, int) else layer.tops[0]}
-        while layer.makes_tops and len(top) < least:
-            top.append(self._add_blob("(automatic)", layer))
-            top_names.append("(automatic)")
+        bottom, needs = self._take_bottoms(param)
+        top, top_names = self._make_tops(layer, param, bottom)
         layer.check_counts(len(bottom), len(top))
         layer.propagate_down = needs
         log.info("Setting up " + param.name)
@@ -119,6 +98,37 @@ class Net:
         self._bottom_names.append(list(param.bottom))
         self._top_names.append(top_names)
         self._bottom_needs.append(needs)
+
+    def _take_bottoms(self, param):
+        """A layer's bottoms, Blobs, and whether each wants a gradient."""
+        bottom, needs = [], []
+        for i, name in enumerate(param.bottom):
+            log.info("%s <- %s" % (param.name, name))
+            self._available.pop(name, None)
+            bottom.append(self.blobs[name])
+            needs.append(param.propagate_down[i] if param.propagate_down else self._needs[name])
+        return bottom, needs
+
+    def _make_tops(self, layer, param, bottom):
+        """A layer's tops, Blobs, and their names."""
+        top, top_names = [], []
+        for i, name in enumerate(param.top):
+            if i < len(param.bottom) and name == param.bottom[i]:
+                log.info("%s -> %s (in-place)" % (param.name, name))
+                top.append(bottom[i])
+            elif name in self.blobs:
+                layer.fail("Top blob '%s' produced by multiple sources." % name)
+            else:
+                top.append(self._add_blob(name, layer))
+                if param.type == "Input":
+                    self._input_names.append(name)
+            self._available[name] = True
+            top_names.append(name)
+        least = layer.tops if isinstance(layer.tops, int) else layer.tops[0]
+        while layer.makes_tops and len(top) < least:
+            top.append(self._add_blob("(automatic)", layer))
+            top_names.append("(automatic)")
+        return top, top_names
 
     def _add_blob(self, name, layer):
         log.info("%s -> %s" % (layer.param.name, name))
@@ -362,28 +372,6 @@ def _fill_loss_weights(layer, top):
         if weight and blob.gradients is not layer.loss_memories[i]:
             blob.grad = torch.full(blob.shape, weight, device=blob.values.device)
             layer.loss_memories[i] = blob.gradients
-
-
-def check_shape(layer, index, blob, shape, where):
-    """Raise CaffeError, naming the layer, unless its blob of this index has the shape found in the file `where`."""
-    if tuple(shape) != blob.shape:
-        layer.fail("Cannot copy param %d weights from %s; shape mismatch. Source param shape is %s; target param "
-                   "shape is %s. To learn this layer's parameters from scratch rather than copying from a saved "
-                   "net, rename the layer." % (index, where, tuple(shape), blob.shape))
-
-
-def check_blobs(layer, protos, where):
-    """Raise CaffeError, naming the layer, unless number, shapes and sizes of the BlobProtos are its blobs'."""
-    if len(protos) != len(layer.blobs):
-        layer.fail("Incompatible number of blobs: %d in %s, %d in the net" % (len(protos), where, len(layer.blobs)))
-    for i, (blob, proto) in enumerate(zip(layer.blobs, protos)):
-        shape = blobproto_shape(proto)
-        if not proto.HasField("shape") and shape == (1,) * (4 - len(blob.shape)) + blob.shape:
-            shape = blob.shape  # the old form has four axes, always
-        check_shape(layer, i, blob, shape, where)
-        count = len(proto.double_data) or len(proto.data)
-        if count != blob.count:
-            layer.fail("param %d in %s has %d values for the shape %s" % (i, where, count, shape))
 
 
 def copy_blobs(layer, protos):

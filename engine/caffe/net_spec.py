@@ -139,7 +139,7 @@ class NetSpec:
         try:
             return super().__getattribute__("tops")[name]
         except KeyError:
-            raise AttributeError("the net has no blob %r" % name)
+            raise AttributeError("the net has no blob %r" % name) from None
 
     def __setitem__(self, name, value):
         self.tops[name] = value

@@ -64,7 +64,7 @@ def hdf5_file(path, mode="r"):
     except CaffeError:
         raise
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:  # all that h5py raises
-        raise CaffeError("%s: not what it should be, or damaged: %s" % (path, error))
+        raise CaffeError("%s: not what it should be, or damaged: %s" % (path, error)) from error
 
 
 @contextlib.contextmanager
@@ -78,7 +78,29 @@ def replacing(path):
             os.fsync(file.fileno())
         os.replace(partial, path)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise CaffeError("%s: cannot be written: %s" % (path, getattr(error, "strerror", None) or error))
+        raise CaffeError("%s: cannot be written: %s" % (path, getattr(error, "strerror", None) or error)) from error
     finally:
         with contextlib.suppress(OSError, ValueError):  # it was renamed, or could not even be made
             partial.unlink()
+
+
+def check_shape(layer, index, blob, shape, where):
+    """Raise CaffeError, naming the layer, unless its blob of this index has the shape found in the file `where`."""
+    if tuple(shape) != blob.shape:
+        layer.fail("Cannot copy param %d weights from %s; shape mismatch. Source param shape is %s; target param "
+                   "shape is %s. To learn this layer's parameters from scratch rather than copying from a saved "
+                   "net, rename the layer." % (index, where, tuple(shape), blob.shape))
+
+
+def check_blobs(layer, protos, where):
+    """Raise CaffeError, naming the layer, unless number, shapes and sizes of the BlobProtos are its blobs'."""
+    if len(protos) != len(layer.blobs):
+        layer.fail("Incompatible number of blobs: %d in %s, %d in the net" % (len(protos), where, len(layer.blobs)))
+    for i, (blob, proto) in enumerate(zip(layer.blobs, protos)):
+        shape = blobproto_shape(proto)
+        if not proto.HasField("shape") and shape == (1,) * (4 - len(blob.shape)) + blob.shape:
+            shape = blob.shape  # the old form has four axes, always
+        check_shape(layer, i, blob, shape, where)
+        count = len(proto.double_data) or len(proto.data)
+        if count != blob.count:
+            layer.fail("param %d in %s has %d values for the shape %s" % (i, where, count, shape))

@@ -14,9 +14,8 @@ import torch
 from caffe.blob import engines_turn
 from caffe.build import read_binary, read_weights
 from caffe.errors import CaffeError
-from caffe.net import check_shape
 from caffe.proto import caffe_pb2
-from caffe.serialize import array_to_blobproto, blobproto_shape, blobproto_values, hdf5_file, replacing
+from caffe.serialize import array_to_blobproto, blobproto_shape, blobproto_values, check_shape, hdf5_file, replacing
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -31,7 +30,7 @@ def is_hdf5(path):
         with open(path, "rb") as file:
             return file.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise CaffeError("%s: %s" % (path, getattr(error, "strerror", error)))
+        raise CaffeError("%s: %s" % (path, getattr(error, "strerror", error))) from error
 
 
 class _KeepingErrors(io.FileIO):

@@ -9,12 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import caffe
 import pytest
 import torch
+
+import caffe
 from caffe import command, log
 from caffe.proto import caffe_pb2
-
 from genuine import GENUINE, needs_genuine
 
 ENGINE = Path(caffe.__file__).parents[1]

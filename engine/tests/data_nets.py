@@ -1,10 +1,11 @@
 """Databases and images, and nets of one data layer that read them."""
-import caffe
 import h5py
 import lmdb
 import numpy as np
 import pytest
 from PIL import Image
+
+import caffe
 
 
 def make_net(folder, parameters, layer_type="Data", tops=2, phase=caffe.TRAIN):

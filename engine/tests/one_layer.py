@@ -1,9 +1,9 @@
 """A net of one layer, and its gradient."""
-import caffe
-from caffe.proto import caffe_pb2
 from google.protobuf import text_format
 
+import caffe
 import parity
+from caffe.proto import caffe_pb2
 
 IMAGE = 2, 4, 6, 5
 

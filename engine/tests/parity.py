@@ -13,8 +13,9 @@ from collections import namedtuple
 from pathlib import Path
 
 os.environ.setdefault("GLOG_minloglevel", "2")
-import caffe  # noqa: E402
 import numpy as np  # noqa: E402
+
+import caffe  # noqa: E402
 
 Case = namedtuple("Case", "name layer bottoms tops phase params inputs steps tolerance net diffs reshape force "
                   "files prepare")

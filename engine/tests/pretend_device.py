@@ -9,11 +9,12 @@ import types
 import weakref
 from collections import Counter
 
-import caffe
 import pytest
 import torch
-from caffe import context, graphs
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
+
+import caffe
+from caffe import context, graphs
 
 NAME = "pretend"
 _setup_privateuseone_for_python_backend(NAME)

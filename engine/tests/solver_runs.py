@@ -12,8 +12,9 @@ Runs under genuine Caffe's Python 3.9 and under the engine's. tests/test_solvers
 import sys
 from pathlib import Path
 
-import caffe
 import numpy as np
+
+import caffe
 
 NET = """
 name: "tiny"

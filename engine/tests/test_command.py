@@ -7,15 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import caffe
 import pytest
 import tomllib
 import torch
-from caffe import command, log, memory
-from caffe.flags import FLAGS
 from hypothesis import given, settings, strategies
 
+import caffe
 import caffe_command
+from caffe import command, log, memory
+from caffe.flags import FLAGS
 from command_runs import (  # noqa: F401
     ENGINE,
     LAYERS,

@@ -1,14 +1,14 @@
 """The engine on real CUDA: every parity case and program against genuine Caffe, and trainings. Skipped without one."""
 import os
 
-import caffe
 import numpy as np
 import pytest
 import torch
-from caffe import context, stretches
 
+import caffe
 import parity
 import solver_runs
+from caffe import context, stretches
 from command_runs import folder, process, run  # noqa: F401  two are fixtures
 from genuine import CASES, RECORD, AsGenuine, error
 from solver_runs import flat, make_solver

@@ -7,14 +7,14 @@ import textwrap
 import threading
 import time
 
-import caffe
 import h5py
 import lmdb
 import numpy as np
 import pytest
+
+import caffe
 from caffe.db import Lmdb
 from caffe.errors import CaffeError
-
 from data_nets import batches, data, datums, folder, images, make_lmdb, make_net  # noqa: F401  a fixture
 
 # What is random.

@@ -1,9 +1,9 @@
 """What data layers refuse: while the net is built, naming the layer, and the file and record where there is one."""
-import caffe
 import numpy as np
 import pytest
-from caffe.errors import CaffeError
 
+import caffe
+from caffe.errors import CaffeError
 from data_nets import data, datums, folder, images, make_lmdb, make_net  # noqa: F401  a fixture
 from test_data import HDF5, IMAGE_LIST
 

@@ -2,13 +2,13 @@
 
 It finds what mixes the host with the device, copies more than it must, or leaves arrays and tensors apart.
 """
-import caffe
 import numpy as np
 import pytest
 import torch
-from caffe.errors import CaffeError
 
+import caffe
 import pretend_device
+from caffe.errors import CaffeError
 from genuine import AsGenuine
 from pretend_device import gpu  # noqa: F401  a fixture
 

@@ -2,12 +2,12 @@
 import os
 import re
 
-import caffe
 import h5py
 import numpy as np
 import pytest
 import torch
 
+import caffe
 import pretend_device
 import solver_runs
 from command_runs import folder, last_line, run  # noqa: F401  fixtures

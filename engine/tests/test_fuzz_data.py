@@ -1,16 +1,16 @@
 """Damaged records, databases and images: a CaffeError of one line, or a batch of finite numbers; nothing else."""
 import io
 
-import caffe
 import h5py
 import lmdb
 import numpy as np
 import pytest
+from PIL import Image
+
+import caffe
 from caffe import images
 from caffe.db import Lmdb
 from caffe.errors import CaffeError
-from PIL import Image
-
 from data_nets import make_lmdb, make_net
 from mutations import mutated
 

@@ -1,10 +1,10 @@
 """Damaged caffemodels and solverstates, binary and HDF5: a CaffeError, or a net that trains on; nothing else."""
-import caffe
 import numpy as np
 import pytest
-from caffe.errors import CaffeError
 from google.protobuf import text_format
 
+import caffe
+from caffe.errors import CaffeError
 from genuine import HERE
 from mutations import mutated
 from solver_runs import learned, make_solver

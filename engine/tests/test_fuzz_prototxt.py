@@ -4,12 +4,12 @@ import re
 import resource
 import signal
 
-import caffe
 import numpy as np
+
+import caffe
+import parity
 from caffe.errors import CaffeError
 from caffe.layer import TABLE
-
-import parity
 from genuine import CASES, HERE
 
 NETS = 1000

@@ -2,17 +2,17 @@
 import gc
 import weakref
 
-import caffe
 import numpy as np
 import pytest
 import torch
-from caffe import context, stretches
-from caffe.errors import CaffeError
 
+import caffe
 import parity
 import pretend_device
 import scripts
 import solver_runs
+from caffe import context, stretches
+from caffe.errors import CaffeError
 from genuine import CASES, PROGRAMS, assert_same, recorded, seen
 from pretend_device import Graph, gpu  # noqa: F401  a fixture
 from solver_runs import make_solver

@@ -4,9 +4,9 @@ import re
 import numpy as np
 import pytest
 import torch
+
 from caffe.errors import CaffeError
 from caffe.proto import caffe_pb2
-
 from one_layer import make_net
 
 SOFTMAX, INFOGAIN, CONTRASTIVE = 'type: "SoftmaxWithLoss"', 'type: "InfogainLoss"', 'type: "ContrastiveLoss"'

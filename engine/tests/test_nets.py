@@ -6,13 +6,13 @@ import json
 import os
 import subprocess
 
-import caffe
 import numpy as np
 import pytest
 import torch
+
+import caffe
 from caffe.blob import Blob
 from caffe.errors import CaffeError
-
 from genuine import GENUINE, needs_genuine
 
 X = 'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 dim: 4 } } }\n'

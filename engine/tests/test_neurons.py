@@ -1,12 +1,12 @@
 """Neuron layers: what is refused, dropout, and gradients where BVLC's are not the derivative."""
 import re
 
-import caffe
 import numpy as np
 import pytest
 import torch
-from caffe.errors import CaffeError
 
+import caffe
+from caffe.errors import CaffeError
 from one_layer import gradient, make_net
 
 X = np.array([[-2, -1, -0.5, 0.25, 1, 3]], np.float32)

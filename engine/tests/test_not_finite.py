@@ -2,12 +2,12 @@
 import re
 from pathlib import Path
 
-import caffe
 import numpy as np
 import pytest
+
+import caffe
 from caffe.errors import CaffeError
 from caffe.proto import caffe_pb2
-
 from solver_files import GOOD, in_a_folder_of_its_own, loud, write_solver  # noqa: F401  two are fixtures
 from solver_runs import Batches, make_solver
 

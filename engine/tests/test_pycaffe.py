@@ -3,11 +3,11 @@ import os
 import subprocess
 import sys
 
-import caffe
 import numpy as np
 import pytest
-from caffe.errors import CaffeError
 
+import caffe
+from caffe.errors import CaffeError
 from genuine import HERE
 
 NET = """layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }

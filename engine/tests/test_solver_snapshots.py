@@ -3,12 +3,12 @@ import os
 import resource
 from pathlib import Path
 
-import caffe
 import numpy as np
 import pytest
-from caffe.errors import CaffeError
 
+import caffe
 import solver_runs
+from caffe.errors import CaffeError
 from solver_files import GOOD, in_a_folder_of_its_own, loud, write_solver  # noqa: F401  two are fixtures
 from solver_runs import flat, learned, make_solver
 

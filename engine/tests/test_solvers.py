@@ -6,16 +6,16 @@ afresh where genuine Caffe is at hand.
 import os
 import re
 
-import caffe
 import h5py
 import numpy as np
 import pytest
 import torch
+
+import caffe
+import solver_runs
 from caffe.errors import CaffeError
 from caffe.layer import TABLE
 from caffe.proto import caffe_pb2
-
-import solver_runs
 from genuine import RECORD, SNAPSHOTS, error, genuine, log_lines, make_folders, needs_genuine, record_solvers
 from solver_files import GOOD, in_a_folder_of_its_own, loud, write_solver  # noqa: F401  two are fixtures
 from solver_runs import Batches, flat, make_solver

@@ -4,10 +4,10 @@ older_formats/ has the files, recorded/upgraded/ what BVLC's upgrade_net_proto_t
 of them (`python record.py upgraded` records it again). That such nets compute the same is tested by test_pycaffe.py.
 """
 import pytest
+
 from caffe import build
 from caffe.errors import CaffeError
 from caffe.proto import caffe_pb2
-
 from genuine import OLD, UPGRADED, needs_genuine, upgrade_by_genuine_caffe
 
 

@@ -1,12 +1,12 @@
 """Convolution, pooling, cropping, normalising: what is refused, and what genuine Caffe's CPU code cannot be asked."""
 import re
 
-import caffe
 import numpy as np
 import pytest
 import torch
-from caffe.errors import CaffeError
 
+import caffe
+from caffe.errors import CaffeError
 from one_layer import IMAGE, gradient, make_net
 
 

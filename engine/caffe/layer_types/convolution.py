@@ -157,7 +157,7 @@ class Convolution(Windowed):
 
 
 def convolve_by_columns(x, weight, bias, windows, group):
-    """What F.conv3d computes, over any number of spatial axes: a product of the weights and x's windows, as matrices."""
+    """What F.conv3d computes, over any number of spatial axes: the weights times x's windows, as matrices."""
     columns = windows.columns(x)
     counts = columns.shape[2 + len(windows.kernel):]
     rows = x.shape[1] // group * math.prod(windows.kernel)

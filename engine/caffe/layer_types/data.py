@@ -168,7 +168,7 @@ class Data(ImageBatches):
         try:
             datum = caffe_pb2.Datum.FromString(item[1])
         except DecodeError:
-            raise CaffeError("not a Datum, or a damaged one")
+            raise CaffeError("not a Datum, or a damaged one") from None
         if datum.encoded:
             if self.param.transform_param.force_color and self.param.transform_param.force_gray:
                 raise CaffeError("cannot set both force_color and force_gray")

@@ -12,7 +12,6 @@ from caffe.proto import caffe_pb2
 from caffe.proto.caffe_pb2 import HingeLossParameter, LossParameter
 from caffe.serialize import blobproto_values
 
-
 LEAST = 1e-20  # the smallest probability whose logarithm BVLC takes, but for SoftmaxWithLoss's
 
 

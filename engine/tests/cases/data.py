@@ -2,9 +2,9 @@
 import base64
 import io
 
-import caffe
 import numpy as np
 
+import caffe
 from parity import case
 
 # Written by Pillow: 13 x 11, with subsampled colours, to be turned by its EXIF orientation; and 5 x 4, CMYK.

@@ -4,7 +4,6 @@ import os
 import tempfile
 
 from caffe.proto import caffe_pb2
-
 from parity import case
 
 

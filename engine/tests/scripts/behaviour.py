@@ -1,9 +1,10 @@
 """What pycaffe's classes do, member by member."""
 import os
 
+import numpy as np
+
 import caffe
 import caffe.coord_map
-import numpy as np
 from caffe.proto import caffe_pb2
 
 NET = """name: "testnet" force_backward: true

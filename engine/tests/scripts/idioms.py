@@ -3,10 +3,11 @@ import sys
 import threading
 import types
 
-import caffe
-import caffe.io
 import numpy as np
 import user_layers
+
+import caffe
+import caffe.io
 from caffe import layers as L
 
 TRUNK = """layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 dim: 6 dim: 6 } } }

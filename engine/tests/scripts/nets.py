@@ -1,6 +1,7 @@
 """How a net is built from its layers: splits, rules, shared weights, loss weights, and who gets gradients."""
-import caffe
 import numpy as np
+
+import caffe
 
 X = 'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }\n'
 IP = 'inner_product_param { num_output: 3 } '

@@ -1,11 +1,11 @@
 """Trainings in the manner of public notebooks."""
 import os
 
-import caffe
 import numpy as np
+
+import caffe
 from caffe import layers as L
 from caffe import params as P
-
 from scripts.notebooks import _fill, _write
 
 

@@ -1,13 +1,14 @@
 """What public notebooks do with Caffe, on nets of a few weights."""
 import os
 
-import caffe
 import numpy as np
 import scipy.ndimage as nd
+from google.protobuf import text_format
+
+import caffe
 from caffe import layers as L
 from caffe import params as P
 from caffe.coord_map import crop
-from google.protobuf import text_format
 
 CAFFENET = """name: "SlimCaffeNet"
 layer { name: "data" type: "Input" top: "data" input_param { shape: { dim: 2 dim: 3 dim: 23 dim: 23 } } }

@@ -1,8 +1,8 @@
 """Nets and weights of older formats, read and run."""
-import caffe
 import numpy as np
-from caffe.proto import caffe_pb2
 
+import caffe
+from caffe.proto import caffe_pb2
 from scripts import HERE
 
 

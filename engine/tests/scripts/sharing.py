@@ -1,6 +1,7 @@
 """Which arrays share their memory, keep it, and see what is written to them."""
-import caffe
 import numpy as np
+
+import caffe
 
 X = 'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 dim: 4 } } }\n'
 

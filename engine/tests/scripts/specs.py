@@ -1,6 +1,7 @@
 """NetSpec programs, and the bytes of the nets they make."""
-import caffe
 import numpy as np
+
+import caffe
 from caffe import layers as L
 from caffe import params as P
 from caffe.coord_map import coord_map_from_to, crop

@@ -1,13 +1,13 @@
 """What scripts do around nets: solvers, arrays as data, protobufs and images, the module's functions."""
 import os
 
+import numpy as np
+
 import caffe
 import caffe.coord_map
-import numpy as np
 from caffe import layers as L
 from caffe import params as P
 from caffe.proto import caffe_pb2
-
 from scripts.behaviour import BRANCHES, NET, _net, _write
 
 

@@ -1,8 +1,9 @@
 """Python layers as people write them."""
 import ast
 
-import caffe
 import numpy as np
+
+import caffe
 
 
 class EuclideanLoss(caffe.Layer):
