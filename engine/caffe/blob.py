@@ -8,12 +8,16 @@ callbacks, and Python layers' methods) the arrays that they hold count, and else
 brought up to date: an array as the scripts' turn begins, if its tensor has changed; a tensor when a layer asks for it.
 An array that nobody holds any more costs nothing.
 """
+from __future__ import annotations
+
 import contextlib
 import functools
 import math
 import os
 import threading
 import weakref
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -41,6 +45,7 @@ class _Turns(threading.local):
 
 
 _turns = _Turns()
+_Function = TypeVar("_Function", bound=Callable)
 
 
 @contextlib.contextmanager
@@ -64,7 +69,7 @@ def _give_turn(scripts):
     _turns.scripts = scripts
 
 
-def engines_turn(function):
+def engines_turn(function: _Function) -> _Function:
     """Decorator: a function for scripts to call, in which it is the engine's turn."""
     @functools.wraps(function)
     def in_turn(*args, **kwargs):
@@ -239,11 +244,11 @@ class Memory:
 class Blob:
     """An N-dimensional array with gradients. As in pycaffe: data, diff, shape, count, num, channels, height, width."""
 
-    def __init__(self, *shape, device=CPU):
+    def __init__(self, *shape: int | Iterable[int], device: torch.device = CPU):
         self.values, self.gradients = Memory(device, 0), Memory(device, 0)
         self.reshape(*shape)
 
-    def reshape(self, *shape):
+    def reshape(self, *shape: int | Iterable[int]) -> None:
         """Change the shape. Values stay in their order; without room for more, they become zeros and are not shared.
 
         Raises CaffeError for a negative dimension, for more than 2^31 - 1 values (BVLC blob.cpp), and for more than
@@ -265,48 +270,48 @@ class Blob:
             self.gradients = Memory(self.values.device, self.count)
 
     @property
-    def data(self):
+    def data(self) -> np.ndarray:
         """The values: a writable NumPy array, float32."""
         return self.values.array(self._shape)
 
     @property
-    def diff(self):
+    def diff(self) -> np.ndarray:
         """The gradients: a writable NumPy array, float32."""
         return self.gradients.array(self._shape)
 
     @property
-    def tensor(self):
+    def tensor(self) -> torch.Tensor:
         """The values as a torch tensor on the net's device. Assign to it to replace them and the shape."""
         return self.values.tensor(self._shape)
 
     @tensor.setter
-    def tensor(self, tensor):
+    def tensor(self, tensor: torch.Tensor) -> None:
         self._shape = tensor.shape
         self.values.set(tensor)
 
     @property
-    def grad(self):
+    def grad(self) -> torch.Tensor:
         """The gradients as a torch tensor on the net's device. Assign to it to replace them."""
         return self.gradients.tensor(self._shape)
 
     @grad.setter
-    def grad(self, tensor):
+    def grad(self, tensor: torch.Tensor) -> None:
         self.gradients.set(tensor)
 
-    def add_grad(self, tensor):
+    def add_grad(self, tensor: torch.Tensor) -> None:
         """Add to the gradients, in place."""
         self.grad.add_(tensor.reshape(self._shape))
 
-    def share(self, other):
+    def share(self, other: Blob) -> None:
         """Have the same values and gradients as `other`, from now on."""
         self.values, self.gradients = other.values, other.gradients
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, ...]:
         return tuple(self._shape)
 
     @property
-    def count(self):
+    def count(self) -> int:
         return math.prod(self._shape)
 
     def _legacy_dim(self, index):
@@ -315,20 +320,31 @@ class Blob:
                              % (self.shape,))
         return self._shape[index] if index < len(self._shape) else 1
 
-    num = property(lambda self: self._legacy_dim(0))
-    channels = property(lambda self: self._legacy_dim(1))
-    height = property(lambda self: self._legacy_dim(2))
-    width = property(lambda self: self._legacy_dim(3))
+    @property
+    def num(self) -> int:
+        return self._legacy_dim(0)
+
+    @property
+    def channels(self) -> int:
+        return self._legacy_dim(1)
+
+    @property
+    def height(self) -> int:
+        return self._legacy_dim(2)
+
+    @property
+    def width(self) -> int:
+        return self._legacy_dim(3)
 
 
-class BlobVec(list):
+class BlobVec(list[Blob]):
     """A layer's blobs. A Python layer adds its own in setup: `self.blobs.add_blob(6, 50)`."""
 
-    def __init__(self, blobs=(), device=CPU):
+    def __init__(self, blobs: Iterable[Blob] = (), device: torch.device = CPU):
         super().__init__(blobs)
         self.device = device
 
-    def add_blob(self, *shape):
+    def add_blob(self, *shape: int | Iterable[int]) -> None:
         blob = Blob(*shape, device=self.device)
         blob.values.stays = blob.gradients.stays = True
         self.append(blob)

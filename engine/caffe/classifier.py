@@ -1,10 +1,17 @@
 """Classifier: a net that says what is in images."""
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
 import numpy as np
+import numpy.typing as npt
 
 import caffe
 
 
-def transformer_for(net, mean, input_scale, raw_scale, channel_swap):
+def transformer_for(net: caffe.Net, mean: npt.ArrayLike | None, input_scale: float | None, raw_scale: float | None,
+                    channel_swap: Sequence[int] | None) -> caffe.io.Transformer:
     """The caffe.io.Transformer for the net's first input; what is None is left out."""
     name = net.inputs[0]
     transformer = caffe.io.Transformer({name: net.blobs[name].data.shape})
@@ -23,14 +30,16 @@ class Classifier(caffe.Net):
     size; the others: see caffe.io.Transformer.
     """
 
-    def __init__(self, model_file, pretrained_file, image_dims=None, mean=None, input_scale=None, raw_scale=None,
-                 channel_swap=None):
+    def __init__(self, model_file: str | bytes | os.PathLike, pretrained_file: str | bytes | os.PathLike | None,
+                 image_dims: Sequence[int] | None = None, mean: npt.ArrayLike | None = None,
+                 input_scale: float | None = None, raw_scale: float | None = None,
+                 channel_swap: Sequence[int] | None = None):
         super().__init__(model_file, caffe.TEST, weights=pretrained_file)
         self.transformer = transformer_for(self, mean, input_scale, raw_scale, channel_swap)
         self.crop_dims = np.array(self.blobs[self.inputs[0]].data.shape[2:])
         self.image_dims = self.crop_dims if image_dims is None else image_dims
 
-    def predict(self, inputs, oversample=True):
+    def predict(self, inputs: Sequence[np.ndarray] | np.ndarray, oversample: bool = True) -> np.ndarray:
         """The output, N x classes, for a list of N images, H x W x K as of caffe.io.load_image.
 
         oversample: the mean over ten crops of each (caffe.io.oversample); else the one in the centre.

@@ -1,4 +1,6 @@
 """What the layers of a net have in common: device, phase, seed, and how the net is being run."""
+from __future__ import annotations
+
 import contextlib
 import functools
 import os
@@ -15,12 +17,12 @@ GRAPHS = os.environ.get("CAFFE_GRAPHS", "1") != "0"  # whether what a GPU does a
 _settings = {"device": torch.device("cpu"), "gpu": 0, "seed": None, "autocast": None}
 
 
-def set_mode_cpu():
+def set_mode_cpu() -> None:
     """Have nets that are made from now on compute on the CPU."""
     _settings["device"] = torch.device("cpu")
 
 
-def set_mode_gpu():
+def set_mode_gpu() -> None:
     """Have nets that are made from now on compute on the GPU chosen by set_device, the first unless it is called.
 
     Raises CaffeError where PyTorch finds no GPU. Convolutions are in float32, in which PyTorch's own default is TF32.
@@ -31,7 +33,7 @@ def set_mode_gpu():
     torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False  # sums are float32, in bfloat16 too
 
 
-def set_device(number):
+def set_device(number: int) -> None:
     """Choose the GPU of this number for set_mode_gpu, which may come before or after. Raises CaffeError without it."""
     if not torch.cuda.is_available():
         raise CaffeError("no GPU here that PyTorch can use; run on the CPU (no -gpu, solver_mode: CPU, set_mode_cpu())")
@@ -48,7 +50,7 @@ def synchronize():
         torch.cuda.synchronize(_settings["device"])
 
 
-def set_random_seed(seed):
+def set_random_seed(seed: int) -> None:
     """Make nets that are created from now on repeatable: fillers, dropout, mirroring, cropping, shuffling."""
     _settings["seed"] = int(seed)
 

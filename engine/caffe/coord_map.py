@@ -3,14 +3,18 @@
 A map is (axis, a, b): from `axis` on, the coordinate x of a layer's bottom is a x + b of its top. a and b are numbers,
 or arrays of one for each spatial axis. axis None: no spatial layer has said which axes are meant.
 """
+from __future__ import annotations
+
 import numpy as np
 
 from caffe import layers as L
 from caffe.errors import CaffeError
+from caffe.net_spec import Function, Top
 
 # Layers that move nothing.
 PASS_THROUGH_LAYERS = ["AbsVal", "BatchNorm", "Bias", "BNLL", "Dropout", "Eltwise", "ELU", "Log", "LRN", "Exp", "MVN",
                        "Power", "ReLU", "PReLU", "Scale", "Sigmoid", "Split", "TanH", "Threshold"]
+Map = tuple[int | None, float | np.ndarray, float | np.ndarray]
 _IDENTITY = None, 1, 0
 
 
@@ -26,7 +30,7 @@ class CropError(CaffeError, AssertionError):
     """The two blobs cannot be aligned by a Crop layer."""
 
 
-def conv_params(fn):
+def conv_params(fn: Function) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
     """(axis, stride, extent of the kernel with its dilation, pad) of a Function with windows; all but axis arrays.
 
     Raises CropError for parameters by height and width, KeyError without kernel_size.
@@ -39,13 +43,13 @@ def conv_params(fn):
     return params.get("axis", 1), stride, dilation * (kernel - 1) + 1, pad
 
 
-def crop_params(fn):
+def crop_params(fn: Function) -> tuple[int, np.ndarray]:
     """(axis, offset, an array) of a Crop's Function."""
     params = fn.params.get("crop_param", fn.params)
     return params.get("axis", 2), np.array(params.get("offset", 0), ndmin=1)
 
 
-def coord_map(fn):
+def coord_map(fn: Function) -> Map:
     """The map of a Function's layer. Raises UndefinedMapException if it has none."""
     if fn.type_name in ("Convolution", "Pooling", "Im2col"):
         axis, stride, extent, pad = conv_params(fn)
@@ -61,7 +65,7 @@ def coord_map(fn):
     raise UndefinedMapException("%s has no map of coordinates" % fn.type_name)
 
 
-def compose(base_map, next_map):
+def compose(base_map: Map, next_map: Map) -> Map:
     """The map that is `next_map` first and then `base_map`. Raises AxisMismatchException."""
     (axis, a, b), (next_axis, next_a, next_b) = base_map, next_map
     if None not in (axis, next_axis) and axis != next_axis:
@@ -69,7 +73,7 @@ def compose(base_map, next_map):
     return next_axis if axis is None else axis, a * next_a, a * next_b + b
 
 
-def inverse(coord_map):
+def inverse(coord_map: Map) -> Map:
     """The map back."""
     axis, a, b = coord_map
     return axis, 1 / a, -b / a
@@ -91,7 +95,7 @@ def _maps_upwards(top):
                 waiting.append(bottom)
 
 
-def coord_map_from_to(top_from, top_to):
+def coord_map_from_to(top_from: Top, top_to: Top) -> Map:
     """The map from one Top to another, by a blob that leads to both. Raises RuntimeError if there is none."""
     from_maps = dict(_maps_upwards(top_from))
     for blob, to_map in _maps_upwards(top_to):
@@ -100,7 +104,7 @@ def coord_map_from_to(top_from, top_to):
     raise CaffeError("Could not compute map between tops; are they connected by spatial layers?")
 
 
-def crop(top_from, top_to):
+def crop(top_from: Top, top_to: Top) -> Top:
     """A Crop layer, a Top, that aligns `top_from` with `top_to`. Raises CropError if cropping whole pixels cannot."""
     axis, a, b = coord_map_from_to(top_from, top_to)
     a, b = np.array(a, ndmin=1), np.array(b, ndmin=1)

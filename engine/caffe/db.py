@@ -3,16 +3,19 @@
 The reader of LMDB takes each page through checks. The library lmdb maps the file into memory, where a damaged one
 crashes the process, and it lets a process open a database only once, though scripts have it open beside their net.
 """
+from __future__ import annotations
+
 import os
 import struct
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 from caffe.errors import CaffeError
 from caffe.proto.caffe_pb2 import DataParameter
 
 
-def open_database(source, backend):
+def open_database(source: str | os.PathLike, backend: int) -> Lmdb | LevelDb:
     """The database in the folder `source` (relative to the working directory), of a DataParameter.DB.
 
     It has a length and `records(start=0)`, which yields (key, value), both bytes, in the order of the keys.
@@ -33,11 +36,11 @@ def open_database(source, backend):
 class Cursor:
     """Reads a database round and round: record k is record k modulo the number of records."""
 
-    def __init__(self, database):
+    def __init__(self, database: Lmdb | LevelDb):
         self.database = database
         self._next = None  # the number of the record that self._records yields next
 
-    def read(self, start, count):
+    def read(self, start: int, count: int) -> list[tuple[bytes, bytes]]:
         """The records start .. start + count - 1, a list of (key, value)."""
         if start != self._next:
             self._records = self.database.records(start % len(self.database))
@@ -71,7 +74,7 @@ class Lmdb:
     _NODE = struct.Struct("<HHHH")
     _ELSEWHERE = 1  # a leaf node's flag: not the value but the number of its page
 
-    def __init__(self, folder):
+    def __init__(self, folder: str | os.PathLike):
         self.path = Path(folder) / "data.mdb"
         try:
             self._file = open(self.path, "rb", buffering=0)
@@ -95,10 +98,10 @@ class Lmdb:
                 for offset in self._offsets(page, self._LEAF):
                     self._node(page, offset)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self._entries
 
-    def records(self, start=0):
+    def records(self, start: int = 0) -> Iterator[tuple[bytes, bytes]]:
         """Yields (key, value) from record number `start` on. Raises CaffeError, naming the file, if it is damaged."""
         passed = 0
         for page in self._leaves(self._root, self._depth):
@@ -174,7 +177,7 @@ class Lmdb:
         return key, where, size
 
 
-def printable(key):
+def printable(key: bytes) -> str:
     """A record's key as people may read it."""
     return key.decode("ascii", "backslashreplace")
 
@@ -182,7 +185,7 @@ def printable(key):
 _leveldbs = weakref.WeakValueDictionary()  # absolute path -> LevelDb; a process can open one only once
 
 
-def open_leveldb(folder):
+def open_leveldb(folder: str | os.PathLike) -> LevelDb:
     """The LevelDb of the folder; nets share it."""
     path = os.path.realpath(folder)
     database = _leveldbs.get(path) or LevelDb(folder)
@@ -193,7 +196,7 @@ def open_leveldb(folder):
 class LevelDb:
     """A LevelDB folder, opened for reading, by plyvel."""
 
-    def __init__(self, folder):
+    def __init__(self, folder: str | os.PathLike):
         try:
             import plyvel
         except ImportError:
@@ -207,10 +210,10 @@ class LevelDb:
         if not next(self._all(), None):
             self._damaged("it has no record that can be read")
 
-    def __len__(self):
+    def __len__(self) -> int:
         return sum(1 for _ in self._all(include_value=False))
 
-    def records(self, start=0):
+    def records(self, start: int = 0) -> Iterator[tuple[bytes, bytes]]:
         """Yields (key, value) from record number `start` on. Raises CaffeError, naming the folder, if it is damaged."""
         number = -1
         for number, record in enumerate(self._all()):

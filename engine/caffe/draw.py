@@ -2,8 +2,16 @@
 
     caffe.draw.draw_net_to_file(net_parameter, "net.png")
 """
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
 from caffe.errors import CaffeError
 from caffe.proto import caffe_pb2
+
+if TYPE_CHECKING:
+    import pydot
 
 LAYER_STYLE_DEFAULT = {"shape": "record", "fillcolor": "#6495ED", "style": "filled"}
 NEURON_LAYER_STYLE = {"shape": "record", "fillcolor": "#90EE90", "style": "filled"}
@@ -20,17 +28,17 @@ def _pydot():
     return pydot
 
 
-def get_pooling_types_dict():
+def get_pooling_types_dict() -> dict[int, str]:
     """PoolingParameter's methods: number -> name."""
     return {number: name for name, number in caffe_pb2.PoolingParameter.PoolMethod.items()}
 
 
-def choose_color_by_layertype(layertype):
+def choose_color_by_layertype(layertype: str) -> str:
     """The colour of a layer of this type, as "#RRGGBB"."""
     return _COLORS.get(layertype, LAYER_STYLE_DEFAULT["fillcolor"])
 
 
-def get_edge_label(layer):
+def get_edge_label(layer: caffe_pb2.LayerParameter) -> str:
     """What stands at a layer's outgoing edges: batch size or number of outputs."""
     if layer.type == "Data":
         return "Batch " + str(layer.data_param.batch_size)
@@ -41,7 +49,7 @@ def get_edge_label(layer):
     return '""'
 
 
-def get_layer_lr_mult(layer):
+def get_layer_lr_mult(layer: caffe_pb2.LayerParameter) -> str:
     """The learning-rate multipliers of a layer with weights: "1.0", or "[1.0, 2.0]" for weights and bias; else ""."""
     if layer.type not in ("Convolution", "Deconvolution", "InnerProduct"):
         return ""
@@ -49,7 +57,7 @@ def get_layer_lr_mult(layer):
     return str(rates[0]) if len(rates) == 1 else str(rates)
 
 
-def get_layer_label(layer, rankdir, display_lrm=False):
+def get_layer_label(layer: caffe_pb2.LayerParameter, rankdir: str, display_lrm: bool = False) -> str:
     """What stands in a layer's node: name, type, and its windows if it has any; display_lrm: its lr_mult, too."""
     lines = [layer.name, "(%s)" % layer.type]
     if layer.type in ("Convolution", "Deconvolution"):
@@ -69,7 +77,8 @@ def get_layer_label(layer, rankdir, display_lrm=False):
     return '"%s"' % (" " if rankdir in ("TB", "BT") else "\\n").join(lines)
 
 
-def get_pydot_graph(caffe_net, rankdir, label_edges=True, phase=None, display_lrm=False):
+def get_pydot_graph(caffe_net: caffe_pb2.NetParameter, rankdir: str, label_edges: bool = True, phase: int | None = None,
+                    display_lrm: bool = False) -> pydot.Dot:
     """The NetParameter as a pydot.Dot. phase: caffe.TRAIN or TEST, to show that phase's layers only."""
     pydot = _pydot()
     graph = pydot.Dot(caffe_net.name or "Net", graph_type="digraph", rankdir=rankdir)
@@ -101,12 +110,14 @@ def _is_in_phase(layer, phase):
     return not any(rule.HasField("phase") and rule.phase == phase for rule in layer.exclude)
 
 
-def draw_net(caffe_net, rankdir, ext="png", phase=None, display_lrm=False):
+def draw_net(caffe_net: caffe_pb2.NetParameter, rankdir: str, ext: str = "png", phase: int | None = None,
+             display_lrm: bool = False) -> bytes:
     """The picture of the NetParameter, as bytes in the format `ext`. Needs Graphviz."""
     return get_pydot_graph(caffe_net, rankdir, phase=phase, display_lrm=display_lrm).create(format=ext)
 
 
-def draw_net_to_file(caffe_net, filename, rankdir="LR", phase=None, display_lrm=False):
+def draw_net_to_file(caffe_net: caffe_pb2.NetParameter, filename: str | os.PathLike, rankdir: str = "LR",
+                     phase: int | None = None, display_lrm: bool = False) -> None:
     """Write the picture of the NetParameter to a file, in the format of its ending. rankdir: LR, TB, BT or RL."""
     ext = str(filename).rpartition(".")[2]
     picture = draw_net(caffe_net, rankdir, ext, phase, display_lrm)

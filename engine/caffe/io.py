@@ -2,7 +2,13 @@
 
 Images are H x W x K, float32 in 0..1, RGB, as load_image gives them; a net's inputs are K x H x W.
 """
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+
 import numpy as np
+import numpy.typing as npt
 
 from caffe.proto import caffe_pb2
 from caffe.serialize import array_to_blobproto as _array_to_blobproto
@@ -22,12 +28,12 @@ def __getattr__(name):
     raise AttributeError("module caffe.io has no %r" % name)
 
 
-def array_to_blobproto(arr, diff=None):
+def array_to_blobproto(arr: npt.ArrayLike, diff: npt.ArrayLike | None = None) -> caffe_pb2.BlobProto:
     """A BlobProto of the array and, unless None, of its gradients `diff`."""
     return _array_to_blobproto(np.asarray(arr), diff)
 
 
-def blobproto_to_array(blob, return_diff=False):
+def blobproto_to_array(blob: caffe_pb2.BlobProto, return_diff: bool = False) -> np.ndarray:
     """The numbers of a BlobProto, or its gradients, as an array of its shape, float64."""
     values = np.array(blob.diff if return_diff else blob.data, float)
     if any(blob.HasField(name) for name in ("num", "channels", "height", "width")):
@@ -35,17 +41,17 @@ def blobproto_to_array(blob, return_diff=False):
     return values.reshape(blob.shape.dim)
 
 
-def arraylist_to_blobprotovector_str(arraylist):
+def arraylist_to_blobprotovector_str(arraylist: Iterable[npt.ArrayLike]) -> bytes:
     """The arrays as a serialised BlobProtoVector."""
     return caffe_pb2.BlobProtoVector(blobs=map(array_to_blobproto, arraylist)).SerializeToString()
 
 
-def blobprotovector_str_to_arraylist(str):
+def blobprotovector_str_to_arraylist(str: bytes) -> list[np.ndarray]:
     """The arrays in a serialised BlobProtoVector."""
     return [blobproto_to_array(blob) for blob in caffe_pb2.BlobProtoVector.FromString(str).blobs]
 
 
-def array_to_datum(arr, label=None):
+def array_to_datum(arr: np.ndarray, label: int | None = None) -> caffe_pb2.Datum:
     """A Datum of a C x H x W array: bytes if it is uint8, else floats. Raises ValueError for another number of axes."""
     if arr.ndim != 3:
         raise ValueError("Incorrect array shape.")
@@ -60,7 +66,7 @@ def array_to_datum(arr, label=None):
     return datum
 
 
-def datum_to_array(datum):
+def datum_to_array(datum: caffe_pb2.Datum) -> np.ndarray:
     """The C x H x W array of a Datum: uint8, or float64 if it holds floats. The label is datum.label."""
     if datum.data:
         values = np.frombuffer(datum.data, np.uint8).copy()
@@ -83,7 +89,7 @@ class Transformer:
         net.blobs["data"].data[...] = transformer.preprocess("data", caffe.io.load_image("cat.jpg"))
     """
 
-    def __init__(self, inputs):
+    def __init__(self, inputs: Mapping[str, Sequence[int]]):
         self.inputs = inputs
         self.transpose, self.channel_swap, self.raw_scale, self.mean, self.input_scale = {}, {}, {}, {}, {}
 
@@ -91,7 +97,7 @@ class Transformer:
         if in_ not in self.inputs:
             raise Exception("%s is not one of the net inputs: %s" % (in_, self.inputs))
 
-    def preprocess(self, in_, data):
+    def preprocess(self, in_: str, data: npt.ArrayLike) -> np.ndarray:
         """An image, H' x W' x K, as the input `in_` wants it: float32, of the input's shape without N."""
         self._check_input(in_)
         values = np.asarray(data).astype(np.float32, copy=False)
@@ -108,7 +114,7 @@ class Transformer:
                 values = apply(values, settings[in_]).astype(np.float32)
         return values
 
-    def deprocess(self, in_, data):
+    def deprocess(self, in_: str, data: npt.ArrayLike) -> np.ndarray:
         """What `preprocess` undoes: the image, H x W x K, of values of the input `in_`. The size stays."""
         self._check_input(in_)
         data = np.asarray(data)
@@ -126,26 +132,26 @@ class Transformer:
             values = values.transpose(np.argsort(self.transpose[in_]))
         return values.astype(np.result_type(data.dtype, np.float32), copy=False)
 
-    def set_transpose(self, in_, order):
+    def set_transpose(self, in_: str, order: Sequence[int]) -> None:
         """The order of an image's axes (H, W, K) in the net: (2, 0, 1) for K x H x W."""
         self._check_input(in_)
         if len(order) != len(self.inputs[in_]) - 1:
             raise Exception("Transpose order needs to have the same number of dimensions as the input.")
         self.transpose[in_] = order
 
-    def set_channel_swap(self, in_, order):
+    def set_channel_swap(self, in_: str, order: Sequence[int]) -> None:
         """The order of the channels in the net: (2, 1, 0) for RGB images and a net that takes BGR."""
         self._check_input(in_)
         if len(order) != self.inputs[in_][1]:
             raise Exception("Channel swap needs to have the same number of dimensions as the input channels.")
         self.channel_swap[in_] = order
 
-    def set_raw_scale(self, in_, scale):
+    def set_raw_scale(self, in_: str, scale: float) -> None:
         """What images are multiplied by before the mean is subtracted: 255 for nets that take 0..255."""
         self._check_input(in_)
         self.raw_scale[in_] = scale
 
-    def set_mean(self, in_, mean):
+    def set_mean(self, in_: str, mean: npt.ArrayLike) -> None:
         """What is subtracted: a number a channel, or an array, K x H x W or H x W, that is resized to the input."""
         self._check_input(in_)
         mean, (channels, *size) = np.asarray(mean), self.inputs[in_][1:]
@@ -161,13 +167,13 @@ class Transformer:
             mean = resize_image(mean.transpose(1, 2, 0), size).transpose(2, 0, 1)
         self.mean[in_] = mean
 
-    def set_input_scale(self, in_, scale):
+    def set_input_scale(self, in_: str, scale: float) -> None:
         """What values are multiplied by after the mean is subtracted."""
         self._check_input(in_)
         self.input_scale[in_] = scale
 
 
-def load_image(filename, color=True):
+def load_image(filename: str | os.PathLike, color: bool = True) -> np.ndarray:
     """The image file as H x W x 3 (colour, RGB; grey is repeated) or H x W x 1, float32, in 0..1."""
     import skimage
     from skimage import color as colors
@@ -183,7 +189,7 @@ def load_image(filename, color=True):
     return image[:, :, :3]  # without transparency
 
 
-def resize_image(im, new_dims, interp_order=1):
+def resize_image(im: np.ndarray, new_dims: Sequence[int], interp_order: int = 1) -> np.ndarray:
     """The image, H x W x K, resized to new_dims, (H', W'), by interpolation of this order: float32."""
     if im.shape[-1] not in (1, 3):
         from scipy.ndimage import zoom
@@ -197,7 +203,7 @@ def resize_image(im, new_dims, interp_order=1):
     return (resized * (high - low) + low).astype(np.float32)
 
 
-def oversample(images, crop_dims):
+def oversample(images: Sequence[np.ndarray] | np.ndarray, crop_dims: npt.ArrayLike) -> np.ndarray:
     """Crops of (H, W) of each image: the four corners and the centre, and then the five mirrored. 10 N x H x W x K."""
     image_dims, crop_dims = np.array(images[0].shape[:2]), np.array(crop_dims)
     height, width = crop_dims

@@ -1,5 +1,8 @@
 """A net: its layers in order, the blobs between them, what can be learned, forward and backward (BVLC net.cpp)."""
+from __future__ import annotations
+
 from collections import OrderedDict
+from collections.abc import Iterator
 
 import torch
 
@@ -21,7 +24,7 @@ class Net:
     """
 
     @engines_turn
-    def __init__(self, param, seed=None):
+    def __init__(self, param: caffe_pb2.NetParameter, seed: int | None = None):
         memory.set_up()
         self.context = Context(param.state.phase, seed)
         self.name = param.name
@@ -29,7 +32,7 @@ class Net:
         self._layers, self._layer_names = [], []
         self._bottoms, self._tops = [], []  # for each layer, lists of Blob
         self._bottom_names, self._top_names = [], []
-        self.blobs = OrderedDict()
+        self.blobs: OrderedDict[str, Blob] = OrderedDict()
         self._input_names = []
         self.callbacks = {"before_forward": [], "after_forward": [], "before_backward": [], "after_backward": []}
         self._owners = {}  # name of a shared param -> (Blob, index in self.learnable, layer name, index in the layer)
@@ -226,7 +229,7 @@ class Net:
     # Running.
 
     @engines_turn
-    def run_forward(self, start=0, end=None):
+    def run_forward(self, start: int = 0, end: int | None = None) -> float:
         """Run the layers from index `start` to `end`, both included. Returns the sum of their weighted losses."""
         loss = 0.
         self.context.doubts = []
@@ -253,7 +256,7 @@ class Net:
         return terms
 
     @engines_turn
-    def run_backward(self, start=None, end=0):
+    def run_backward(self, start: int | None = None, end: int = 0) -> None:
         """Run the layers' backward from index `start` down to `end`, both included."""
         for part in reversed(stretches.parts(self, end, len(self._layers) - 1 if start is None else start)):
             self._backward_layer(part) if isinstance(part, int) else part.backward.run()
@@ -283,7 +286,7 @@ class Net:
                     function(index)
 
     @engines_turn
-    def clear_param_diffs(self):
+    def clear_param_diffs(self) -> None:
         """Set the gradients of everything learnable to zero."""
         if self.learnable:
             torch._foreach_zero_([blob.grad for blob, _ in self.learnable])
@@ -291,13 +294,13 @@ class Net:
                 blob.gradients.touch()  # unlike its sisters, that function counts as no change
 
     @engines_turn
-    def reshape(self):
+    def reshape(self) -> None:
         """Give every blob the shape that follows from the inputs' shapes."""
         self.ran = [None] * len(self._layers)
         for layer, bottom, top in zip(self._layers, self._bottoms, self._tops):
             layer.reshape(bottom, top)
 
-    def reset_passes(self, passes):
+    def reset_passes(self, passes: int) -> None:
         """Go on as if the net had been run forward so many times: data, dropout and the like."""
         self.context.passes = passes
         for layer in self._layers:
@@ -307,7 +310,7 @@ class Net:
     # Weights.
 
     @engines_turn
-    def copy_weights(self, source, where):
+    def copy_weights(self, source: caffe_pb2.NetParameter, where: object) -> list[str]:
         """Copy the blobs of a NetParameter into the layers of the same names. Raises CaffeError if they do not fit.
 
         Layers that only one side has are left as they are. Returns the names of the layers that were filled.
@@ -324,7 +327,7 @@ class Net:
             copy_blobs(layers[param.name], param.blobs)
         return [param.name for param in given]
 
-    def share_weights(self, other):
+    def share_weights(self, other: Net) -> None:
         """Have the weights of the other net's layers of the same names, from now on. Raises CaffeError if they differ.
 
         Gradients stay apart (BVLC net.cpp, ShareTrainedLayersWith).
@@ -340,7 +343,7 @@ class Net:
             for blob, shared in zip(layer.blobs, source.blobs):
                 blob.values = shared.values
 
-    def layer_protos(self, with_diff=False):
+    def layer_protos(self, with_diff: bool = False) -> Iterator[caffe_pb2.LayerParameter]:
         """One by one the layers with their weights as LayerParameters."""
         for layer in self._layers:
             param = caffe_pb2.LayerParameter()
@@ -351,17 +354,17 @@ class Net:
                 param.blobs.append(array_to_blobproto(blob.tensor.cpu().numpy(), diff))
             yield param
 
-    def to_proto(self, with_diff=False):
+    def to_proto(self, with_diff: bool = False) -> caffe_pb2.NetParameter:
         """The net with its weights as a NetParameter, what a caffemodel holds."""
         return caffe_pb2.NetParameter(name=self.name, layer=self.layer_protos(with_diff))
 
     @property
-    def inputs(self):
+    def inputs(self) -> list[str]:
         """The names of the blobs to be set from outside: the tops of Input layers."""
         return list(self._input_names)
 
     @property
-    def outputs(self):
+    def outputs(self) -> list[str]:
         """The names of the blobs that no layer takes."""
         return list(self._output_names)
 

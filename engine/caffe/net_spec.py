@@ -13,14 +13,20 @@
 A layer's arguments are the fields of its own parameter message (convolution_param for Convolution), or of
 LayerParameter (loss_weight, param, include, ...).
 """
+from __future__ import annotations
+
 from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from google.protobuf.message import Message
 
 from caffe.proto import caffe_pb2
 
 _LAYER = caffe_pb2.LayerParameter.DESCRIPTOR
 
 
-def param_name_dict():
+def param_name_dict() -> dict[str, str]:
     """Layer type -> the field of LayerParameter with its parameters, less _param: Convolution -> convolution."""
     return {field.message_type.name[:-len("Parameter")]: field.name[:-len("_param")] for field in _LAYER.fields
             if field.name.endswith("_param")}
@@ -29,7 +35,7 @@ def param_name_dict():
 _OWN_PARAM = {name: field + "_param" for name, field in param_name_dict().items()}
 
 
-def to_proto(*tops):
+def to_proto(*tops: Top) -> caffe_pb2.NetParameter:
     """The NetParameter of the layers that lead to these tops, with names made from the types: Convolution1, ..."""
     writer = _Writer({})
     for top in tops:
@@ -37,7 +43,7 @@ def to_proto(*tops):
     return writer.net()
 
 
-def assign_proto(proto, name, value):
+def assign_proto(proto: Message, name: str, value: Any) -> None:
     """proto.name = value, where dicts stand for messages, and lists, or a single value, for repeated fields."""
     field = getattr(proto, name)
     if hasattr(field, "extend"):
@@ -61,10 +67,10 @@ def _fill(message, values):
 class Top:
     """The n-th output of a Function: what layers take and what a NetSpec names."""
 
-    def __init__(self, fn, n):
+    def __init__(self, fn: Function, n: int):
         self.fn, self.n = fn, n
 
-    def to_proto(self):
+    def to_proto(self) -> caffe_pb2.NetParameter:
         """The NetParameter of the layers that lead to this top."""
         return to_proto(self)
 
@@ -72,7 +78,7 @@ class Top:
 class Function:
     """A layer to be: its type, the Tops it takes, its parameters, and the Tops it makes."""
 
-    def __init__(self, type_name, inputs, params):
+    def __init__(self, type_name: str, inputs: Sequence[Top], params: Mapping[str, Any]):
         for i, top in enumerate(inputs):
             if not isinstance(top, Top):
                 raise TypeError("%s input %d is not a Top (type is %s)" % (type_name, i, type(top)))
@@ -132,22 +138,22 @@ class NetSpec:
     def __init__(self):
         super().__setattr__("tops", OrderedDict())
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Top | Function) -> None:
         self.tops[name] = value
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:  # a Top, or a Function without any
         try:
             return super().__getattribute__("tops")[name]
         except KeyError:
             raise AttributeError("the net has no blob %r" % name) from None
 
-    def __setitem__(self, name, value):
+    def __setitem__(self, name: str, value: Top | Function) -> None:
         self.tops[name] = value
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Any:
         return self.tops[name]
 
-    def to_proto(self):
+    def to_proto(self) -> caffe_pb2.NetParameter:
         """The NetParameter: the layers in the order in which their blobs were named."""
         writer = _Writer({thing: name for name, thing in self.tops.items()})
         for thing in self.tops.values():
@@ -161,7 +167,7 @@ class Layers:
     With ntop=0, the Function itself.
     """
 
-    def __getattr__(self, type_name):
+    def __getattr__(self, type_name: str) -> Callable[..., Any]:
         def make(*inputs, **parameters):
             fn = Function(type_name, inputs, parameters)
             return fn if fn.ntop == 0 else fn.tops[0] if fn.ntop == 1 else fn.tops
@@ -171,7 +177,7 @@ class Layers:
 class Parameters:
     """`params.X.Y`: what XParameter in caffe.proto has by the name Y: `params.Pooling.MAX`."""
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         class Parameter:
             def __getattr__(self, field):
                 return getattr(getattr(caffe_pb2, name + "Parameter"), field)

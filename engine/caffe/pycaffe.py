@@ -4,10 +4,15 @@
     net.blobs["data"].data[...] = images
     probabilities = net.forward()["prob"]
 """
+from __future__ import annotations
+
 import os
 from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from caffe import net, snapshot
 from caffe.blob import BlobVec
@@ -22,7 +27,8 @@ class Net(net.Net):
     blobs: name -> Blob, in the order of the layers that make them; inputs, outputs: names of blobs. Raises CaffeError.
     """
 
-    def __init__(self, network_file, phase, level=0, stages=None, weights=None):
+    def __init__(self, network_file: str | bytes | os.PathLike, phase: int | str | bytes, level: int = 0,
+                 stages: Iterable[str] | None = None, weights: str | bytes | os.PathLike | None = None):
         if isinstance(phase, (str, bytes)):  # the old order, in which `level` is the third
             weights, phase, level = phase, level, 0
         if phase not in (caffe_pb2.TRAIN, caffe_pb2.TEST):
@@ -37,32 +43,32 @@ class Net(net.Net):
     # What the net is made of.
 
     @property
-    def params(self):
+    def params(self) -> OrderedDict[str, BlobVec]:
         """Layer name -> its learnable blobs, for the layers that have any."""
         return OrderedDict((name, layer.blobs) for name, layer in zip(self._layer_names, self._layers) if layer.blobs)
 
     @property
-    def layers(self):
+    def layers(self) -> list[Any]:
         """The layers, each with its type and blobs; of a Python layer the user's own object."""
         return [getattr(layer, "user", layer) for layer in self._layers]
 
     @property
-    def layer_dict(self):
+    def layer_dict(self) -> OrderedDict[str, Any]:
         """Layer name -> layer."""
         return OrderedDict(zip(self._layer_names, self.layers))
 
     @property
-    def top_names(self):
+    def top_names(self) -> OrderedDict[str, list[str]]:
         """Layer name -> the names of its tops."""
         return OrderedDict(zip(self._layer_names, self._top_names))
 
     @property
-    def bottom_names(self):
+    def bottom_names(self) -> OrderedDict[str, list[str]]:
         """Layer name -> the names of its bottoms."""
         return OrderedDict(zip(self._layer_names, self._bottom_names))
 
     @property
-    def blob_loss_weights(self):
+    def blob_loss_weights(self) -> OrderedDict[str, float]:
         """Blob name -> the weight it has in the loss, 0 for most."""
         weights = OrderedDict.fromkeys(self.blobs, 0.)
         for layer, names in zip(self._layers, self._top_names):
@@ -87,7 +93,8 @@ class Net(net.Net):
 
     # Running.
 
-    def forward(self, blobs=None, start=None, end=None, **inputs):
+    def forward(self, blobs: Iterable[str] | None = None, start: str | None = None, end: str | None = None,
+                **inputs: npt.ArrayLike) -> dict[str, np.ndarray]:
         """Run the net forward and return {name: values} of its outputs and of `blobs`.
 
         start, end: names of the first and last layer to run; with `end`, that layer's tops are returned in the place of
@@ -100,7 +107,8 @@ class Net(net.Net):
         self._forward(first, last)
         return {name: self._blob(name).data for name in wanted}
 
-    def backward(self, diffs=None, start=None, end=None, **gradients):
+    def backward(self, diffs: Iterable[str] | None = None, start: str | None = None, end: str | None = None,
+                 **gradients: npt.ArrayLike) -> dict[str, np.ndarray]:
         """Run the net backward and return {name: gradients} of its inputs and of the blobs `diffs`.
 
         start, end: names of the first and last layer to run, the last being nearer the input; with `end`, that layer's
@@ -144,11 +152,13 @@ class Net(net.Net):
                                  % ({"Input blob": "Input", "Top diff": "Diff"}[kind], name, array.shape, blob.shape))
             getattr(blob, what)[...] = array
 
-    def forward_all(self, blobs=None, **inputs):
+    def forward_all(self, blobs: Iterable[str] | None = None, **inputs: npt.ArrayLike) -> dict[str, np.ndarray]:
         """Run any number of inputs through the net, a batch at a time. Returns {name: values} as forward does."""
         return self._run_all(list(blobs or []), [], inputs, {})[0]
 
-    def forward_backward_all(self, blobs=None, diffs=None, **inputs_and_gradients):
+    def forward_backward_all(self, blobs: Iterable[str] | None = None, diffs: Iterable[str] | None = None,
+                             **inputs_and_gradients: npt.ArrayLike
+                             ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Run any number of inputs, and gradients of the outputs, through the net, a batch at a time.
 
         Returns {name: values} as forward does, and {name: gradients} as backward does.
@@ -183,7 +193,7 @@ class Net(net.Net):
                    np.concatenate([array, np.zeros((size - len(array), *array.shape[1:]))])
                    for name, array in batch.items()}
 
-    def set_input_arrays(self, data, labels):
+    def set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
         """Have the MemoryData layer, which must be the first, serve data (N x C x H x W, float32) and labels (N)."""
         labels = np.asarray(labels)
         self._set_input_arrays(data, labels.reshape(-1, 1, 1, 1) if labels.ndim == 1 else labels)
@@ -193,35 +203,35 @@ class Net(net.Net):
             raise CaffeError("set_input_arrays may only be called if the first layer is a MemoryDataLayer")
         self._layers[0].set_input_arrays(data, labels)
 
-    def before_forward(self, function):
+    def before_forward(self, function: Callable[[int], object]) -> None:
         """Have function(layer index) called before each layer's forward. The same for the three below."""
         self.callbacks["before_forward"].append(function)
 
-    def after_forward(self, function):
+    def after_forward(self, function: Callable[[int], object]) -> None:
         self.callbacks["after_forward"].append(function)
 
-    def before_backward(self, function):
+    def before_backward(self, function: Callable[[int], object]) -> None:
         self.callbacks["before_backward"].append(function)
 
-    def after_backward(self, function):
+    def after_backward(self, function: Callable[[int], object]) -> None:
         self.callbacks["after_backward"].append(function)
 
     # Weights.
 
-    def copy_from(self, path):
+    def copy_from(self, path: str | bytes | os.PathLike) -> None:
         """Copy weights from a caffemodel, binary or HDF5, into the layers of the same names."""
         snapshot.load_weights(self, os.fsdecode(path))
 
     load_hdf5 = copy_from
 
-    def save(self, path):
+    def save(self, path: str | os.PathLike) -> None:
         """Write the net and its weights as a binary caffemodel, whole or not at all."""
         snapshot.save_weights(self, path)
 
-    def save_hdf5(self, path):
+    def save_hdf5(self, path: str | os.PathLike) -> None:
         """Write the weights as HDF5, whole or not at all."""
         snapshot.save_weights_hdf5(self, path)
 
-    def share_with(self, other):
+    def share_with(self, other: net.Net) -> None:
         """Have the same weights as another net's layers of the same names, from now on."""
         self.share_weights(other)

@@ -3,10 +3,14 @@
 A file is written whole or not at all. Binary ones are written a layer, or a history blob, at a time: protobuf messages
 written one after the other read as one, so that nothing of the size of the net is ever copied.
 """
+from __future__ import annotations
+
 import contextlib
 import io
 import os
 from collections import namedtuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,6 +21,9 @@ from caffe.errors import CaffeError
 from caffe.proto import caffe_pb2
 from caffe.serialize import array_to_blobproto, blobproto_shape, blobproto_values, check_shape, hdf5_file, replacing
 
+if TYPE_CHECKING:
+    from caffe.net import Net
+
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 # iter: iterations done; weights: path of the caffemodel; step: learning-rate steps taken; seed: of the random numbers,
@@ -24,7 +31,7 @@ HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 State = namedtuple("State", "iter weights step seed history")
 
 
-def is_hdf5(path):
+def is_hdf5(path: str | bytes | os.PathLike) -> bool:
     """Whether the file is HDF5. Raises CaffeError if it cannot be read."""
     try:
         with open(path, "rb") as file:
@@ -69,7 +76,7 @@ def _writing_hdf5(path):
 # Weights.
 
 @engines_turn
-def load_weights(net, path):
+def load_weights(net: Net, path: str | os.PathLike) -> None:
     """Copy the caffemodel's blobs into the layers of the same names. Raises CaffeError if they do not fit."""
     if is_hdf5(path):
         _load_weights_hdf5(net, path)
@@ -77,7 +84,7 @@ def load_weights(net, path):
         net.copy_weights(read_weights(path), path)
 
 
-def save_weights(net, path, with_diff=False):
+def save_weights(net: Net, path: str | os.PathLike, with_diff: bool = False) -> None:
     """Write a binary caffemodel. Raises CaffeError if it cannot be written."""
     with replacing(path) as partial, open(partial, "wb") as file:
         file.write(caffe_pb2.NetParameter(name=net.name).SerializeToString())
@@ -85,7 +92,7 @@ def save_weights(net, path, with_diff=False):
             file.write(caffe_pb2.NetParameter(layer=[layer]).SerializeToString())
 
 
-def save_weights_hdf5(net, path, with_diff=False):
+def save_weights_hdf5(net: Net, path: str | os.PathLike, with_diff: bool = False) -> None:
     """Write an HDF5 caffemodel: /data/LAYER/0, 1, ... and the same in /diff. A shared blob is where it is first."""
     with _writing_hdf5(path) as file:
         data, diff = file.create_group("data"), file.create_group("diff") if with_diff else None
@@ -129,7 +136,7 @@ def _with_owned_blobs(net):
 
 # Solver states.
 
-def save_state(path, state):
+def save_state(path: str | os.PathLike, state: State) -> None:
     """Write a binary solverstate; the history as tensors. Raises CaffeError if it cannot be written."""
     with replacing(path) as partial, open(partial, "wb") as file:
         file.write(caffe_pb2.SolverState(iter=state.iter, learned_net=state.weights, current_step=state.step,
@@ -139,7 +146,7 @@ def save_state(path, state):
             file.write(caffe_pb2.SolverState(history=[blob]).SerializeToString())
 
 
-def save_state_hdf5(path, state):
+def save_state_hdf5(path: str | os.PathLike, state: State) -> None:
     """Write an HDF5 solverstate: /iter, /learned_net, /current_step, /seed, /history/0, 1, ..."""
     with _writing_hdf5(path) as file:
         file["iter"], file["current_step"] = np.int32([state.iter]), np.int32([state.step])
@@ -151,7 +158,7 @@ def save_state_hdf5(path, state):
             history[str(i)] = tensor.cpu().numpy()
 
 
-def load_state(path, shapes):
+def load_state(path: str | os.PathLike, shapes: Sequence[tuple[int, ...]]) -> State:
     """The State in a solverstate, binary or HDF5, whose history is to have these shapes.
 
     Raises CaffeError if it has not, or if the file is damaged.

@@ -7,9 +7,13 @@
 On one machine's CPU a training that was interrupted and restored from its snapshot ends in the very weights that it
 would have ended in: the solverstate keeps the seed, and what is random depends on nothing but seed, layer and pass.
 """
+from __future__ import annotations
+
 import math
+import os
 import time
 from collections import deque
+from collections.abc import Callable
 
 import torch
 
@@ -32,7 +36,7 @@ def solver_type(name):
     return register
 
 
-def get_solver(source):
+def get_solver(source: str | bytes | os.PathLike | caffe_pb2.SolverParameter) -> Solver:
     """The solver of a prototxt file, or of a SolverParameter, of the class that its `type` names. Raises CaffeError."""
     param = read_param(source)
     if param.type not in TYPES:
@@ -50,8 +54,8 @@ class Solver:
     histories = 1  # tensors kept for each weight
 
     @engines_turn
-    def __init__(self, source):
-        self.param = read_param(source)
+    def __init__(self, source: str | bytes | os.PathLike | caffe_pb2.SolverParameter):
+        self.param: caffe_pb2.SolverParameter = read_param(source)
         self.keep = True  # False: training frees gradients and graphs as they are used, and needs less memory
         self.action = lambda: None  # asked after each iteration and before each test batch: "stop", "snapshot"
         self._callbacks = []
@@ -59,8 +63,8 @@ class Solver:
         self._stopped = False
         check_param(self.param, self.type)
         log.info("Initializing solver from parameters: \n%s", self.param)
-        self.net = self._make_train_net()
-        self.test_nets = self._make_test_nets()
+        self.net: pycaffe.Net = self._make_train_net()
+        self.test_nets: list[pycaffe.Net] = self._make_test_nets()
         self.history = [torch.zeros_like(blob.tensor) for _ in range(self.histories) for blob, _ in self.net.learnable]
         for blob, _ in self.net.learnable:
             blob.grad = torch.zeros_like(blob.tensor)  # laid out as the weights, and the history, are
@@ -131,16 +135,16 @@ class Solver:
     # Training.
 
     @property
-    def iter(self):
+    def iter(self) -> int:
         """How many times the weights have been updated."""
         return self._iter
 
     @property
-    def max_iter(self):
+    def max_iter(self) -> int:
         return self.param.max_iter
 
     @property
-    def lr(self):
+    def lr(self) -> float:
         """The learning rate of this iteration, before any lr_mult. Asking moves a multistep policy on, as in BVLC."""
         p = self.param
         if p.lr_policy == "step":
@@ -154,12 +158,12 @@ class Solver:
                              % (self._iter, rate))
         return rate
 
-    def add_callback(self, on_start, on_gradients_ready):
+    def add_callback(self, on_start: Callable[[], object], on_gradients_ready: Callable[[], object]) -> None:
         """Have both called in each iteration: before its forward, and between its backward and the update."""
         self._callbacks.append((on_start, on_gradients_ready))
 
     @engines_turn
-    def solve(self, resume_file=None):
+    def solve(self, resume_file: str | os.PathLike | None = None) -> None:
         """Train up to max_iter, from the solverstate `resume_file` if given, with tests and snapshots on the way."""
         p = self.param
         log.info("Solving " + self.net.name)
@@ -183,7 +187,7 @@ class Solver:
         log.info("Optimization Done.")
 
     @engines_turn
-    def step(self, iters):
+    def step(self, iters: int) -> None:
         """Train for so many iterations. Raises CaffeError when the loss is not finite."""
         self._run(iters)
 
@@ -244,7 +248,7 @@ class Solver:
         return self._forward_only(which, debug.first_not_finite) or "nothing, when computed again"
 
     @engines_turn
-    def apply_update(self):
+    def apply_update(self) -> None:
         """Update the weights by their gradients, and count the iteration. The gradients become what was subtracted."""
         p, learnable, rate = self.param, self.net.learnable, self.lr
         if p.display and self._iter % p.display == 0:
@@ -319,7 +323,7 @@ class Solver:
 
     # Snapshots.
 
-    def snapshot(self):
+    def snapshot(self) -> None:
         """Write the weights and the solver's state to <snapshot_prefix>_iter_<iter>.caffemodel and .solverstate."""
         p = self.param
         check_prefix(p)
@@ -338,7 +342,7 @@ class Solver:
             state, snapshot.State(self._iter, weights, self._step, self.net.context.seed, self.history))
 
     @engines_turn
-    def restore(self, path):
+    def restore(self, path: str | os.PathLike) -> None:
         """Go on from a solverstate. Raises CaffeError, and changes nothing, if it is damaged or of another net."""
         state = snapshot.load_state(path, [tuple(tensor.shape) for tensor in self.history])
         if state.weights:
@@ -346,8 +350,7 @@ class Solver:
         log.info("%s: restoring history" % type(self).__name__)
         for tensor, array in zip(self.history, state.history):
             tensor.copy_(torch.from_numpy(array))
-        self._iter, self._step = state.iter, state.step
-        self._displayed = state.iter
+        self._iter, self._step, self._displayed = state.iter, state.step, state.iter
         if state.seed is not None and self.param.random_seed < 0:
             for each in (self.net, *self.test_nets):
                 each.context.seed = state.seed
@@ -360,7 +363,7 @@ class Solver:
         tests = -(-self._iter // self.param.test_interval)
         return tests if self.param.test_initialization else max(tests - 1, 0)
 
-    def share_weights(self, other):
+    def share_weights(self, other: pycaffe.Net) -> None:
         """Train the weights of this net: they are shared with solver.net from now on."""
         self.net.share_weights(other)
 
