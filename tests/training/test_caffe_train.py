@@ -87,8 +87,8 @@ def test_every_variant_trains_and_predicts(variant, folds, work):
     assert process.returncode == 0, process.stderr
     folder = work / "models" / variant / "01-001-aa001"
     assert sorted(path.name for path in folder.iterdir()) == [
-        "pain_iter_6.caffemodel", "pain_iter_6.origin.json", "pain_iter_6.solverstate", "train.log", "train_lmdb",
-        "val_lmdb"]
+        "made_with.json", "pain_iter_6.caffemodel", "pain_iter_6.origin.json", "pain_iter_6.solverstate", "train.log",
+        "train_lmdb", "val_lmdb"]
     log = (folder / "train.log").read_text()
     assert log.startswith("$ ") and "train -solver" in log.splitlines()[0]
     losses = [float(loss) for loss in re.findall(r"Iteration \d+ .*loss = (\S+)", log)]
