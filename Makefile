@@ -209,11 +209,10 @@ evaluate.pyz: $(SETUP)
 	$(PYTHON) -m zipapp $(PYZ_FILES) --output $(call q,$(PYZ)) --python '/usr/bin/env python3'
 	rm -r $(PYZ_FILES)
 
-# Without genuine Caffe here, the tests that compare with it are skipped and say so. In their own order: the long ones are
-# then not the last, for which one core would wait.
+# Without genuine Caffe here, the tests that compare with it are skipped and say so.
 test: .venv/ready
 	-tools/install_bvlc.sh .bvlc
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv/bin/python -m pytest -rs -n $(JOBS) --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv/bin/python -m pytest -rs -n $(JOBS) --dist loadfile
 
 lint: .venv/ready
 	.venv/bin/ruff check tools layers tests engine

@@ -18,7 +18,7 @@ def sample(tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it serves, all temporary files stand in its folder, others' too
 def real(models, sample, tmp_path_factory):  # noqa: F811
     """A server with nets of random weights."""
     folder = tmp_path_factory.mktemp("real") / "server"
@@ -26,7 +26,7 @@ def real(models, sample, tmp_path_factory):  # noqa: F811
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def job(real, sample):
     """The id of a job that is done."""
     return real.until(real.upload(sample.read_bytes(), "drawn.mp4"), "done")["id"]
