@@ -17,6 +17,8 @@ VARIANT ?= smooth_l1_center_l1_sampling
 FOLD ?=
 # Processes in align and folds, trainings at a time in train.
 JOBS ?= 2
+# JOBS=auto is for trainings on a GPU; other steps then take what is their own default.
+WORKERS = $(if $(filter auto,$(JOBS)),,--jobs $(JOBS))
 # The caffemodel to fine-tune from, or empty to train from scratch: caffe-face's, or else what `make pretrain` made.
 WEIGHTS ?= $(or $(call first,$(call q,$(MODELS)/face_model.caffemodel) $(call q,$(MODELS)/face_verification.caffemodel)), \
     $(MODELS)/face_model.caffemodel)
@@ -106,9 +108,9 @@ endif
 # Of the demo's synthetic people: a slim trunk that tells them apart, and how well it does with others.
 trained_trunk: $(SETUP)
 	$(MAKE) synthetic DATA=$(call q,$(DEMO)/data/synthetic)
-	$(PYTHON) tools/make_people.py $(call q,$(DEMO)/data/people) --people $(PEOPLE) --images $(IMAGES) --jobs $(JOBS)
+	$(PYTHON) tools/make_people.py $(call q,$(DEMO)/data/people) --people $(PEOPLE) --images $(IMAGES) $(WORKERS)
 	$(PYTHON) tools/make_people.py $(call q,$(DEMO)/data/strangers) --people $(STRANGERS) --images 6 --seed 2 \
-	    --jobs $(JOBS)
+	    $(WORKERS)
 	$(MAKE) $(call q,$(DEMO)/prototxt)
 	$(MAKE) identities pretrain WORK=$(call q,$(DEMO)) DATA=$(call q,$(DEMO)/data/people) WEIGHTS= \
 	    PRETRAIN='--batch 64 --settings \
@@ -122,7 +124,7 @@ transfer:
 	$(MAKE) align folds WORK=$(call q,$(TRANSFER)) DATA=$(call q,$(TRANSFER)/data/synthetic)
 	$(CAFFE_PYTHON) tools/transfer.py --folds $(call q,$(TRANSFER)/data/folds) \
 	    --prototxt $(call q,$(TRANSFER)/prototxt) --weights $(call q,$(TRANSFER)/models/face_verification.caffemodel) \
-	    --out $(call q,$(TRANSFER)) --seeds $(SEEDS) --jobs $(JOBS) --caffe $(call q,$(CAFFE_COMMAND)) $(ON_GPU)
+	    --out $(call q,$(TRANSFER)) --seeds $(SEEDS) $(WORKERS) --caffe $(call q,$(CAFFE_COMMAND)) $(ON_GPU)
 
 bvlc:
 	tools/install_bvlc.sh .bvlc
@@ -140,10 +142,10 @@ fetch: $(SETUP)
 	$(PYTHON) tools/fetch_models.py --to $(call q,$(MODELS))
 
 align: $(SETUP)
-	$(PYTHON) tools/align_faces.py $(call q,$(DATA)) --out $(call q,$(ALIGNED)) --jobs $(JOBS)
+	$(PYTHON) tools/align_faces.py $(call q,$(DATA)) --out $(call q,$(ALIGNED)) $(WORKERS)
 
 folds: $(CAFFE_SETUP)
-	$(CAFFE_PYTHON) tools/make_folds.py --aligned $(call q,$(ALIGNED)) --out $(call q,$(FOLDS)) --jobs $(JOBS)
+	$(CAFFE_PYTHON) tools/make_folds.py --aligned $(call q,$(ALIGNED)) --out $(call q,$(FOLDS)) $(WORKERS)
 
 pretrain: $(CAFFE_SETUP)
 	$(CAFFE_PYTHON) tools/pretrain.py $(call q,$(WORK)/prototxt/face_verification_solver.prototxt) \
@@ -176,17 +178,17 @@ report: $(SETUP)
 
 # Whether the dataset is what it should be.
 audit: $(SETUP)
-	$(PYTHON) tools/audit_dataset.py $(call q,$(DATA)) --jobs $(JOBS) \
+	$(PYTHON) tools/audit_dataset.py $(call q,$(DATA)) $(WORKERS) \
 	    $(if $(call first,$(call q,$(ALIGNED)/frames.csv)),--aligned $(call q,$(ALIGNED)))
 
 # DATA: a folder of images a person.
 identities: $(SETUP)
-	$(PYTHON) tools/make_identities.py $(call q,$(DATA)) --out $(call q,$(WORK)/data/identities) --jobs $(JOBS)
+	$(PYTHON) tools/make_identities.py $(call q,$(DATA)) --out $(call q,$(WORK)/data/identities) $(WORKERS)
 
 # DATA: the same with LFW's pairs.txt. WEIGHTS: a caffemodel of prototxt/face_verification.prototxt.
 VERIFIED = verification/$(shell cd $(call q,$(DATA)) 2>/dev/null && basename "$$PWD" || basename $(call q,$(DATA)))
 verify: $(SETUP) $(CAFFE_SETUP)
-	$(PYTHON) tools/align_people.py $(call q,$(DATA)) --out $(call q,$(WORK)/data/$(VERIFIED)) --jobs $(JOBS)
+	$(PYTHON) tools/align_people.py $(call q,$(DATA)) --out $(call q,$(WORK)/data/$(VERIFIED)) $(WORKERS)
 	$(CAFFE_PYTHON) tools/verify_faces.py $(call q,$(DATA)) \
 	    --net $(call q,$(WORK)/prototxt/face_verification.prototxt) --model $(call q,$(WEIGHTS)) \
 	    --aligned $(call q,$(WORK)/data/$(VERIFIED)) --out $(call q,$(MODELS)/$(VERIFIED)) $(ON_GPU)
@@ -252,4 +254,4 @@ OSVR ?=
 .PHONY: osvr
 osvr: $(SETUP)
 	$(PYTHON) tools/osvr.py --aligned $(call q,$(ALIGNED)) --folds $(call q,$(FOLDS)) --models $(call q,$(MODELS)) \
-	    --cache $(call q,$(WORK)/data/features) $(ONE_FOLD) --jobs $(JOBS) $(OSVR)
+	    --cache $(call q,$(WORK)/data/features) $(ONE_FOLD) $(WORKERS) $(OSVR)

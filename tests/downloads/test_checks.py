@@ -4,7 +4,8 @@ import shutil
 
 import pytest
 
-from pain.downloads.checks import check_space, digest, fault
+from pain import files
+from pain.downloads.checks import check_space, fault
 from pain.errors import Problem
 
 
@@ -12,7 +13,7 @@ def test_a_file_of_the_right_size_and_digest_has_no_fault(tmp_path):
     path = tmp_path / "model"
     path.write_bytes(b"weights" * 300000)  # more than is read at a time
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert digest(path) == sha256
+    assert files.sha256(path) == sha256
     for size in None, 2100000:
         for known in None, sha256, sha256.upper():
             assert fault(path, size, known) is None

@@ -20,6 +20,14 @@ def write_slim_nets(folder):
     return folder
 
 
+def save_random_net(folder, seed, *paths):
+    """Save the slim pain net of a folder of write_slim_nets(), with random weights, as caffemodels."""
+    caffe.set_random_seed(seed)
+    net = caffe.Net(str(folder / PAIN.name), caffe.TEST, stages=["deploy"])
+    for path in paths:
+        net.save(str(path))
+
+
 def write_samples(path, images, labels):
     """Write an LMDB of Datums. images: (N, channels, height, width) uint8."""
     import lmdb

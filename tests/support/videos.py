@@ -3,12 +3,10 @@ import struct
 from fractions import Fraction
 
 import av
-import caffe
 import numpy as np
 import pytest
 
-from support.caffe_runs import write_slim_nets
-from support.project import PAIN
+from support.caffe_runs import save_random_net, write_slim_nets
 
 CORNERS = np.array([(230, 30, 30), (30, 200, 30), (40, 40, 220), (240, 240, 240)])  # from the top left, row by row
 
@@ -85,8 +83,6 @@ def models(tmp_path_factory):
     for seed, fold in enumerate(("01-a", "02-b"), 1):
         folder = root / "models" / "smooth_l1" / fold
         folder.mkdir(parents=True)
-        caffe.set_random_seed(seed)
-        net = caffe.Net(str(root / "prototxt" / PAIN.name), caffe.TEST, stages=["deploy"])
-        for iteration in 9, 10:
-            net.save(str(folder / ("pain_iter_%d.caffemodel" % iteration)))
+        save_random_net(root / "prototxt", seed, *(folder / ("pain_iter_%d.caffemodel" % iteration)
+                                                   for iteration in (9, 10)))
     return root / "models" / "smooth_l1"

@@ -1,9 +1,11 @@
 """How many trainings `train.py --jobs auto` has at a time."""
 import os
+import subprocess
 
 import pytest
 
 from pain.training.jobs import jobs_for
+from support.project import ROOT
 
 
 @pytest.mark.parametrize("cores, memory, jobs", [
@@ -26,3 +28,17 @@ def test_without_nvidia_smi_memory_is_not_asked_for(tmp_path, monkeypatch):
 
 def test_one_on_the_cpu():
     assert jobs_for(None) == 1
+
+
+@pytest.mark.parametrize("jobs, of_other_steps", [("auto", ""), ("3", "--jobs 3")])
+def test_make_has_other_steps_take_their_default(jobs, of_other_steps):
+    """One line of make, as README has it, may name steps that know of no auto."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+    said = subprocess.run(["make", "--dry-run", "--old-file", ".venv/ready", "align", "folds", "train", "osvr",
+                           "JOBS=" + jobs], cwd=str(ROOT), env=environment, stdout=subprocess.PIPE, check=True,
+                          text=True).stdout.replace("\\\n", " ")
+    commands = {line.split()[1]: line for line in said.splitlines() if "python tools/" in line}
+    assert set(commands) == {"tools/" + name for name in ("align_faces.py", "make_folds.py", "train.py", "osvr.py")}
+    assert "--jobs %s " % jobs in commands.pop("tools/train.py")
+    for line in commands.values():
+        assert ("--jobs" in line) == bool(of_other_steps) and of_other_steps in line

@@ -7,7 +7,6 @@ import time
 from types import SimpleNamespace
 
 import av
-import caffe
 import numpy as np
 import pytest
 import skimage.io
@@ -18,8 +17,8 @@ from pain.datasets.synthetic import faces
 from pain.notice import notice
 from pain.provenance import SYNTHETIC, Data, Origin, write_origin
 from pain.video.curve import COLUMNS, FOUND, INTERPOLATED, NONE, no_face, read_curve
-from support.caffe_runs import write_slim_nets
-from support.project import PAIN, ROOT, SHARED, assert_one_line_error, needs_shared, run_tool
+from support.caffe_runs import save_random_net, write_slim_nets
+from support.project import ROOT, SHARED, assert_one_line_error, needs_shared, run_tool
 from support.videos import write
 
 FRAMES = 30
@@ -48,12 +47,11 @@ def model(tmp_path_factory):
     root = tmp_path_factory.mktemp("work")
     (root / "prototxt").mkdir()
     write_slim_nets(root / "prototxt")
-    caffe.set_random_seed(1)
     (root / "models").mkdir()
-    caffe.Net(str(root / "prototxt" / PAIN.name), caffe.TEST, stages=["deploy"]).save(
-        str(root / "models" / "pain_iter_10.caffemodel"))
-    write_origin(root / "models" / "pain_iter_10.caffemodel", ORIGIN)
-    return root / "models" / "pain_iter_10.caffemodel"
+    model = root / "models" / "pain_iter_10.caffemodel"
+    save_random_net(root / "prototxt", 1, model)
+    write_origin(model, ORIGIN)
+    return model
 
 
 @pytest.fixture(scope="module")

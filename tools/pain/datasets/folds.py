@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -15,7 +14,7 @@ from pain.datasets.lmdbs import HEIGHT, WIDTH, datum, datums, key, open_lmdb, re
 from pain.datasets.pspi import CLASSES, parse_pspi, quantise
 from pain.datasets.redundant_frames import RULES
 from pain.errors import Problem
-from pain.files import read_csv
+from pain.files import read_csv, sha256
 from pain.images import read_image
 from pain.progress import progress
 from pain.provenance import Data, Origin, read_origin, write_origin
@@ -99,7 +98,7 @@ def make_folds(aligned: str | Path, out: str | Path, rule: str = "code", seed: i
     """
     aligned, out = Path(aligned), Path(out)
     subjects = read_subjects(aligned / "frames.csv", rule)
-    made_from = {"frames.csv": hashlib.sha256((aligned / "frames.csv").read_bytes()).hexdigest(),
+    made_from = {"frames.csv": sha256(aligned / "frames.csv"),
                  "redundant": rule, "seed": seed}
     kept = sum(subject.keep.sum() for subject in subjects)
     names = ["%02d-%s" % (number, subject.name) for number, subject in enumerate(subjects, 1)]

@@ -1,8 +1,8 @@
 """Whether a file is the one that was published."""
-import hashlib
 import shutil
 from pathlib import Path
 
+from pain import files
 from pain.errors import Problem
 
 
@@ -16,23 +16,15 @@ def fault(path, size, sha256):
         return "has %d bytes, not %d" % (found, size)
     if not found:
         return "is empty"
-    if sha256 is not None and digest(path) != sha256.lower():
-        return "has the right size, but SHA-256 %s, not %s" % (digest(path), sha256)
+    digest = files.sha256(path) if sha256 is not None else None
+    if digest and digest != sha256.lower():
+        return "has the right size, but SHA-256 %s, not %s" % (digest, sha256)
     return None
 
 
 def is_html(start):
     """Whether a file that starts with these bytes is a web page."""
     return start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype", b"<html", b"<head", b"<?xml"))
-
-
-def digest(path):
-    """The file's SHA-256, hexadecimal."""
-    sha256 = hashlib.sha256()
-    with open(str(path), "rb") as file:
-        for chunk in iter(lambda: file.read(1 << 20), b""):
-            sha256.update(chunk)
-    return sha256.hexdigest()
 
 
 def check_space(folder, needed):

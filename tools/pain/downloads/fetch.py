@@ -1,7 +1,8 @@
 """A published file fetched, unpacked and checked."""
 from pathlib import Path
 
-from pain.downloads.checks import digest, fault
+from pain import files
+from pain.downloads.checks import fault
 from pain.downloads.download import discard, download
 from pain.downloads.unpack import unpack
 from pain.errors import Problem
@@ -35,9 +36,10 @@ def fetch(card, folder, force=False):
                     part.replace(whole)
             finally:
                 discard(part)
+    state = "as published" if sha256 else (
+        "there; nobody says which SHA-256 it should have, it has %s" % files.sha256(out))
     return "%s: %s. What it fills: tools/check_weights.py %s --net %s" % (
-        out, "as published" if sha256 else "there; nobody says which SHA-256 it should have, it has %s" % digest(out),
-        out, " or ".join(card["loads_into"]))
+        out, state, out, " or ".join(card["loads_into"]))
 
 
 def describe(card, folder):

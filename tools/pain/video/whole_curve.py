@@ -55,7 +55,7 @@ class Curve:
 
     @property
     def times(self) -> np.ndarray:
-        """The frames' times, (N,) float64, in seconds from the video's first frame."""
+        """The frames' times on a player's clock (media_time_s), (N,) float64, in seconds."""
         return in_order(self.rows)[1]
 
     @property
