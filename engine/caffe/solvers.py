@@ -19,9 +19,9 @@ import torch
 
 from caffe import debug, graphs, log, net, pycaffe, snapshot, updates
 from caffe.blob import engines_turn, turn
-from caffe.build import read_net
 from caffe.errors import CaffeError
 from caffe.proto import caffe_pb2
+from caffe.solver_nets import make_test_nets, make_train_net
 from caffe.solver_param import check_param, check_prefix, read_param
 
 REMEDY = "Lower base_lr, set clip_gradients, or look at the data"
@@ -63,74 +63,14 @@ class Solver:
         self._stopped = False
         check_param(self.param, self.type)
         log.info("Initializing solver from parameters: \n%s", self.param)
-        self.net: pycaffe.Net = self._make_train_net()
-        self.test_nets: list[pycaffe.Net] = self._make_test_nets()
+        self.net: pycaffe.Net = make_train_net(self.param)
+        self.test_nets: list[pycaffe.Net] = make_test_nets(self.param, self.net.context.seed)
         self.history = [torch.zeros_like(blob.tensor) for _ in range(self.histories) for blob, _ in self.net.learnable]
         for blob, _ in self.net.learnable:
             blob.grad = torch.zeros_like(blob.tensor)  # laid out as the weights, and the history, are
         self._update = graphs.Update(self, uses_time=self.update is updates.adam)
         self._clock, self._displayed = time.perf_counter(), 0
         log.info("Solver scaffolding done.")
-
-    # Building.
-
-    def _make_train_net(self):
-        p, fields = self.param, ("net", "net_param", "train_net", "train_net_param")
-        given = [name for name in fields if p.HasField(name)]
-        if len(given) != 1:
-            raise CaffeError("SolverParameter must specify a train net using %s of these fields: %s"
-                             % ("one" if not given else "no more than one", ", ".join(fields)))
-        name, = given
-        log.info("Creating training net " + ("specified in %s." % name if name.endswith("param") else
-                                             "from %s file: %s" % (name, getattr(p, name))))
-        made = self._make_net(getattr(p, name), caffe_pb2.TRAIN, p.train_state,
-                              p.random_seed if p.random_seed >= 0 else None)
-        self._load_given_weights(made)
-        return made
-
-    def _make_test_nets(self):
-        """The nets of test_net_param and test_net, and then as many of the train net's as test_iter has more."""
-        p = self.param
-        nets = [("test_net_param", param) for param in p.test_net_param]
-        nets += [("test_net file: %s" % path, path) for path in p.test_net]
-        if p.HasField("net_param") or p.HasField("net"):
-            if len(p.test_iter) < len(nets):
-                raise CaffeError("test_iter must be specified for each test network.")
-            same = ("net_param", p.net_param) if p.HasField("net_param") else ("net file: %s" % p.net, p.net)
-            nets += [same] * (len(p.test_iter) - len(nets))
-        elif len(p.test_iter) != len(nets):
-            raise CaffeError("test_iter must be specified for each test network.")
-        if p.test_state and len(p.test_state) != len(nets):
-            raise CaffeError("test_state must be unspecified or specified once per test net.")
-        if nets and p.test_interval <= 0:
-            raise CaffeError("test_interval must be greater than 0 where there are test nets: %d" % p.test_interval)
-        made = []
-        for i, (where, source) in enumerate(nets):
-            log.info("Creating test net (#%d) specified by %s" % (i, where))
-            made.append(self._make_net(source, caffe_pb2.TEST, p.test_state[i] if p.test_state else None,
-                                       self.net.context.seed))
-            self._load_given_weights(made[-1])
-            made[-1].debug_info = p.debug_info
-        return made
-
-    @staticmethod
-    def _make_net(source, phase, state, seed):
-        """The pycaffe.Net of a file or a NetParameter; its own NetState counts less than the solver's."""
-        param = caffe_pb2.NetParameter()
-        param.CopyFrom(read_net(source) if isinstance(source, str) else source)
-        merged = caffe_pb2.NetState(phase=phase)
-        merged.MergeFrom(param.state)
-        if state is not None:
-            merged.MergeFrom(state)
-        param.state.CopyFrom(merged)
-        made = pycaffe.Net.__new__(pycaffe.Net)  # whose own constructor is for files
-        net.Net.__init__(made, param, seed)
-        return made
-
-    def _load_given_weights(self, made):
-        for path in (path.strip() for paths in self.param.weights for path in paths.split(",")):
-            log.info("Finetuning from " + path)
-            snapshot.load_weights(made, path)
 
     # Training.
 
