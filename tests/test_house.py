@@ -12,7 +12,7 @@ import sys
 from support.project import ROOT
 
 FLOORS = [  # of pain, from the ground up; what stands in a set are rooms side by side, which do not know each other
-    {"command errors files folders images notice people_tables plots progress project tables variants"},
+    {"command errors files folders images locks notice people_tables plots progress project tables variants"},
     {"models nets prototxts provenance weights"},
     {"datasets"},
     {"faces"},
