@@ -8,7 +8,7 @@ import pytest
 from pain.locks import locked
 from support.project import ROOT
 
-HOLDER = "import sys\nfrom pain.locks import locked\nprint(locked(sys.argv[1]) is not None, flush=True)\nsys.stdin.read()"
+HOLDER = "import sys\nfrom pain.locks import locked\nprint(locked(sys.argv[1]) is not None, flush=True)\ninput()"
 
 
 @pytest.mark.parametrize("name", ["", "lock"])  # a folder; a file that is not there yet
