@@ -1,5 +1,6 @@
-"""files.py: files and folders that are whole or not there, and the project's own tables."""
+"""files.py: files and folders that are whole or not there, and the project's own tables and JSON."""
 import hashlib
+import json
 import tempfile
 from pathlib import Path
 
@@ -8,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pain.errors import Problem
-from pain.files import fingerprint, making, or_none, read_csv, replacing, rounded, write_csv
+from pain.files import (
+    fingerprint,
+    making,
+    or_none,
+    parse_json,
+    read_csv,
+    read_json,
+    replacing,
+    rounded,
+    write_csv,
+)
 
 
 def test_a_file_is_replaced_when_it_is_whole(tmp_path):
@@ -125,3 +136,28 @@ def test_values_as_json_has_them():
 def test_fingerprints(tmp_path):
     (tmp_path / "a").write_bytes(b"weights")
     assert fingerprint(tmp_path / "a") == hashlib.sha256(b"weights").hexdigest()[:16]
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(),
+                    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20))
+def test_json_is_read(content):
+    text = json.dumps(content)
+    assert parse_json(text) == parse_json(text.encode("utf-8")) == content
+
+
+@pytest.mark.parametrize("content", [
+    b"", b"{", b"\xff\xfe", b"nonsense", b"[" * 10 ** 6, b"[" * 50 + b"]" * 50, b'{"a":' * 99 + b"1" + b"}" * 99,
+    b'[{"a": [' * 1000 + b"1" + b"]}]" * 1000, b'"' + bytes(9)])
+def test_what_is_no_json_is_a_value_error(tmp_path, content):
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(ValueError):
+        read_json(tmp_path / "a.json")
+
+
+def test_json_of_any_size_is_not_read(tmp_path):
+    with open(str(tmp_path / "a.json"), "wb") as file:
+        file.truncate(1 << 40)  # on disk it takes nothing
+    with pytest.raises(ValueError, match="more than 64 MiB"):
+        read_json(tmp_path / "a.json")
+    with pytest.raises(FileNotFoundError):
+        read_json(tmp_path / "b.json")

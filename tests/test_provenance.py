@@ -81,7 +81,7 @@ def test_a_record_of_something_else_claims_nothing(net, change):
     assert read_origin(net) == Origin()
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"3", b"null", b"\xff\xfe"])
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"3", b"null", b"\xff\xfe", b"[" * 10 ** 5])
 def test_a_record_that_is_none_claims_nothing(net, text):
     record_of(net).write_bytes(text)
     assert read_origin(net) == Origin()

@@ -4,14 +4,15 @@
 
 VIDEO is a file, a folder of images, `-` for standard input, or a number, a camera's, which Ctrl-C ends. In --out come
 
-    curve.csv       a row a frame and person, written as the frames are read, and once more, smoothed if asked for, when
-                    all is done (pain/video/curve.py says what the columns are)
-    curve.json      the same, with a summary: mean, peak, time above thresholds, episodes; there once all is done
-    curve.png       the same as a picture
-    annotated.mp4   with --annotate: the video with boxes, landmarks and the running curve
+    curve.csv           a row a frame and person, written as the frames are read, and once more, smoothed if asked
+                        for, when all is done (pain/video/curve.py says what the columns are)
+    curve.about.json    what it is of: the video, the models, the settings
+    curve.json          the curve with a summary: mean, peak, time above thresholds, episodes; there once all is done
+    curve.png           the same as a picture
+    annotated.mp4       with --annotate: the video with boxes, landmarks and the running curve
 
 --model takes caffemodels, a fold's folder, or a variant's: of several folds the mean and the spread are given. Ctrl-C
-leaves what there is of curve.csv, and --resume goes on from there.
+leaves what there is of curve.csv, and --resume goes on from there, or begins where there is nothing yet.
 """
 import time
 from collections import Counter
@@ -43,7 +44,7 @@ def arguments():
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the folder for what comes out")
     parser.add_argument("--net", help="the models' prototxt (default: prototxt/pain_regression.prototxt in a folder "
                                       "above them, else the project's)")
-    parser.add_argument("--resume", action="store_true", help="go on with the curve that is in --out")
+    parser.add_argument("--resume", action="store_true", help="go on with the curve that is in --out, if there is one")
     parser.add_argument("--track", action="store_true", help="a curve a person, not of the largest face alone")
     parser.add_argument("--annotate", action="store_true", help="write annotated.mp4, too")
     parser.add_argument("--smooth", default="", metavar="KIND:SECONDS",

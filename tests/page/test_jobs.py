@@ -6,6 +6,7 @@ import pytest
 
 from pain.errors import Problem
 from pain.page import growing_curve, jobs
+from pain.provenance import UNKNOWN, origin_said
 from pain.video.curve import read_curve
 from support.pages import LEVELS, serving, wait
 from support.videos import write as write_video
@@ -28,7 +29,7 @@ def test_a_video_becomes_a_curve(served, grey, tmp_path):
     assert status == 200 and headers["Content-Type"].startswith("text/csv") and place == len(text)
     (tmp_path / "curve.csv").write_bytes(text)
     about, written = read_curve(tmp_path / "curve.csv")
-    assert about == {"source": "a video.mp4"} and len(written) == 20
+    assert about["source"] == "a video.mp4" and origin_said(about).kind == UNKNOWN and len(written) == 20
     assert [row["frame"] for row in rows] == list(range(20)) and {row["face"] for row in rows} == {"found"}
     np.testing.assert_allclose([row["time_s"] for row in rows], np.arange(20) / 25, atol=1e-6)
     np.testing.assert_allclose([row["intensity"] for row in rows], LEVELS / 51, atol=0.1)

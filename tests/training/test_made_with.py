@@ -60,7 +60,8 @@ def test_nets_and_weights(tmp_path, files):
     assert differs(tmp_path, files) == "net"  # nobody can tell
 
 
-@pytest.mark.parametrize("content", [None, "", "{}", "[]", '{"solver": "no_such_field: 1", "net": "", "weights": ""}'])
+@pytest.mark.parametrize("content", [None, "", "{}", "[]", '{"solver": "no_such_field: 1", "net": "", "weights": ""}',
+                                     "[" * 10 ** 5])
 def test_without_a_record_nothing_is_known(tmp_path, files, content):
     if content is not None:
         (tmp_path / "made_with.json").write_text(content)

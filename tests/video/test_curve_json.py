@@ -19,7 +19,7 @@ def read_strictly(path):
 
 
 def test_json(tmp_path):
-    rows = [row(0, 0., 1.25), row(1, 0.1, np.nan, doubt="dark"), no_face(2, 0.2, 0), row(3, 0.3, 2., face=INTERPOLATED)]
+    rows = [row(0, 0., 1.25), row(1, 0.1, np.nan, doubt="blur"), no_face(2, 0.2, 0), row(3, 0.3, 2., face=INTERPOLATED)]
     about = {"source": "ü.mp4", "models": ["a"]}
     write_json(tmp_path / "new" / "curve.json", about, Filter("median", 0.5), summary(about, rows), rows)
     made = read_strictly(tmp_path / "new" / "curve.json")
@@ -29,7 +29,7 @@ def test_json(tmp_path):
     assert (first["frame"], first["time_s"], first["person"], first["face"]) == (0, 0, 1, "found")
     assert first["box"] == BOX.tolist() and first["landmarks"]["right_eye"] == [2, 3] and first["intensity"] == 1.25
     assert first["doubt"] is first["smoothed"] is doubted["intensity"] is nobody["box"] is nobody["landmarks"] is None
-    assert doubted["doubt"] == "dark" and guessed["confidence"] is None and len(guessed["landmarks"]) == 5
+    assert doubted["doubt"] == "blur" and guessed["confidence"] is None and len(guessed["landmarks"]) == 5
     write_json(tmp_path / "empty.json", {}, None, summary({}, []), [])
     empty = read_strictly(tmp_path / "empty.json")
     assert empty["curve"] == [] and empty["smoothing"] is None

@@ -14,7 +14,7 @@ import skimage.io
 import predict_video
 from pain.command import run
 from pain.datasets.synthetic import faces
-from pain.notice import notice
+from pain.notice import notice, short_notice
 from pain.provenance import SYNTHETIC, Data, Origin, write_origin
 from pain.video.curve import COLUMNS, FOUND, INTERPOLATED, NONE, no_face, read_curve
 from support.caffe_runs import save_random_net, write_slim_nets
@@ -83,10 +83,15 @@ def made(video, model, tmp_path_factory):
     return out, process.stdout
 
 
+def about_of(out):
+    return json.loads((out / "curve.about.json").read_text())
+
+
 def test_the_curve(made):
     out, said = made
     text = (out / "curve.csv").read_text()
-    assert text.startswith("# %s\n# {" % notice(ORIGIN)) and text.splitlines()[2] == ",".join(COLUMNS)
+    assert text.startswith(",".join(COLUMNS) + "\n" + str(about_of(out)["about"]["source"]))
+    assert text.count(short_notice(ORIGIN)) == FRAMES and about_of(out)["notice"] == notice(ORIGIN)
     about, rows = read_curve(out / "curve.csv")
     assert about["source"].endswith("visit.mkv") and (about["width"], about["height"]) == (320, 240)
     assert [row.frame for row in rows] == list(range(FRAMES))
@@ -185,7 +190,7 @@ def test_the_rate_is_of_what_was_computed(video, model, tmp_path, predict, monke
     command = video, "--model", model, "--out", tmp_path
     assert "curve.csv: 30 frames, 0.5 a second; " in predict(*command).stdout and now[0] == 60
     lines = (tmp_path / "curve.csv").read_text().splitlines(keepends=True)
-    (tmp_path / "curve.csv").write_text("".join(lines[:3 + 21]))
+    (tmp_path / "curve.csv").write_text("".join(lines[:1 + 21]))
     assert "curve.csv: 30 frames, 0.5 a second; " in predict(*command, "--resume").stdout
     assert now[0] == 60 + 3 * 20 + 2 * 10
 
@@ -195,8 +200,12 @@ def test_resuming_something_else_is_refused(made, images, model, tmp_path, predi
     assert_one_line_error(predict(other, "--model", model, "--out", made[0], "--resume"),
                           "curve.csv: cannot go on", "source", "--resume")
     assert (made[0] / "curve.json").exists() and (made[0] / "annotated.mp4").exists()  # what was there stays
-    assert_one_line_error(predict(other, "--model", model, "--out", tmp_path / "new", "--resume"),
-                          "curve.csv: no such curve")
+
+
+def test_resuming_what_has_not_begun_begins(video, made, model, tmp_path, predict):
+    (tmp_path / "curve.csv").touch()  # all that was there when it was killed
+    assert predict(video, "--model", model, "--out", tmp_path, "--resume", "--smooth", "gaussian:0.1").returncode == 0
+    assert (tmp_path / "curve.csv").read_bytes() == (made[0] / "curve.csv").read_bytes()
 
 
 @pytest.mark.parametrize("args, parts", [

@@ -1,13 +1,16 @@
-"""Files that are whole or not there, and the reader of the tables that this project writes."""
+"""Files that are whole or not there, and the readers of the tables and of the JSON that this project writes."""
 import contextlib
 import csv
 import hashlib
+import json
 import os
 import shutil
 from itertools import accumulate
 from pathlib import Path
 
 from pain.errors import Problem
+
+MOST_JSON, DEEPEST = 64 << 20, 40  # of JSON: bytes, and levels of lists and dicts; nothing of ours has so many
 
 
 @contextlib.contextmanager
@@ -60,6 +63,28 @@ def read_csv(path, columns, made_by):
     if not rows:
         raise Problem("%s: no rows; make it again with `%s`" % (path, made_by))
     return rows
+
+
+def read_json(path):
+    """What is in the JSON file `path`. Raises OSError when it cannot be read, ValueError as parse_json() does."""
+    if os.path.getsize(str(path)) > MOST_JSON:
+        raise ValueError("more than %d MiB of JSON" % (MOST_JSON >> 20))
+    return parse_json(Path(path).read_bytes())
+
+
+def parse_json(text):
+    """What the JSON `text`, str or bytes, stands for. Raises ValueError when it is none, or nested too deeply."""
+    try:
+        content = json.loads(text)
+    except RecursionError:
+        raise ValueError("JSON that is nested too deeply") from None
+    level = [content]
+    for _ in range(DEEPEST):
+        level = [inner for outer in level if isinstance(outer, (dict, list))
+                 for inner in (outer.values() if isinstance(outer, dict) else outer)]
+    if level:
+        raise ValueError("JSON that is nested too deeply")
+    return content
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 from typing import NamedTuple, Optional, Tuple
 
-from pain.files import replacing, sha256
+from pain.files import read_json, replacing, sha256
 
 KINDS = ARCHIVE, OWN, UNKNOWN, SYNTHETIC = "archive", "own", "unknown", "synthetic"  # the most trustworthy first
 
@@ -74,7 +74,7 @@ def write_origin(file, origin):
 def read_origin(file):
     """The Origin of `file`, unknown unless there is a record of these very bytes."""
     try:
-        content = json.loads(record_of(file).read_text(encoding="utf-8"))
+        content = read_json(record_of(file))
         return from_dict(content) if content.pop("sha256") == sha256(file) else Origin()
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # no file; no record; JSON of something else
         return Origin()

@@ -16,7 +16,7 @@ from pain.datasets.pspi import parse_pspi, quantise
 from pain.errors import Problem
 from pain.evaluation.metrics import pcc
 from pain.evaluation.results import COLUMNS
-from pain.files import fingerprint, making, read_csv, write_csv
+from pain.files import fingerprint, making, read_csv, read_json, write_csv
 from pain.provenance import Data, Origin, write_origin
 
 
@@ -118,7 +118,7 @@ def made_from(frames_csv: str | Path, settings: dict) -> dict:
 def is_made(folder: Path, made: dict) -> bool:
     """Whether a fold's predictions are there, made from the same."""
     try:
-        return json.loads((folder / "osvr.json").read_text())["made_from"] == made and (
+        return read_json(folder / "osvr.json")["made_from"] == made and (
             folder / "predictions.csv").exists()
     except (OSError, ValueError, KeyError, TypeError):
         return False

@@ -14,7 +14,7 @@ from pain.datasets.lmdbs import HEIGHT, WIDTH, datum, datums, key, open_lmdb, re
 from pain.datasets.pspi import CLASSES, parse_pspi, quantise
 from pain.datasets.redundant_frames import RULES
 from pain.errors import Problem
-from pain.files import read_csv, sha256
+from pain.files import read_csv, read_json, sha256
 from pain.images import read_image
 from pain.progress import progress
 from pain.provenance import Data, Origin, read_origin, write_origin
@@ -143,6 +143,6 @@ def current_folder(out, name, made_from):
 def read_made_from(path):
     """The contents of a fold's fold.json, or the like; None if there is none to read."""
     try:
-        return json.loads(path.read_text())
+        return read_json(path)
     except (OSError, ValueError):
         return None

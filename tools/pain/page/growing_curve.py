@@ -23,8 +23,7 @@ def rows_from(path: Path, offset: int) -> tuple[list[Row], int]:
         return [], offset
     with file:
         if offset == 0:
-            for _ in range(3):
-                file.readline()
+            file.readline()
         else:
             if 0 < offset <= path.stat().st_size:
                 file.seek(offset - 1)
@@ -38,4 +37,4 @@ def rows_from(path: Path, offset: int) -> tuple[list[Row], int]:
             end += len(line)
     if not lines:
         return [], offset
-    return [parse(texts) for texts in csv.reader(lines)], end
+    return [parse(texts[1:-1]) for texts in csv.reader(lines)], end

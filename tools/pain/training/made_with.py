@@ -10,7 +10,7 @@ from pathlib import Path
 from caffe.proto import caffe_pb2
 
 from pain.errors import Problem
-from pain.files import replacing, sha256
+from pain.files import read_json, replacing, sha256
 from pain.prototxts import parse
 
 RECORD = "made_with.json"
@@ -43,7 +43,7 @@ def refuse_changes(folder: Path, made_with: dict, iteration: int) -> None:
     unless the learning rate depends on it.
     """
     try:
-        before = json.loads((folder / RECORD).read_text())
+        before = read_json(folder / RECORD)
         changed = (changed_fields(before["solver"], made_with["solver"], iteration)
                    + ["net"] * (message(before["net"], caffe_pb2.NetParameter)
                                 != message(made_with["net"], caffe_pb2.NetParameter))

@@ -1,6 +1,7 @@
 """The folder of a video's curve: what is written while the video is rated, and what once all of it is.
 
     curve.csv                 first a log, which grows frame by frame and can be gone on with; in the end whole
+    curve.about.json          what it is of: source, models, settings; from the beginning on
     annotated.mp4             the video with its curve, if asked for
     curve.png, curve.json     of the whole curve; curve.json last, so that where it is, everything is
 """
@@ -9,10 +10,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
+from pain.errors import Problem
 from pain.files import fingerprint, replacing
 from pain.provenance import as_dict, origin_of, origin_said
 from pain.video.annotate import Annotator
-from pain.video.curve import CurveWriter, Row, read_curve, write_curve, write_json
+from pain.video.curve import HEADER, CurveWriter, Row, read_curve, write_curve, write_json
 from pain.video.episodes import THRESHOLDS
 from pain.video.labels import Labels, compare, placed
 from pain.video.plot import draw
@@ -34,26 +38,45 @@ def record_curve(estimator, video: Video, folder: Path, about: dict, resume: boo
                  annotate: bool = False) -> Iterator[Recorded]:
     """Write curve.csv, and annotated.mp4 if asked to, of a Video into the folder. Yields a Recorded a frame.
 
-    estimator: an Estimator; about: what the curve is of; resume: go on with the curve.csv that is there. Raises
+    estimator: an Estimator; about: what the curve is of; resume: go on with the curve.csv that is there, if any. Raises
     Problem. Left early, by an exception too, what there is of the curve stays, and nothing of the annotated video.
     """
-    writer = CurveWriter(folder / "curve.csv", about, resume)
+    path = folder / "curve.csv"
+    earlier = earlier_rows(path, about) if resume else []
+    next_frame = earlier[-1].frame + 1 if earlier else 0
+    for name in OF_THE_WHOLE:  # of an earlier run
+        with contextlib.suppress(FileNotFoundError):
+            (folder / name).unlink()
+    write_curve(path, about, earlier)
     with contextlib.ExitStack() as closing:
-        closing.callback(writer.close)
-        for name in OF_THE_WHOLE:  # of an earlier run
-            with contextlib.suppress(FileNotFoundError):
-                (folder / name).unlink()
+        writer = closing.enter_context(contextlib.closing(CurveWriter(path, about)))
         annotator = annotate and closing.enter_context(
             Annotator(folder / "annotated.mp4", video.width, video.height, video.rate, origin_said(about)))
         rated = closing.enter_context(contextlib.closing(estimator.run(
-            video.frames(), writer.rows, writer.next_frame, video.live)))
+            video.frames(), earlier, next_frame, video.live)))
         for frame, rows in rated:
-            computed = frame.number >= writer.next_frame
+            computed = frame.number >= next_frame
             if computed:
                 writer.write(rows)
             if annotator:
                 annotator.add(frame.image, frame.time, rows)
             yield Recorded(frame.number, computed)
+
+
+def earlier_rows(path: Path, about: dict) -> list[Row]:
+    """The Rows of a curve.csv that can be gone on with: a log, or a finished curve, whose column smoothed is left out.
+
+    Of the last frame's rows some may be missing, so it is left out, too. Without a file, or with one of less than a
+    row, there are none. Raises Problem for a curve of something else, and as read_curve() does.
+    """
+    if not path.is_file() or path.stat().st_size <= len(HEADER):
+        return []
+    earlier, rows = read_curve(path)
+    differ = sorted(key for key in {*earlier, *about} if earlier.get(key) != about.get(key))
+    if rows and differ:
+        raise Problem("%s: cannot go on with it, for it was made with another %s; leave out --resume to begin again"
+                      % (path, ", ".join(differ)))
+    return [row._replace(smoothed=np.nan) for row in rows if row.frame < rows[-1].frame]
 
 
 def finish_curve(folder: Path, smoothing: Filter | None = None, thresholds: Sequence[float] = THRESHOLDS,
@@ -72,7 +95,7 @@ def write_files(folder: Path, about: dict, rows: list[Row], smoothing: Filter | 
     smoothing: the Filter that has filled the column smoothed, or None; thresholds: of the summary's episodes; labels:
     the Labels to compare the curve with, or None.
     """
-    write_curve(folder / "curve.csv", about, rows)
+    write_curve(folder / "curve.csv", about, rows, smoothing)
     summed_up = summary(about, rows, thresholds)
     if labels is not None:
         summed_up["agreement"] = compare(rows, labels, "smoothed" if smoothing else "intensity")

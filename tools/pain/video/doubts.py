@@ -5,6 +5,7 @@ import skimage.measure
 import skimage.transform
 
 from pain.faces.alignment import TEMPLATE
+from pain.video.curve import BLUR, OUTSIDE, POSE
 
 # What a face is doubted for. A rigid face turned by 45 degrees, or nodding by 40, fits the template this badly, as the
 # root mean square of its landmarks' distances in pixels of the aligned image; the archive's patients look ahead.
@@ -14,15 +15,15 @@ MOST_BLUR = 0.7
 
 
 def doubt(image: np.ndarray, landmarks: np.ndarray, face: np.ndarray) -> str:
-    """Why an aligned face, (112, 96, 3) uint8, is not like those the nets have learned from, in a word; "" if it is.
+    """One of DOUBTS, why an aligned face, (112, 96, 3) uint8, is not like those the nets have learned from; or "".
 
     image: the frame it is from; landmarks: (5, 2) in it.
     """
     if (landmarks < 0).any() or (landmarks > np.array(image.shape[1::-1]) - 1).any():
-        return "outside"
+        return OUTSIDE
     to_template = skimage.transform.estimate_transform("similarity", landmarks, TEMPLATE)
     if not np.sqrt(((to_template(landmarks) - TEMPLATE) ** 2).sum(1).mean()) <= MOST_POSE:
-        return "pose"
+        return POSE
     if not skimage.measure.blur_effect(skimage.color.rgb2gray(face)) <= MOST_BLUR:  # NaN, where all is of one colour
-        return "blur"
+        return BLUR
     return ""

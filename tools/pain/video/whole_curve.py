@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pain.errors import needed_for
+from pain.files import read_json
 from pain.notice import notice, short_notice
 from pain.provenance import origin_said
 from pain.video import curve
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class Curve:
     """The pain curve of a video, as rate_video() and read_curve() give it. Iterating over it gives its rows."""
 
-    about: dict[str, Any]  # what it is of: the source, the models, the settings, as in curve.csv
+    about: dict[str, Any]  # what it is of: the source, the models, the settings, as in curve.about.json
     rows: list[curve.Row]  # a frame's and a person's each, in the order of the frames
     filter: Filter | None = None  # what has filled the column smoothed
 
@@ -88,13 +88,15 @@ class Curve:
         """
         with needed_for("to_pandas"):
             import pandas
-        columns = {name: [] for name in curve.COLUMNS}
+        columns = {name: [] for name in curve.ROW_COLUMNS}
         for row in self.rows:
             for field, value in zip(row._fields, row):
                 names = curve.COLUMNS_OF[field]
                 for name, number in zip(names, [np.nan] * len(names) if value is None else np.ravel(value)):
                     columns[name].append(number)
         table = pandas.DataFrame(columns)
+        table.insert(0, "video", curve.video_of(self.about))
+        table["notice"] = short_notice(self.origin)
         table.attrs.update(about=self.about, notice=self.notice)
         return table
 
@@ -128,13 +130,13 @@ class Curve:
 def read_curve(path: str | os.PathLike) -> Curve:
     """The Curve in a curve.csv, or in the folder of one, of predict_video.py or Curve.save().
 
-    What has smoothed it is known from the curve.json beside, if there is one. Raises Problem when it is no curve.
+    What has smoothed it is known from the curve.about.json beside, if there is one. Raises Problem when it is no curve.
     """
     path = Path(path)
     path = path / "curve.csv" if path.is_dir() else path
     about, rows = curve.read_curve(path)
     try:
-        smoothing = json.loads(path.with_name("curve.json").read_text(encoding="utf-8"))["smoothing"]
-    except (OSError, ValueError, KeyError):
+        smoothing = Filter(**read_json(curve.about_file(path))["smoothing"])
+    except (OSError, ValueError, KeyError, TypeError):
         smoothing = None
-    return Curve(about, rows, Filter(**smoothing) if smoothing else None)
+    return Curve(about, rows, smoothing)

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from pain.errors import Problem
-from pain.files import replacing
+from pain.files import read_json, replacing
 
 SEEDS = 0, 2 ** 32 - 1  # least and highest
 RECORD = "synthetic.json"  # in the folder: the arguments it was made with
@@ -45,7 +45,7 @@ def make_once(out, draw, **arguments):
 def arguments_of(folder):
     """The arguments of the synthetic dataset in `folder`; {} if there is nothing. Raises Problem for anything else."""
     try:
-        return json.loads((folder / RECORD).read_text())
+        return read_json(folder / RECORD)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         if folder.exists() and not (folder.is_dir() and not os.listdir(str(folder))):
             raise Problem("%s: holds something that is no synthetic dataset; name a new folder"
