@@ -18,8 +18,10 @@ to a private folder, estimated one after the other, and removed --keep-minutes a
 pain/page/origin_guard.py says who may ask; jobs.py there does the work.
 """
 import contextlib
+import re
 import secrets
 from pathlib import Path
+from urllib.parse import quote
 
 from pain.command import Parser, run
 from pain.errors import Problem
@@ -49,12 +51,15 @@ def arguments():
     parser.add_argument("--gpu", type=int, metavar="N", help="the GPU to run on (default: the CPU)")
     args = parser.parse_args()
     args.token = args.token or (None if is_loopback(args.host) else secrets.token_urlsafe(24))
-    if args.token and len(args.token) < 16:
-        raise Problem("--token: too easily guessed; give 16 characters or more, or leave it out for a random one")
+    if args.token and not re.fullmatch("[ -~]{16,}", args.token):
+        raise Problem("--token: give 16 characters or more, letters, digits and the like of ASCII, or leave it out for "
+                      "a random one")
     if not 0 <= args.port < 1 << 16:
         raise Problem("--port %d: a port is 0, for any that is free, to 65535" % args.port)
-    if args.max_mb < 1 or args.keep_minutes <= 0:
-        raise Problem("--max-mb, --keep-minutes: must be above 0")
+    if not 1 <= args.max_mb <= 10 ** 6:
+        raise Problem("--max-mb %d: must be above 0, and at most a million" % args.max_mb)
+    if not 0.01 <= args.keep_minutes <= 60 * 24 * 366:  # NaN is neither
+        raise Problem("--keep-minutes %s: must be above 0, 0.01 or more, and at most a year" % args.keep_minutes)
     if args.sample and not Path(args.sample).is_file():
         raise Problem("%s: no such file; make it with `tools/make_sample.py %s`" % (args.sample, args.sample))
     return args
@@ -74,7 +79,7 @@ def main():
         app = create_app(estimator, args.host, port, args.token, args.sample, most=args.max_mb * MB,
                          keep=60 * args.keep_minutes, about=about)
         host = "[%s]" % args.host if ":" in args.host else args.host
-        query = "?token=" + args.token if args.token else ""
+        query = "?token=" + quote(args.token) if args.token else ""
         print("http://%s:%d/%s  (Ctrl-C ends it)" % (host, port, query), flush=True)
         print("\n".join(terminal_lines(origin_said(about))), flush=True)
         with contextlib.suppress(KeyboardInterrupt):

@@ -36,7 +36,8 @@ def test_other_machines_only_with_a_token():
         shown = re.match(r"http://0\.0\.0\.0:\d+/\?token=(\S+)", out).group(1)
         assert shown == guard.token and len(shown) >= 32
         assert start("--host", "0.0.0.0")[1].token != shown
-        assert start("--host", "192.168.1.7", "--token", "my own token, long")[1].token == "my own token, long"
+        out, guard = start("--host", "192.168.1.7", "--token", "my own token, long")
+        assert guard.token == "my own token, long" and "/?token=my%20own%20token%2C%20long " in out
 
 
 def test_one_line_errors(tmp_path):
@@ -44,10 +45,14 @@ def test_one_line_errors(tmp_path):
     assert "no caffemodel" in refuses(*common, main=app.main)
     assert "make_sample.py" in refuses(*common, "--sample", tmp_path / "no.mp4", main=app.main)
     assert "16 characters" in refuses(*common, "--token", "short", main=app.main)
-    assert "above 0" in refuses(*common, "--max-mb", 0, main=app.main)
+    assert "ASCII" in refuses(*common, "--token", "schlüssel" * 3, main=app.main)
+    for option, *wrong in [("--max-mb", 0, 10 ** 400), ("--keep-minutes", "nan", "inf", "1e308", "1e-300", 0, -1)]:
+        for value in wrong:
+            assert "above 0" in refuses(*common, option, value, main=app.main)
     assert "to 65535" in refuses(*common, "--port", 99999, main=app.main)
     with socket.create_server(("127.0.0.1", 0)) as taken, mock.patch.object(models, "find_models", lambda _: []):
         assert "in use" in refuses("--model", "x", "--port", taken.getsockname()[1], main=app.main)
+        assert "x" * 70 + " port 8765: " in refuses("--model", "x", "--host", "x" * 70, main=app.main)
 
 
 def test_the_page_loads_nothing_from_elsewhere():

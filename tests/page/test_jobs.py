@@ -1,4 +1,7 @@
 """A video's way through a real server: it waits, becomes a curve while one looks on, and goes away again."""
+import errno
+import shutil
+import tempfile
 from unittest import mock
 
 import numpy as np
@@ -8,7 +11,7 @@ from pain.errors import Problem
 from pain.page import growing_curve, jobs
 from pain.provenance import UNKNOWN, origin_said
 from pain.video.curve import read_curve
-from support.pages import LEVELS, serving, wait
+from support.pages import LEVELS, Light, serving, wait
 from support.videos import write as write_video
 
 
@@ -100,10 +103,10 @@ def test_jobs_wait_in_turn_and_are_cancelled(served, grey):
     assert len(served.files()) == 2 * len(rest[2:])
 
 
-def test_a_bug_ends_one_job_only(served, grey, capfd):
+def test_a_bug_ends_one_job_only(served, grey, caplog):
     served.estimator.broken = ZeroDivisionError("a bug")
     job = served.until(served.upload(grey), "failed")
-    assert "something went wrong" in job["error"] and "ZeroDivisionError" in capfd.readouterr().err
+    assert "something went wrong" in job["error"] and "ZeroDivisionError" in caplog.text
     served.estimator.broken = Problem("the net: is unwell")
     assert served.until(served.upload(grey), "failed")["error"] == "the net: is unwell"
     served.estimator.broken = None
@@ -147,3 +150,58 @@ def test_what_nobody_asks_for_goes(tmp_path, grey):
         client.json("GET", "/api/jobs/" + second["id"])
         clock[0] = 2.2
         wait(lambda: not client.files())
+
+
+def test_what_is_removed_while_old_videos_are(tmp_path):
+    held = jobs.Jobs(jobs.Worker(Light(), {}), keep=1)
+    with mock.patch.object(tempfile, "tempdir", str(tmp_path)), held:
+        with held.new("x", video=tmp_path / "it.mp4") as job:
+            pass
+        wait(lambda: job.state == jobs.FAILED)  # there is no such file
+
+        def later():
+            held.of.clear()  # as by a DELETE
+            return job.used + 2
+        with mock.patch.object(jobs, "time", mock.Mock(monotonic=later)):
+            held.remove_old()
+
+
+def test_cleaning_goes_on_after_a_bug(tmp_path, grey, caplog):
+    with mock.patch.object(jobs.Jobs, "drop", side_effect=ZeroDivisionError) as drop, \
+            serving(tmp_path / "server", keep=0.1) as client:
+        client.until(client.upload(grey), "done")
+        wait(lambda: drop.call_count > 1)
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_files_that_something_else_removes(served, grey):
+    job = served.upload(grey)
+    served.until(job, "done")
+    private, = served.folder.iterdir()
+    shutil.rmtree(private)  # as systems do among temporary files
+    for path in "", "/video", "/curve.csv", "/rows":
+        assert "not here" in served.json("GET", "/api/jobs/%s%s" % (job["id"], path), status=404)["error"]
+    served.until(served.upload(grey), "done")
+    assert private.stat().st_mode & 0o777 == 0o700
+
+
+def test_asking_whether_it_is_here_does_not_keep_it(tmp_path, grey):
+    with serving(tmp_path / "server", keep=0.5) as client:
+        job = client.until(client.upload(grey), "done")
+        wait(lambda: client.ask("HEAD", "/api/jobs/" + job["id"])[0] == 404)
+
+
+def test_a_full_disk_fails_the_job_in_a_line(served, grey):
+    served.estimator.broken = OSError(errno.ENOSPC, "No space left on device")
+    assert served.until(served.upload(grey), "failed")["error"] == (
+        "a video.mp4: its curve cannot be written: No space left on device")
+
+
+def test_nobody_is_told_where_the_nets_lie(tmp_path, grey):
+    models = {"/home/me/%s/01-a/pain_iter_9.caffemodel" % name: name for name in ("l1", "l2")}
+    about = dict(models=models, calibration="/home/me/l1/result")
+    with serving(tmp_path / "server", about=about) as client:
+        job = client.until(client.upload(grey), "done")
+        answers = [client.ask("GET", path)[2].decode() for path in
+                   ("/", "/api", "/api/jobs/%s/curve.csv" % job["id"], "/api/jobs/%s/rows" % job["id"])]
+    assert not [answer for answer in answers if "/home" in answer]

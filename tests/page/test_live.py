@@ -2,6 +2,7 @@
 import contextlib
 import io
 import json
+import struct
 
 import pytest
 from PIL import Image
@@ -9,7 +10,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from pain.page import uploads
-from support.pages import named
+from pain.page.jobs import Worker
+from support.pages import Light, named
 
 
 def jpeg(level, size=(64, 48)):
@@ -47,6 +49,20 @@ def test_live_pictures(served, grey):
         assert "no whole JPEG" in json.loads(line.recv(timeout=30))["error"]
         line.send(jpeg(9, (2000, 8)))
         assert "pixels a side" in json.loads(line.recv(timeout=30))["error"]
+        content = bytearray(jpeg(9))
+        size = content.index(b"\xff\xc0") + 5
+        for sides in 65000, 0:
+            content[size:size + 4] = struct.pack(">HH", sides, sides)
+            line.send(bytes(content))
+            assert "no whole JPEG" in json.loads(line.recv(timeout=30))["error"]
+        line.send("a text")
+        assert "a text is no picture" in json.loads(line.recv(timeout=30))["error"]
+        served.estimator.rate_picture = lambda *_: 1 / 0
+        line.send(jpeg(9))
+        assert "something went wrong here" in between_frames(served, line)["error"]
+        del served.estimator.rate_picture
+        line.send(jpeg(204))
+        assert between_frames(served, line)["rows"]
     with connect(served.origin.replace("http", "ws") + "/api/live") as line:
         line.send(bytes(uploads.PICTURE_BYTES + 1))
         with pytest.raises(ConnectionClosed):
@@ -54,3 +70,11 @@ def test_live_pictures(served, grey):
     served.estimator.gate.set()
     served.until(job, "done")
     assert [path.name for path in served.files()] == ["curve.csv", "video"]  # no picture was kept
+
+
+def test_pictures_without_end_do_not_stop_a_video():
+    worker = Worker(Light(), {})
+    worker.estimator.rate_picture = worker.picture  # each asks for the next one
+    worker.picture(None, 0.)
+    worker.take_pictures()
+    assert len(worker.pictures) == 1

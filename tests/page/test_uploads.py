@@ -1,16 +1,20 @@
 """What is refused, and what becomes of it: videos that are too large, or none; names that are no file's."""
+import contextlib
 import csv
 import io
 import json
 import shutil
 import socket
 import stat
+import time
 from unittest import mock
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from pain.page import server, uploads
+from pain.page import jobs, server, uploads
+from pain.page.uploads import KINDS
 from support.pages import serving, wait
 
 
@@ -42,17 +46,59 @@ def test_a_full_disk(served, grey):
 
 @pytest.mark.parametrize("content", [b"", b"frame,label\n0,1\n" * 100, b"\x89PNG\r\n\x1a\n" + bytes(100),
                                      b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n",
-                                     b"ffconcat version 1.0\nfile /etc/passwd\n"])
+                                     b"ffconcat version 1.0\nfile /etc/passwd\n", b"ID3\3" + bytes(2000),
+                                     b"RIFF\x24\0\0\0WAVEfmt " + bytes(99), b"\0\0\0\x18ftypheic" + bytes(99),
+                                     b"\0\0\0\x18ftypavif" + bytes(99), b"%PDF-1.4" + bytes(99), b"PK\3\4" + bytes(99)])
 def test_no_video(served, content):
     answer = served.upload(content, status=415)
     assert answer["error"].startswith("a video.mp4: ") and str(served.folder) not in answer["error"]
+    assert "Invalid argument" not in answer["error"] and answer["error"].endswith(" Videos are taken as %s." % KINDS)
     assert "passwd" not in answer["error"] and served.files() == []
 
 
-def test_an_image_is_no_video(served):
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_an_image_is_no_video(served, kind):
     file = io.BytesIO()
-    Image.new("RGB", (64, 48)).save(file, "PNG")
-    served.upload(file.getvalue(), status=415)
+    Image.new("RGB", (64, 48)).save(file, kind)
+    assert KINDS in served.upload(file.getvalue(), status=415)["error"]
+
+
+def test_an_animation(served):
+    images, file = [Image.new("L", (64, 48), level) for level in (0, 102, 204)], io.BytesIO()
+    images[0].save(file, "GIF", save_all=True, append_images=images[1:], duration=200)
+    job = served.until(served.upload(file.getvalue(), "x.gif"), "done")
+    np.testing.assert_allclose([row["intensity"] for row in served.rows(job)["rows"]], [0, 2, 4], atol=0.05)
+    np.testing.assert_allclose([row["time_s"] for row in served.rows(job)["rows"]], [0, 0.2, 0.4], atol=1e-6)
+    assert served.ask("GET", "/api/jobs/%s/video" % job["id"])[1]["Content-Type"] == "image/gif"
+
+
+def test_whatever_the_decoder_raises(served, grey, caplog):
+    with mock.patch.object(jobs, "open_video", side_effect=UnicodeDecodeError("utf-8", b"\xff", 0, 1, "a title")):
+        assert "a video.mp4: something went wrong" in served.upload(grey, status=415)["error"]
+    assert "a title" in caplog.text and served.files() == []
+
+
+def stalled(client, path="/api/jobs?name=x", method="PUT"):
+    """The connection of a request whose body does not come."""
+    line = socket.create_connection(("127.0.0.1", client.port), timeout=30)
+    line.sendall(("%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Length: 100000\r\n\r\n" % (
+        method, path, client.port)).encode() + bytes(100))
+    return line
+
+
+def test_uploads_that_stall_are_in_nobodys_way_and_end(served, grey):
+    with mock.patch.object(uploads, "PATIENCE", 0.5), contextlib.ExitStack() as closing:
+        lines = [closing.enter_context(stalled(served)) for _ in range(3 * jobs.QUEUE)]
+        lines.append(closing.enter_context(stalled(served, "/api/labels", "POST")))
+        wait(lambda: len(served.files()) == 3 * jobs.QUEUE)
+        served.until(served.upload(grey), "done")
+        with contextlib.suppress(OSError):
+            for _ in range(40):  # a few bytes now and then are no upload either
+                lines[0].sendall(b"x")
+                time.sleep(0.02)
+        for line in lines:
+            assert line.recv(20).startswith(b"HTTP/1.1 408 ")
+    assert len(served.files()) == 2
 
 
 def test_a_client_that_goes_away_leaves_nothing(served, grey):

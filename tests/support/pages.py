@@ -10,6 +10,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
+from pain.page.private_folder import LOCK
 from pain.page.server import create_app, listen, server
 from pain.video import curve
 from support.videos import write as write_video
@@ -75,8 +76,8 @@ class Client:
             self.json("GET", "/api/jobs/" + job["id"])))
 
     def files(self):
-        """The files of the server, whatever they are."""
-        return sorted(path for path in self.folder.rglob("*") if path.is_file())
+        """The files of the server, whatever they are, but for its lock."""
+        return sorted(path for path in self.folder.rglob("*") if path.is_file() and path.name != LOCK)
 
 
 def named(answer):

@@ -1,5 +1,6 @@
 """A growing curve for the page: its rows as JSON, from where the page has read to."""
 import csv
+import os
 from pathlib import Path
 
 from pain.video.curve import Row, parse, plain
@@ -25,7 +26,7 @@ def rows_from(path: Path, offset: int) -> tuple[list[Row], int]:
         if offset == 0:
             file.readline()
         else:
-            if 0 < offset <= path.stat().st_size:
+            if 0 < offset <= os.fstat(file.fileno()).st_size:
                 file.seek(offset - 1)
             if file.read(1) != b"\n":
                 raise ValueError("no row begins there")

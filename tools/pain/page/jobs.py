@@ -4,26 +4,30 @@ A Job's files stand in a folder of its own, under names of ours, below a private
 is only ever shown. Everything that the nets do happens in the one Worker, live pictures between the frames of a video.
 """
 import contextlib
+import logging
 import secrets
 import shutil
 import tempfile
 import threading
 import time
-import traceback
 from collections import deque
 from concurrent.futures import Future
 from pathlib import Path
 
 from pain.errors import Problem
+from pain.page.private_folder import private_folder
+from pain.page.uploads import KINDS, is_photograph
 from pain.video.curve import CurveWriter
 from pain.video.source import UPLOAD_FORMATS, open_video
 
 WAITING, RUNNING, DONE, FAILED, CANCELLED = "waiting", "running", "done", "failed", "cancelled"
-QUEUE = 8  # videos that may wait or be on their way here
+QUEUE = 8  # videos that may wait; those that are still on their way here do not count, for they may never come
+BUG = "something went wrong here; the server's terminal says what"
+LOG = logging.getLogger(__name__)  # which, unlike print(), outlives its terminal
 
 
 class Full(Exception):
-    """There are QUEUE videos already."""
+    """QUEUE videos wait already."""
 
 
 class Job:
@@ -47,10 +51,15 @@ class Job:
     def check(self):
         """Decode the video's first frame. Raises Problem, in words for the page, when it cannot be done."""
         try:
+            if is_photograph(self.video):
+                raise Problem("%s: a photograph" % self.name)
             with open_video(self.video, formats=UPLOAD_FORMATS) as video:
                 self.width, self.height, self.total = video.width, video.height, video.count
         except Problem as problem:
-            raise Problem(self.shown(problem)) from problem
+            raise Problem("%s. Videos are taken as %s." % (self.shown(problem), KINDS)) from problem
+        except Exception as error:
+            LOG.exception("%s", self.name)
+            raise Problem("%s: %s" % (self.name, BUG)) from error
 
     def shown(self, problem):
         """The text of a Problem with the video's given name in the place of our file's."""
@@ -105,9 +114,11 @@ class Worker(threading.Thread):
                 job.damage = video.damage.replace(str(job.video), job.name)
         except Problem as problem:
             state, job.error = FAILED, job.shown(problem)
+        except OSError as error:
+            state, job.error = FAILED, "%s: its curve cannot be written: %s" % (job.name, error.strerror)
         except Exception:  # a bug; the server lives on, for its other videos
-            traceback.print_exc()
-            state, job.error = FAILED, "%s: something went wrong here; the server's terminal says what" % job.name
+            LOG.exception("%s", job.name)
+            state, job.error = FAILED, "%s: %s" % (job.name, BUG)
         with self.turn:
             self.current, job.ended = None, time.monotonic()
             job.state = CANCELLED if job.cancelled else state
@@ -115,8 +126,8 @@ class Worker(threading.Thread):
                 job.remove_files()
 
     def take_pictures(self):
-        """Estimate the pictures that wait."""
-        while self.pictures:
+        """Estimate the pictures that wait; not those that come meanwhile, or no video would ever get on."""
+        for _ in range(len(self.pictures)):
             image, moment, future = self.pictures.popleft()
             if not future.set_running_or_notify_cancel():
                 continue
@@ -150,41 +161,41 @@ class Jobs:
     """
 
     def __init__(self, worker, keep):
-        self.worker, self.keep = worker, keep
-        self.of, self.coming = {}, 0  # coming: videos being uploaded
+        self.worker, self.keep, self.of, self.ending = worker, keep, {}, contextlib.ExitStack()
 
     def __enter__(self):
-        self.folder = tempfile.mkdtemp(prefix="pain-")  # for this user's eyes only
+        self.folder = self.ending.enter_context(private_folder())
+        self.ending.callback(self.worker.end)
         self.worker.start()
         return self
 
     def __exit__(self, *_):
-        self.worker.end()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.ending.close()
 
     @contextlib.contextmanager
     def new(self, name, video=None, labels=None):
         """Give a Job to fill; queued when that went well, gone otherwise. Raises Full."""
-        if self.coming + len(self.worker.queue) >= QUEUE:
+        if len(self.worker.queue) >= QUEUE:
             raise Full
+        self.folder.mkdir(0o700, exist_ok=True)  # systems tidy up among temporary files
         job = Job(name, tempfile.mkdtemp(dir=self.folder), video, labels)
-        self.coming += 1
         try:
             yield job
         except BaseException:
             job.remove_files()
             raise
-        finally:
-            self.coming -= 1
         self.of[job.id] = job
         with self.worker.turn:
             self.worker.queue.append(job)
             self.worker.turn.notify()
 
-    def get(self, key):
-        """The Job of this id, or None. Whoever asks keeps it from being removed."""
+    def get(self, key, uses=True):
+        """The Job of this id, or None. Who asks and `uses` it keeps it from being removed."""
         job = self.of.get(key)
-        if job:
+        if job and job.state in (DONE, FAILED) and not job.video.exists():  # not by us
+            self.drop(job)
+            return None
+        if job and uses:
             job.used = time.monotonic()
         return job
 
@@ -211,5 +222,9 @@ class Jobs:
         """Remove what nobody has asked for in a while; not what still waits or runs."""
         for job in list(self.of.values()):
             if job.state not in (WAITING, RUNNING) and time.monotonic() - job.used > self.keep:
-                self.of.pop(job.id)
-                job.remove_files()
+                self.drop(job)
+
+    def drop(self, job):
+        """Forget a job, and remove its files."""
+        self.of.pop(job.id, None)
+        job.remove_files()

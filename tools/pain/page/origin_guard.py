@@ -60,7 +60,7 @@ class Guard:
         """The response to a request that is not to reach the page, or None."""
         if not self.is_ours(request.headers.get("host", "")):
             return PlainTextResponse("This server answers only to the address it was started for.", 403)
-        opens_page = request.scope["type"] == "http" and request.scope["method"] == "GET" and request.url.path == "/"
+        opens_page = (request.scope["type"], request.scope.get("method"), request.scope["path"]) == ("http", "GET", "/")
         if not opens_page and self.is_strange(request):
             return PlainTextResponse("Only the page that this server serves may ask for that.", 403)
         if self.token is None:

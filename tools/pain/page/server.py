@@ -17,14 +17,14 @@ from starlette.websockets import WebSocketDisconnect
 
 from pain.errors import Problem
 from pain.page.growing_curve import rows_from, table
-from pain.page.jobs import QUEUE, RUNNING, Full, Jobs, Worker
+from pain.page.jobs import BUG, LOG, QUEUE, RUNNING, Full, Jobs, Worker
 from pain.page.model_card import fill
 from pain.page.origin_guard import Guard
-from pain.page.uploads import MB, PICTURE_BYTES, TABLE_BYTES, kind_of, printable, read_picture
+from pain.page.uploads import KINDS, MB, PICTURE_BYTES, TABLE_BYTES, at_pace, kind_of, printable, read_picture
 from pain.video.labels import parse_labels
 
 PAGE = Path(__file__).resolve().parent / "static"
-KINDS = {".css": "text/css", ".js": "text/javascript"}
+MEDIA = {".css": "text/css", ".js": "text/javascript"}
 SPARE = 500 * MB  # of the disk, which uploads leave free
 
 
@@ -36,8 +36,8 @@ class Page:
 
     def __init__(self, jobs, sample, most, about):
         self.jobs, self.sample, self.most = jobs, sample and Path(sample), most
-        self.files = {"/" + file.name: (file.read_bytes(), KINDS[file.suffix])
-                      for file in PAGE.iterdir() if file.suffix in KINDS}
+        self.files = {"/" + file.name: (file.read_bytes(), MEDIA[file.suffix])
+                      for file in PAGE.iterdir() if file.suffix in MEDIA}
         self.files["/"] = fill((PAGE / "index.html").read_text(encoding="utf-8"), about), "text/html"
 
     def routes(self):
@@ -53,17 +53,17 @@ class Page:
                 WebSocketRoute("/api/live", self.live)]
 
     async def file(self, request):
-        content, kind = self.files[request.url.path]
+        content, kind = self.files[request.scope["path"]]
         return Response(content, media_type=kind)
 
     async def about(self, request):
-        return JSONResponse({"most_bytes": self.most, "keep_minutes": self.jobs.keep / 60,
+        return JSONResponse({"most_bytes": self.most, "keep_minutes": self.jobs.keep / 60, "kinds": KINDS,
                              "sample": self.sample is not None})
 
     async def read_labels(self, request):
         """The labels in a table of people's; nothing is kept."""
         name, content = printable(request.query_params.get("name", "labels.csv")), bytearray()
-        async for chunk in request.stream():
+        async for chunk in at_pace(request.stream()):
             content += chunk
             if len(content) > TABLE_BYTES:
                 raise HTTPException(413, "%s: a table of labels has at most %d MB here." % (name, TABLE_BYTES // MB))
@@ -78,23 +78,23 @@ class Page:
 
     async def upload(self, request):
         length = request.headers.get("content-length", "0")
-        room = min(self.most, shutil.disk_usage(self.jobs.folder).free - SPARE)
-        self.check_size(int(length) if length.isdigit() else 0, room)
         with self.new_job(printable(request.query_params.get("name", ""))) as job:
+            self.check_room(int(length) if length.isdecimal() else 0)
             size = 0
             with open(str(job.video), "xb") as file:
-                async for chunk in request.stream():
-                    size += len(chunk)
-                    self.check_size(size, room)
+                async for chunk in at_pace(request.stream()):
+                    self.check_room(len(chunk), size)
                     file.write(chunk)
+                    size += len(chunk)
             await self.check(job)
         return JSONResponse(self.describe(job), 201)
 
-    def check_size(self, size, room):
-        if size > self.most:
+    def check_room(self, more, size=0):
+        """Raise HTTPException unless a video of `size` bytes may have so many `more`."""
+        if size + more > self.most:
             raise HTTPException(413, "The video has more than %d MB, the most that is taken here; cut it, or begin the "
                                      "page with a higher limit (--max-mb)." % (self.most // MB))
-        if size > room:
+        if more > shutil.disk_usage(self.jobs.folder).free - SPARE:
             raise HTTPException(507, "The disk is too full for this video; free some space, or remove other videos.")
 
     async def start_sample(self, request):
@@ -112,6 +112,8 @@ class Page:
                 yield job
         except Full:
             raise HTTPException(503, "%d videos are waiting already; try again when one is done." % QUEUE) from None
+        except OSError as error:
+            raise HTTPException(507, "The video cannot be kept: %s." % error.strerror) from error
 
     async def check(self, job):
         try:
@@ -122,7 +124,7 @@ class Page:
     # What has become of it.
 
     def find(self, request):
-        job = self.jobs.get(request.path_params["key"])
+        job = self.jobs.get(request.path_params["key"], uses=request.method != "HEAD")
         if job is None:
             raise HTTPException(404, "That video is not here, or not any more.")
         return job
@@ -160,9 +162,12 @@ class Page:
 
     def send(self, path, kind=None):
         """A file, or the part of it that was asked for."""
-        if path is None or not path.exists():
-            raise HTTPException(404, "That file is not here, or not any more.")
-        return FileResponse(str(path), media_type=kind or kind_of(path))
+        try:
+            if path is not None:
+                return FileResponse(str(path), media_type=kind or kind_of(path), stat_result=path.stat())
+        except OSError:  # removed meanwhile
+            pass
+        raise HTTPException(404, "That file is not here, or not any more.")
 
     async def remove(self, request):
         job = self.find(request)
@@ -177,21 +182,34 @@ class Page:
         began = time.monotonic()
         with contextlib.suppress(WebSocketDisconnect):
             while True:
-                picture = await socket.receive_bytes()
-                moment = time.monotonic() - began
-                try:
-                    image = await run_in_threadpool(read_picture, picture)
-                    rows = await asyncio.wrap_future(self.jobs.worker.picture(image, moment))
-                except Problem as problem:
-                    await socket.send_json({"error": str(problem)})
-                else:
-                    await socket.send_json({"time": moment, "width": image.shape[1], "height": image.shape[0],
-                                            **table(rows)})
+                message = await socket.receive()
+                if message["type"] == "websocket.disconnect":
+                    return
+                await socket.send_json(await self.look_at(message.get("bytes"), time.monotonic() - began))
+
+    async def look_at(self, picture, moment):
+        """What is said of a JPEG file's bytes, None for a text: a dict ready for JSON."""
+        try:
+            if picture is None:
+                raise Problem("a text is no picture; send JPEG files")
+            image = await run_in_threadpool(read_picture, picture)
+            rows = await asyncio.wrap_future(self.jobs.worker.picture(image, moment))
+        except Problem as problem:
+            return {"error": str(problem)}
+        except Exception:  # a bug; the camera goes on
+            LOG.exception("a picture")
+            return {"error": "The camera's picture: %s." % BUG}
+        return {"time": moment, "width": image.shape[1], "height": image.shape[0], **table(rows)}
 
 
 async def refused(request, error):
     """An error as JSON, one line."""
     return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
+
+
+async def broken(request, error):
+    """What is said of a bug; what it is stands in the terminal."""
+    return JSONResponse({"error": "S%s." % BUG[1:]}, 500)
 
 
 async def gone(request, error):
@@ -209,7 +227,10 @@ def create_app(estimator, host: str = "127.0.0.1", port: int = 8765, token: str 
     async def clean():
         while True:
             await asyncio.sleep(min(30, keep / 4))
-            await run_in_threadpool(jobs.remove_old)
+            try:
+                await run_in_threadpool(jobs.remove_old)
+            except Exception:  # a bug; the next round goes on
+                LOG.exception("cleaning")
 
     @contextlib.asynccontextmanager
     async def lifespan(app):
@@ -219,7 +240,7 @@ def create_app(estimator, host: str = "127.0.0.1", port: int = 8765, token: str 
             cleaning.cancel()
 
     app = Starlette(routes=page.routes(), lifespan=lifespan,
-                    exception_handlers={HTTPException: refused, ClientDisconnect: gone})
+                    exception_handlers={HTTPException: refused, ClientDisconnect: gone, Exception: broken})
     app.router.redirect_slashes = False
     return Guard(app, host, port, token)
 
@@ -229,9 +250,9 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise Problem("%s port %d: %s; name another with --port (make app PORT=...) or --host"
-                      % (host, port, error.strerror or error)) from error
+                      % (host, port, getattr(error, "strerror", None) or error)) from error
 
 
 def server(app: Guard) -> uvicorn.Server:

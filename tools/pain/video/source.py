@@ -35,7 +35,7 @@ class Frame(NamedTuple):
 
 # What a file from a stranger may be: containers that name no other file and no address.
 UPLOAD_FORMATS = ("mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "mpegts", "mpeg", "ogg", "flv",
-                  "asf")
+                  "asf", "gif")
 RATE = 25  # frames a second, where nothing says how many
 CAMERAS = {"linux": ("v4l2", "/dev/video%d"), "darwin": ("avfoundation", "%d:none"), "win32": ("dshow", "video=%d")}
 # FFmpeg's names of the containers whose own clock browsers show, wherever the first frame is on it. Players show others
@@ -256,7 +256,7 @@ def said(error):
         return "no such file"
     if isinstance(error, PermissionError):
         return "may not be read; change its permissions"
-    if isinstance(error, av.error.InvalidDataError):
+    if isinstance(error, (av.error.InvalidDataError, av.error.ArgumentError)):  # this: of none of the formats asked for
         return "not a video that FFmpeg can read: another kind of file, empty, or cut short"
     return "cannot be opened: %s" % (getattr(error, "strerror", None) or error)
 
