@@ -6,6 +6,8 @@ import av
 import numpy as np
 import pytest
 
+from pain.errors import Problem
+from pain.video.source import open_video
 from support.caffe_runs import save_random_net, write_slim_nets
 
 CORNERS = np.array([(230, 30, 30), (30, 200, 30), (40, 40, 220), (240, 240, 240)])  # from the top left, row by row
@@ -70,6 +72,20 @@ def set_matrix(path, *matrix):
     content[at:at + 36] = struct.pack(">9i", *matrix[:2], 0, *matrix[2:], 0, 0, 0, 1 << 30)
     path.write_bytes(content)
     return path
+
+
+def read(source, **options):
+    """All frames of a video."""
+    with open_video(source, **options) as opened:
+        return list(opened.frames())
+
+
+def refused(source, *words, **options):
+    """Assert that a video is refused in one line, with these words in it."""
+    with pytest.raises(Problem) as caught:
+        read(source, **options)
+    text = str(caught.value)
+    assert text.startswith(str(source)) and "\n" not in text and all(word in text for word in words), text
 
 
 # The nets, and the whole.

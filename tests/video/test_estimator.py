@@ -22,6 +22,9 @@ from pain.video.summary import summary
 from pain.video.tracking import Tracker, moves, overlap
 from support.project import PAIN, SHARED, needs_shared
 
+PIXEL = np.zeros((1, 1, 3), np.uint8)
+
+
 # Who is who, and what is filled in.
 
 def face(x, y=50., size=40.):
@@ -33,7 +36,7 @@ def follow(faces_of, everyone=False, gap=3, rows=(), start=0):
     """The Rows of all frames, by frame; `faces_of` is a list a frame."""
     tracker, found = Tracker(everyone, gap, rows), []
     for number, of_frame in enumerate(faces_of[start:], start):
-        found += tracker.add(Frame(number, number / 25, None), of_frame)
+        found += tracker.add(Frame(number, number / 25, PIXEL), of_frame)
     found += tracker.end()
     assert [frame.number for frame, _ in found] == list(range(start, len(faces_of)))
     return [rows for _, rows in found]
@@ -92,7 +95,7 @@ def follow_scenes(shots, everyone):
     """The (person, face) of each row, by frame. shots: (faces, a scene of SCENES) a frame."""
     tracker, found = Tracker(everyone, 10), []
     for number, (of_frame, scene) in enumerate(shots):
-        found += tracker.add(Frame(number, number / 25, None), of_frame, SCENES[scene])
+        found += tracker.add(Frame(number, number / 25, PIXEL), of_frame, SCENES[scene])
     return [[(row.person, row.face) for row in rows] for _, rows in found + tracker.end()]
 
 
@@ -143,10 +146,31 @@ def test_moves_are_told():
 
 def test_no_more_frames_wait_than_the_gap():
     tracker = Tracker(gap=5)
-    tracker.add(Frame(0, 0, None), [face(0)])
+    tracker.add(Frame(0, 0, PIXEL), [face(0)])
     for number in range(1, 100):
-        tracker.add(Frame(number, number / 25, None), [])
+        tracker.add(Frame(number, number / 25, PIXEL), [])
         assert len(tracker.waiting) <= 6
+
+
+def test_fewer_large_frames_wait():
+    tracker, large = Tracker(gap=1000), np.broadcast_to(np.uint8(0), (8000, 8000, 3))
+    tracker.add(Frame(0, 0, large), [face(0)])
+    for number in range(1, 12):
+        tracker.add(Frame(number, number / 25, large), [])
+        assert sum(frame.image.size / 3 for frame, _ in tracker.waiting) < 400e6
+
+
+def test_no_more_is_under_way_than_memory_holds():
+    frames, given = [Frame(i, 0, np.broadcast_to(np.uint8(0), (8000, 8000, 3))) for i in range(20)], []
+
+    def taken():
+        for frame in frames:
+            given.append(frame)
+            yield frame
+    with thread_pool.workers() as pool:
+        for done, batch in enumerate(thread_pool.in_order(pool, list, taken(), lambda frame: frame)):
+            assert batch == [frames[done]] and len(given) - done <= 2
+        assert done == 19
 
 
 @given(st.tuples(*[st.floats(0, 50)] * 2, *[st.floats(1, 50)] * 2), st.tuples(*[st.floats(0, 50)] * 2,

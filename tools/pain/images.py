@@ -10,6 +10,7 @@ from pain.errors import Problem
 
 SUFFIXES = ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"  # of what is read in a folder of people's
 KEPT = "L", "LA", "RGB", "RGBA"  # Pillow's modes of 8 bits a channel that stay as they are
+MOST_PIXELS, MOST_SIDE = 64e6, 1 << 14  # of a frame: more is none, but an attempt to fill the memory
 # What Pillow raises for mangled files.
 MANGLED = (OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, EOFError, OverflowError, struct.error,
            zlib.error, Image.DecompressionBombError)
@@ -20,11 +21,16 @@ def is_image(path):
     return path.suffix.lower() in SUFFIXES
 
 
+def too_large(width, height):
+    """Whether no frame has so many pixels."""
+    return width * height > MOST_PIXELS or max(width, height) > MOST_SIDE
+
+
 def read_image(path):
     """An image file as a uint8 array, (height, width) or (height, width, channels), RGB, the way up its EXIF says.
 
-    Palettes, CMYK and the like become RGB. Raises Problem when it is missing, truncated, no image, or has other than 8
-    bits a channel.
+    Palettes, CMYK and the like become RGB. Raises Problem when it is missing, truncated, no image, too large, or has
+    other than 8 bits a channel.
     """
     try:
         with warnings.catch_warnings():
@@ -32,6 +38,8 @@ def read_image(path):
             with Image.open(str(path)) as image:
                 if image.mode[0] in "IF":
                     raise Problem("%s: unreadable: not 8 bits a channel" % path)
+                if too_large(*image.size):
+                    raise Problem("%s: unreadable: %d x %d pixels; make it smaller" % (path, *image.size))
                 image.load()
                 image = ImageOps.exif_transpose(image)
                 return np.array(image if image.mode in KEPT else image.convert("RGB"))

@@ -2,9 +2,10 @@
 
     frames ──> detect (MTCNN) ──> follow, in order ──> align, nets ──> (Frame, [Row, ...])
 
-Batches are detected, and rated, by WORKERS threads, whichever is free. Memory does not grow with the video: at most GAP
-frames wait for a lost face to be found again, and a few batches are under way. What a frame's rows say depends on the
-frames before it and the next GAP ones, and on nothing else: not on how many are computed at a time.
+Batches are detected, and rated, by a few threads, whichever is free. Memory does not grow with the video: at most GAP
+frames, fewer if they are large, wait for a lost face to be found again, and a few batches are under way. What a frame's
+rows say depends on the frames before it and the next GAP ones, and on nothing else: not on how many are computed at a
+time.
 """
 import itertools
 
@@ -17,7 +18,7 @@ from pain.models import PainNets, load_nets
 from pain.video.doubts import doubt
 from pain.video.scenes import scene_of
 from pain.video.source import Frame
-from pain.video.thread_pool import WORKERS, batches, in_order, workers
+from pain.video.thread_pool import in_order, workers
 from pain.video.tracking import GAP, MOST_GAP, Tracker
 
 MIN_FACE, LEAST_FACE = 0.2, 0.02  # of the image's height: faces in videos are smaller than the archive's
@@ -69,7 +70,7 @@ class Estimator:
         frames: an iterator of Frame. earlier, next_frame: Rows of the frames before this one, which are not computed
         again but given as they are. live: frame by frame, as they come. Whatever reading them raises is raised here.
         """
-        rows_of, scenes, frames, ahead = {}, {}, iter(frames), 0 if live else WORKERS
+        rows_of, scenes, frames = {}, {}, iter(frames)
         for row in earlier:
             rows_of.setdefault(row.frame, []).append(row)
         for frame in itertools.islice(frames, next_frame):
@@ -78,9 +79,9 @@ class Estimator:
                 scenes[frame.number] = scene_of(frame.image)
         with workers() as pool:
             detected = in_order(pool, lambda batch: (batch, self.detector.faces([frame.image for frame in batch])),
-                                batches(frames, lambda frame: frame, live), ahead)
+                                frames, lambda frame: frame, live)
             known = self._tracked(detected, Tracker(self.track, self.gap, earlier, scenes))
-            for rated in in_order(pool, self.rate, batches(known, lambda frame_rows: frame_rows[0], live), ahead):
+            for rated in in_order(pool, self.rate, known, lambda frame_rows: frame_rows[0], live):
                 yield from rated
 
     @staticmethod

@@ -1,11 +1,12 @@
 """Frames of a video, one after the other, as they are meant to be seen: upright, RGB, with square pixels.
 
-    with open_video("visit.mp4") as video:      # or a folder of images, "-" for a pipe, "0" for a camera
+    with open_video("visit.mp4") as video:      # or a folder of images, "-" for a pipe, 0 for a camera
         for frame in video.frames():
             frame.number, frame.time, frame.image
 
 PyAV decodes: whatever FFmpeg reads, of any bit depth, with alpha or without, at any frame rate, turned by a flag.
 """
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,10 +14,11 @@ from typing import NamedTuple
 
 import av
 import numpy as np
+from av.sidedata.sidedata import SideData, SideDataContainer, Type
 
 from pain.errors import Problem
 from pain.folders import contents
-from pain.images import SUFFIXES, is_image, read_rgb
+from pain.images import MOST_PIXELS, SUFFIXES, is_image, read_rgb, too_large
 
 
 class Frame(NamedTuple):
@@ -42,7 +44,9 @@ CAMERAS = {"linux": ("v4l2", "/dev/video%d"), "darwin": ("avfoundation", "%d:non
 # from their earliest stream's start: a broadcast's clock, for one, begins anywhere.
 OWN_CLOCK = {"mov", "matroska"}
 MOST_RATE = 1000  # frames a second
-MOST_PIXELS = 64e6  # of a frame: more is no video, but an attempt to fill the memory
+MOST_THREADS = "4"  # that decode: each holds frames
+DURATION = re.compile(r"(\d{1,6}):(\d\d):(\d\d\.?\d*)")  # Matroska's tag, which says when a stream ends
+CAMERA = re.compile("0|[1-9][0-9]{0,2}")
 ONE = 1 << 16  # of a display matrix, whose numbers have 16 bits after the point
 SHORT = 1.  # a video that ends so many seconds before it should is damaged
 
@@ -50,9 +54,10 @@ SHORT = 1.  # a video that ends so many seconds before it should is damaged
 class Video:
     """What open_video() gives. name: of the source; width, height: of the first frame; rate: frames a second, about;
     count: how many frames there will be, about, or None; live: whether it comes from a camera; damage: once the frames
-    are all read, what is wrong with the file, or ""."""
+    are all read, what is wrong with the file, or ""; stream: of which stream of the file it is, None where there is no
+    choice; note: a sentence on that choice, or ""."""
 
-    live, damage = False, ""
+    live, damage, stream, note = False, "", None, ""
 
     def frames(self) -> Iterator[Frame]:
         """Yield every Frame. Once only."""
@@ -71,46 +76,67 @@ class Video:
 class Decoded(Video):
     """What PyAV reads."""
 
-    def __init__(self, source, name, formats=None, **options):
+    def __init__(self, source, name, formats=None, stream=None, **options):
         self.name = name
         if formats:
             options["options"] = {"format_whitelist": ",".join(formats), "protocol_whitelist": "file"}
         try:
-            self.container = av.open(source, **options)
+            self.container = av.open(source, metadata_errors="replace", **options)
         except (av.FFmpegError, OSError) as error:
             raise Problem("%s: %s" % (name, said(error))) from error
-        streams = [stream for stream in self.container.streams.video
-                   if not stream.disposition & av.stream.Disposition.attached_pic]  # a record's cover
-        if not streams:
-            kinds = ", ".join(sorted({stream.type for stream in self.container.streams})) or "nothing"
-            self.close()
-            raise Problem("%s: there is no video in it, only %s" % (name, kinds))
-        self.stream = streams[0]
-        if self.stream.width * self.stream.height > MOST_PIXELS:
-            self.close()
-            raise Problem("%s: frames of %d x %d pixels; make them smaller" % (
-                name, self.stream.width, self.stream.height))
-        self.stream.thread_type = "AUTO"
-        rates = self.stream.average_rate, self.stream.guessed_rate  # a raw DV's average is of the ticks of its clock
-        self.rate = float(next((rate for rate in rates if rate and rate <= MOST_RATE), RATE))
-        seconds = self.own_seconds() or (self.container.duration or 0) / av.time_base
-        self.count = self.stream.frames or round(seconds * self.rate) or None
-        self.ratio = float(self.stream.sample_aspect_ratio or 1)  # of a pixel's width to its height
-        self.broken = 0
-        self.decoded = self._decode()
         try:
-            self.first = next(self.decoded, None)
+            self._begin(stream)
         except Problem:
             self.close()
             raise
+
+    def _begin(self, stream):
+        """Choose the picture's stream, and decode its first frame."""
+        self.picture = self._choose(stream)
+        self.picture.thread_type = "AUTO"
+        self.picture.codec_context.options = {"max_pixels": "%d" % MOST_PIXELS, "threads": MOST_THREADS}
+        rates = self.picture.average_rate, self.picture.guessed_rate  # a raw DV's average is of the ticks of its clock
+        self.rate = float(next((rate for rate in rates if rate and 0 < rate <= MOST_RATE), RATE))
+        seconds = self.own_seconds() or (self.container.duration or 0) / av.time_base
+        self.count = self.picture.frames or round(seconds * self.rate) or None
+        self.ratio = float(self.picture.sample_aspect_ratio or 1)  # of a pixel's width to its height
+        self.broken = 0
+        size = round(self.picture.width * self.ratio), self.picture.height
+        if too_large(*size):
+            raise Problem("%s: frames of %d x %d pixels; make them smaller" % (self.name, *size))
+        self.decoded = self._decode()
+        self.first = next(self.decoded, None)
         if self.first is None:
-            self.close()
-            raise Problem("%s: there is not one frame in it that can be decoded" % name)
+            raise Problem("%s: there is not one frame in it that can be decoded" % self.name)
         self.height, self.width = self.first.image.shape[:2]
+
+    def _choose(self, number):
+        """The stream of this number in the file, or else the largest picture."""
+        streams = {stream.index: stream for stream in self.container.streams.video
+                   if not stream.disposition & av.stream.Disposition.attached_pic}  # a record's cover
+        if not streams:
+            kinds = ", ".join(sorted({stream.type for stream in self.container.streams})) or "nothing"
+            raise Problem("%s: there is no video in it, only %s" % (self.name, kinds))
+        known = {index: stream for index, stream in streams.items() if stream.codec_context is not None}
+        sizes = ", ".join("%d of %d x %d pixels" % (index, stream.width, stream.height)
+                          for index, stream in known.items())
+        if number is not None and number not in streams:
+            raise Problem("%s: --stream %d is no video; there is %s" % (self.name, number, sizes or "none"))
+        if number not in known if number is not None else not known:
+            raise Problem("%s: FFmpeg has no decoder for its kind of video; convert it, to H.264 for one" % self.name)
+        if number is None:
+            number = max(known, key=lambda index: known[index].width * known[index].height)
+            if len(known) > 1:
+                self.note = "%s: of its videos, %s, this is %d; --stream takes another" % (self.name, sizes, number)
+        self.stream = number if len(known) > 1 else None
+        return known[number]
 
     def _decode(self):
         start, time, number, media_start, last = None, -1 / self.rate, 0, 0., 0.
         for picture in self._pictures():
+            if too_large(picture.width * self.ratio, picture.height):
+                self.broken += 1
+                continue
             here = time + 1 / self.rate
             if picture.pts is not None:
                 start = picture.time - here if start is None else start  # go on from frames that had no time
@@ -123,12 +149,12 @@ class Decoded(Video):
 
     def own_seconds(self):
         """How long the picture's stream is, not the sound's, in seconds; None where the file does not say."""
-        stream, tag = self.stream, self.stream.metadata.get("DURATION", "")  # Matroska's tag says when it ends
+        stream, tag = self.picture, DURATION.fullmatch(self.picture.metadata.get("DURATION", ""))
         if stream.duration:
             return float(stream.duration * stream.time_base)
         start = float((stream.start_time or 0) * stream.time_base) if self.own_clock() else 0
-        if tag.count(":") == 2:
-            hours, minutes, seconds = (float(part) for part in tag.split(":"))
+        if tag:
+            hours, minutes, seconds = map(float, tag.groups())
             return 3600 * hours + 60 * minutes + seconds - start
         if len(self.container.streams) == 1 and self.container.duration:
             return self.container.duration / av.time_base - start
@@ -138,10 +164,11 @@ class Decoded(Video):
         """What is wrong with the file of which `read` seconds could be read, in a line, or ""."""
         whole, size = self.own_seconds() or 0, self.container.size
         if self.broken:
-            return "%s: damaged: %d pieces of it could not be decoded" % (self.name, self.broken)
-        if whole - read > SHORT or "DURATION" in self.stream.metadata and whole - read > 1.5 / self.rate:
+            return "%s: damaged: %d piece%s of it could not be decoded" % (
+                self.name, self.broken, "s" * (self.broken > 1))
+        if whole - read > SHORT or "DURATION" in self.picture.metadata and whole - read > 1.5 / self.rate:
             return "%s: damaged: it ends after %.1f of %.1f s" % (self.name, read, whole)
-        if size > 0 and any(entry.pos + entry.size > size for entry in self.stream.index_entries):
+        if size > 0 and any(entry.pos + entry.size > size for entry in self.picture.index_entries):
             return "%s: damaged: its end is missing, after %.1f s" % (self.name, read)
         return ""
 
@@ -154,7 +181,7 @@ class Decoded(Video):
         return 0. if self.own_clock() else (self.container.start_time or 0) / av.time_base
 
     def _pictures(self):
-        packets = self.container.demux(self.stream)
+        packets = self.container.demux(self.picture)
         while True:
             try:
                 packet = next(packets)
@@ -234,20 +261,30 @@ class Camera(Decoded):
         self.count = None
 
 
-def open_video(source: Path | str | int, formats: Sequence[str] | None = None, rate: float = RATE) -> Video:
-    """The Video of a path, of a folder of images, of "-", standard input, or of a number, a camera's; for a `with`.
+def open_video(source: Path | str | int, formats: Sequence[str] | None = None, rate: float = RATE,
+               stream: int | None = None) -> Video:
+    """The Video of a path, an address (rtsp://...), a folder of images, "-", standard input, or a number, a camera's;
+    for a `with`. The text "0" is a camera only where nothing is called so.
 
     formats: only files of these formats (FFmpeg's names), such as UPLOAD_FORMATS. rate: of a folder's images, a second.
+    stream: the number of the picture's stream in the file, as ffprobe counts them; unless given, the largest picture's.
     Raises Problem, one line that names the source, when it is missing, no video, or has no frame that can be decoded.
     """
+    if isinstance(source, int):
+        return Camera(source)
     source = str(source)
     if source == "-":
-        return Decoded(sys.stdin.buffer, "standard input", formats)
-    if source.isdigit():
-        return Camera(int(source))
+        return Decoded(sys.stdin.buffer, "standard input", formats, stream)
     if Path(source).is_dir():
+        if stream is not None:
+            raise Problem("%s: a folder, which has no --stream %d; leave that out" % (source, stream))
         return Folder(source, rate)
-    return Decoded(source, source, formats)
+    if not Path(source).exists():
+        if CAMERA.fullmatch(source):
+            return Camera(int(source))
+        if "://" in source:
+            return Decoded(source, source, formats, stream)
+    return Decoded("file:" + source, source, formats, stream)  # which keeps a colon from being taken for a protocol's
 
 
 def said(error):
@@ -273,9 +310,22 @@ def upright(picture: av.VideoFrame, ratio: float = 1.) -> np.ndarray:
 def display_matrix(picture: av.VideoFrame) -> np.ndarray:
     """Where a picture's right and down, (1, 0) and (0, 1), point when it is shown: (2, 2) int, a quarter turn or its
     mirror image. Any other matrix, be it a degree off, leaves the picture as it is stored: so do browsers."""
-    for data in picture.side_data:
-        if data.type.name == "DISPLAYMATRIX":
+    for data in known_side_data(picture):
+        if data.type == Type.DISPLAYMATRIX:
             matrix = np.frombuffer(bytes(data), np.int32).reshape(3, 3)[:2, :2]
             if (np.sort(np.abs(matrix)) == (0, ONE)).all() and np.linalg.det(matrix):
                 return matrix // ONE
     return np.eye(2, dtype=int)
+
+
+def known_side_data(picture: av.VideoFrame) -> list[SideData]:
+    """A picture's side data up to the first that is of a kind unknown to PyAV, which its list fails on (EXIF, for one).
+
+    Not picture.side_data, whose list and picture hold each other in memory until Python looks for such circles.
+    """
+    listed = SideDataContainer.__new__(SideDataContainer)
+    try:
+        listed.__init__(picture)
+    except ValueError:
+        return list(listed)[:-1]
+    return list(listed)

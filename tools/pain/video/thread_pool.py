@@ -6,7 +6,7 @@ from collections import deque
 
 from pain.faces.detector import BATCH
 
-PIXELS = 16e6  # of the frames of a batch, at the most
+PIXELS, WAITING = 16e6, 100e6  # of the frames of a batch, and of all batches under way, at the most
 CORES = os.cpu_count() or 1
 WORKERS = min(CORES, 4)
 
@@ -16,11 +16,16 @@ def batches(things, frame_of, live=False):
     batch = []
     for thing in things:
         batch.append(thing)
-        if live or len(batch) == BATCH or len(batch) * frame_of(thing).image.size / 3 >= PIXELS:
+        if live or len(batch) == BATCH or len(batch) * pixels(frame_of(thing)) >= PIXELS:
             yield batch
             batch = []
     if batch:
         yield batch
+
+
+def pixels(frame):
+    """How many a frame has."""
+    return frame.image.size // 3
 
 
 @contextlib.contextmanager
@@ -34,16 +39,16 @@ def workers():
         yield pool
 
 
-def in_order(pool, function, things, ahead):
-    """Yield function(thing) of each thing, in order, while the pool works on the next `ahead` ones."""
-    pending = deque()
+def in_order(pool, function, things, frame_of, live=False):
+    """Yield function(batch) of each of batches(), in order, while the pool works on the next ones, if not `live`."""
+    pending = deque()  # (future, pixels)
     try:
-        for thing in things:
-            pending.append(pool.submit(function, thing))
-            if len(pending) > ahead:
-                yield pending.popleft().result()
+        for batch in batches(things, frame_of, live):
+            pending.append((pool.submit(function, batch), sum(pixels(frame_of(thing)) for thing in batch)))
+            while len(pending) > (0 if live else WORKERS) or sum(size for _, size in pending) > WAITING:
+                yield pending.popleft()[0].result()
         while pending:
-            yield pending.popleft().result()
+            yield pending.popleft()[0].result()
     finally:
-        for future in pending:
+        for future, _ in pending:
             future.cancel()

@@ -7,9 +7,11 @@ import scipy.optimize
 from pain.faces.alignment import interpolate
 from pain.video.curve import DECIMALS, FOUND, INTERPOLATED, NONE, Row, no_face
 from pain.video.scenes import another_scene
+from pain.video.thread_pool import pixels
 
 GAP = 10  # frames that a lost face may take to be found again; its landmarks are then interpolated
 MOST_GAP = 1000
+WAITING = 256e6  # pixels of the frames that wait, at the most
 OVERLAP = 0.3  # of two boxes, intersection over union, above which they are the same person's
 
 
@@ -53,7 +55,7 @@ class Tracker:
             self.seen[person], self.scenes[person] = row, scene
             rows[person] = row
         for person, row in list(self.seen.items()):
-            if row.frame + self.gap < frame.number:
+            if row.frame + min(self.gap, WAITING // pixels(frame)) < frame.number:
                 self._give_up(person)
             elif person not in rows:
                 rows[person] = None
