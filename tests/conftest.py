@@ -1,4 +1,6 @@
 """Fixtures of several test files."""
+import signal
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -8,6 +10,17 @@ from support.faces import picture
 from support.project import run_tool
 
 NO_FACE, UNREADABLE = "no face found", "unreadable: truncated, or no image"
+
+
+@pytest.fixture
+def usual_signals():
+    """What a process starts with does not ignore Ctrl-C or the end of the terminal, as what nohup and cron start does.
+    """
+    numbers = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL, signal.SIGTERM: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in numbers.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ def start(tmp_path, body, **options):
     """Start a tool whose main() is `body`, lines of Python."""
     path = tmp_path / "tool.py"
     path.write_text("import errno, os, signal, sys, time\n"
-                    "from pain.command import Parser, end_on_interrupt, fail, run\n"
+                    "from pain.command import Parser, fail, run\n"
                     "from pain.errors import Problem\n\n"
                     "def main():\n    %s\n\nrun(main)\n" % body.replace("\n", "\n    "))
     options = dict(dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE), **options)
@@ -66,9 +66,18 @@ def test_an_interrupt_is_one_line_and_130(tmp_path):
     assert process.stderr == "tool.py: interrupted; run the same command again to go on\n"
 
 
-def test_a_worker_ends_on_an_interrupt_without_a_word(tmp_path):
-    process = finish(tmp_path, "end_on_interrupt()\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)")
-    assert (process.returncode, process.stdout, process.stderr) == (-signal.SIGINT, "", "")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_being_told_to_end_is_an_interrupt_and_once(tmp_path, usual_signals, name):
+    process = finish(tmp_path, "try:\n    os.kill(os.getpid(), signal.%s)\n    time.sleep(60)\nfinally:\n"
+                     "    os.kill(os.getpid(), signal.SIGTERM)\n    print('put away')" % name)
+    assert (process.returncode, process.stdout) == (130, "put away\n")
+    assert process.stderr == "tool.py: interrupted; run the same command again to go on\n"
+
+
+def test_what_nohup_ignores_stays_ignored(tmp_path, usual_signals):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    process = finish(tmp_path, "os.kill(os.getpid(), signal.SIGHUP)\nprint('on it goes')")
+    assert (process.returncode, process.stdout, process.stderr) == (0, "on it goes\n", "")
 
 
 @pytest.mark.parametrize("lines", [1, 100000])  # the first fits into the buffer and breaks only when that is flushed

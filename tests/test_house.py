@@ -12,7 +12,8 @@ import sys
 from support.project import ROOT
 
 FLOORS = [  # of pain, from the ground up; what stands in a set are rooms side by side, which do not know each other
-    {"command errors files folders images locks notice people_tables plots progress project tables variants"},
+    {"command ending_with_parent errors files folders images locks notice people_tables plots processes progress "
+     "project tables variants"},
     {"models nets prototxts provenance weights"},
     {"datasets"},
     {"faces"},

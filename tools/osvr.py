@@ -6,7 +6,6 @@
 Features are landmarks, LBP and Gabor (pain/baselines/features.py), each kind's PCA and scale learned from the training
 subjects alone. They are kept in data/features, and made once. A fold that is there, made from the same, is left alone.
 """
-import concurrent.futures
 import itertools
 import os
 from pathlib import Path
@@ -14,8 +13,9 @@ from pathlib import Path
 from pain.baselines.features import video_features
 from pain.baselines.osvr import OSVR, check_parameters
 from pain.baselines.osvr_folds import is_made, learn_fold, made_from, read_videos, write_fold
-from pain.command import Parser, end_on_interrupt, run
+from pain.command import Parser, run
 from pain.errors import Problem
+from pain.processes import workers
 from pain.progress import progress, write
 from pain.provenance import read_origin
 from pain.training.fold_trainings import select_folds
@@ -25,13 +25,9 @@ GRID = (1.0, 10.0, 100.0), (0.1, 1.0)  # of gamma1 and gamma2: a part of the aut
 
 def all_features(aligned, videos, cache, archive, jobs):
     """The features of every video, made by `jobs` processes where the cache has none."""
-    with concurrent.futures.ProcessPoolExecutor(jobs, initializer=end_on_interrupt) as pool:
+    with workers(jobs) as pool:
         futures = [pool.submit(video_features, aligned, video.rows, cache, archive) for video in videos]
-        try:
-            return [future.result() for future in progress(futures, unit="video", desc="features")]
-        finally:
-            for future in futures:
-                future.cancel()
+        return [future.result() for future in progress(futures, unit="video", desc="features")]
 
 
 def parse():

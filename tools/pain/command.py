@@ -8,6 +8,12 @@ from pathlib import Path
 
 from pain.errors import Problem
 
+ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+class ToldToEnd(KeyboardInterrupt):
+    """The Ctrl-C that is none, but a signal of ENDING: whoever sent it will not wait long."""
+
 
 class Parser(argparse.ArgumentParser):
     """A parser of command lines whose errors are one line, too. doc: the tool's; its first line is the description."""
@@ -22,8 +28,12 @@ class Parser(argparse.ArgumentParser):
 def run(main):
     """Run `main()` as the program: exit 0, 2 with one line on stderr for what a user can mend, 130 on Ctrl-C.
 
-    Any other exception is a bug in the tool and keeps its traceback.
+    So it does on SIGTERM and SIGHUP, from `kill`, a scheduler or a terminal that is closed. Any other exception is a
+    bug in the tool and keeps its traceback.
     """
+    for number in ENDING:
+        if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores one
+            signal.signal(number, interrupt)
     try:
         main()
         sys.stdout.flush()
@@ -49,9 +59,11 @@ def discard_output():
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def end_on_interrupt():
-    """Let a worker process end without a word on Ctrl-C, which reaches it as well as its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def interrupt(*_):
+    """Handle a signal as Ctrl-C, once: what is then still to be put away is not to be interrupted by another."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    raise ToldToEnd
 
 
 def fail(message, status=2):

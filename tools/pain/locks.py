@@ -1,10 +1,18 @@
 """Locks that end with their holder, however it ends: the kernel's, on an open file, not that a file is there."""
+import contextlib
 import os
+import time
+from pathlib import Path
+
+from pain.errors import Problem
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None
+
+NAME = ".lock"
+PATIENCE = 10  # seconds, in which those whose parent was killed have ended as well
 
 
 def locked(path):
@@ -25,3 +33,44 @@ def locked(path):
         os.close(handle)
         raise
     return handle
+
+
+@contextlib.contextmanager
+def alone_in(folder):
+    """Be the only one to work in `folder`, made if missing, on all machines that share it. Raises Problem otherwise.
+
+    Gives a list of what a program that is started here is to inherit (pass_fds) so as to hold the lock, too: empty
+    where the file system knows no locks, and nobody is kept out. The lock is the file .lock, removed at the end.
+    """
+    path, deadline = Path(folder) / NAME, time.monotonic() + PATIENCE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = None
+    while handle is None:
+        try:
+            handle = locked(path)
+        except OSError as error:
+            if error.filename:  # it is the file that cannot be made
+                raise
+            break
+        if handle is not None and not is_at(path, handle):  # whoever had it has removed it
+            os.close(handle)
+            handle = None
+        elif handle is None and time.monotonic() > deadline:
+            raise Problem("%s: another process is at work in this folder; wait until it is done, or end it" % folder)
+        elif handle is None:
+            time.sleep(0.1)
+    try:
+        yield [] if handle is None else [handle]
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+        if handle is not None:
+            os.close(handle)
+
+
+def is_at(path, handle):
+    """Whether the open file is the one at `path`."""
+    try:
+        return os.path.samestat(os.fstat(handle), os.stat(str(path)))
+    except FileNotFoundError:
+        return False

@@ -1,7 +1,6 @@
 """Leave-one-subject-out folds as LMDBs: everything but one subject to train on, that one to test."""
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import json
 import shutil
@@ -9,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pain.command import end_on_interrupt
 from pain.datasets.lmdbs import HEIGHT, WIDTH, datum, datums, key, open_lmdb, read, write_list, write_lmdb
 from pain.datasets.pspi import CLASSES, parse_pspi, quantise
 from pain.datasets.redundant_frames import RULES
 from pain.errors import Problem
 from pain.files import read_csv, read_json, sha256
 from pain.images import read_image
+from pain.processes import workers
 from pain.progress import progress
 from pain.provenance import Data, Origin, read_origin, write_origin
 
@@ -107,7 +106,7 @@ def make_folds(aligned: str | Path, out: str | Path, rule: str = "code", seed: i
     data = data_of(aligned / "frames.csv", subjects)
     with progress(total=frames + sum(kept - subject.keep.sum() for subject in subjects), unit="frame",
                   desc="%d folds" % len(subjects)) as bar:
-        with concurrent.futures.ProcessPoolExecutor(jobs, initializer=end_on_interrupt) as pool:
+        with workers(jobs) as pool:
             for subject, folder in zip(subjects, folders):
                 make_val(aligned, subject, folder, pool, bar)
         for number, subject in enumerate(subjects):

@@ -1,22 +1,20 @@
 """Processes with a face detector each, that work through a list of tasks."""
 from __future__ import annotations
 
-import concurrent.futures.process
+import concurrent.futures
 import importlib.util
-import multiprocessing
 import os
 import sys
 from typing import Any, Callable, Iterator, Sequence
 
-from pain.command import end_on_interrupt
 from pain.errors import Problem
 from pain.faces.detector import MIN_FACE, FaceDetector
+from pain.processes import workers
 
 
 def start_worker(threads, min_face):
     """Prepare a worker process: a detector of its own, using `threads` cores."""
     global worker_detector
-    end_on_interrupt()
     worker_detector = FaceDetector(threads, min_face)
 
 
@@ -29,7 +27,7 @@ def in_workers(function: Callable, tasks: Sequence[tuple], jobs: int,
                min_face: float = MIN_FACE) -> Iterator[tuple[int, Any]]:
     """Yield (i, function(a FaceDetector, *tasks[i])) in the order in which `jobs` processes get them done.
 
-    Raises Problem when this Python has no MTCNN, or when a process dies.
+    Raises Problem when this Python has no MTCNN, and as workers() does.
     """
     if not tasks:
         return
@@ -37,16 +35,7 @@ def in_workers(function: Callable, tasks: Sequence[tuple], jobs: int,
         raise Problem("%s: has no package mtcnn, with which faces are found; take another Python for this step"
                       % sys.executable)
     jobs = min(jobs, len(tasks))
-    with concurrent.futures.ProcessPoolExecutor(
-            jobs, mp_context=multiprocessing.get_context("spawn"), initializer=start_worker,
-            initargs=(max(1, os.cpu_count() // jobs), min_face)) as pool:
+    with workers(jobs, start_worker, (max(1, os.cpu_count() // jobs), min_face), "spawn") as pool:
         futures = {pool.submit(work, function, task): i for i, task in enumerate(tasks)}
-        try:
-            for future in concurrent.futures.as_completed(futures):
-                yield futures[future], future.result()
-        except concurrent.futures.process.BrokenProcessPool:
-            raise Problem("a worker process died, perhaps for want of memory; run the command again with fewer --jobs "
-                          "to go on") from None
-        finally:
-            for future in futures:
-                future.cancel()
+        for future in concurrent.futures.as_completed(futures):
+            yield futures[future], future.result()

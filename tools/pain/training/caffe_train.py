@@ -13,8 +13,11 @@ from pathlib import Path
 from caffe.proto import caffe_pb2
 from google.protobuf.message import DecodeError
 
+from pain.command import ToldToEnd
 from pain.errors import Problem
+from pain.locks import alone_in
 from pain.nets import check_weights
+from pain.processes import ending_with_this
 from pain.progress import progress
 from pain.project import ROOT
 from pain.prototxts import parse
@@ -23,6 +26,7 @@ from pain.training.made_with import ingredients, refuse_changes, write_record
 
 ITERATION = re.compile(r"Iteration (\d+)[ ,].*?loss = (\S+)")
 ENGINE = re.compile(r"\bcaffe train .*, on PyTorch (\S+), ")  # what ours says of itself; BVLC's does not
+PATIENCE = 8  # seconds for a snapshot when someone has told us to end, who will soon end us
 SNAPSHOT = re.compile(r"Snapshotting solver state to .*_iter_(\d+)\.solverstate$")  # its caffemodel is written by then
 
 
@@ -98,6 +102,11 @@ class Training:
 
     def run(self, caffe, gpu, threads, children, bar):
         """Run `caffe train` to the end, with `threads` cores. Raises Problem with caffe's own words if it fails."""
+        with alone_in(self.folder) as lock:
+            self.go_on(caffe, gpu, threads, children, bar, lock)
+
+    def go_on(self, caffe, gpu, threads, children, bar, lock):
+        """run() in a folder that is locked: what caffe inherits of `lock`, it holds for as long as it lives."""
         done = self.last_snapshot()
         origin = self.origin(done)
         command = [*command_words(caffe), "train", "-solver", os.path.relpath(str(self.solver), str(self.folder))]
@@ -115,9 +124,10 @@ class Training:
         tail = collections.deque(maxlen=60)
         with open(str(self.log), "a") as log:
             print("$ " + " ".join(map(shlex.quote, command)), file=log, flush=True)
-            process = subprocess.Popen(command, cwd=str(self.folder), env=environment, universal_newlines=True,
-                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                       errors="replace", start_new_session=True)
+            process = subprocess.Popen(ending_with_this(command), cwd=str(self.folder), env=environment,
+                                       universal_newlines=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                       stderr=subprocess.STDOUT, errors="replace", start_new_session=True,
+                                       pass_fds=lock)
             children.add(process)
             for line in process.stdout:
                 print(line, end="", file=log, flush=True)
@@ -171,10 +181,20 @@ class Children(set):
         if self.stopped:
             process.send_signal(signal.SIGINT)
 
-    def stop(self):
+    def stop(self, patience):
+        """Let every caffe write its snapshot. One that takes more than `patience` seconds is ended; None: by Ctrl-C."""
         self.stopped = True
-        for process in list(self):
-            process.send_signal(signal.SIGINT)
+        running = list(self)
+        try:
+            for process in running:
+                process.send_signal(signal.SIGINT)
+            for process in running:
+                process.wait(patience)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            for process in self:
+                process.kill()
 
 
 def is_whole(path, message):
@@ -229,8 +249,8 @@ def train(trainings, caffe="caffe", gpu=None, jobs=1, title="train"):
             try:
                 for future in concurrent.futures.as_completed(futures):
                     future.result()
-            except BaseException:  # Ctrl-C too: let every caffe write its snapshot
+            except BaseException as error:
                 for future in futures:
                     future.cancel()
-                children.stop()
+                children.stop(PATIENCE if isinstance(error, ToldToEnd) else None)
                 raise

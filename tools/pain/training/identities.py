@@ -1,5 +1,4 @@
 """The people of a face collection as an LMDB that `make pretrain` reads."""
-import concurrent.futures
 import hashlib
 import json
 import os
@@ -9,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pain.command import end_on_interrupt
 from pain.datasets.black_frames import read_frame
 from pain.datasets.folds import read_made_from
 from pain.datasets.kinds import kind_of_people
@@ -18,6 +16,7 @@ from pain.errors import Problem
 from pain.faces.aligned_people import align_people, list_faces, write_faces
 from pain.faces.photographs import list_people
 from pain.files import replacing
+from pain.processes import workers
 from pain.progress import progress
 from pain.provenance import Data, Origin, write_origin
 
@@ -56,8 +55,7 @@ def make_lmdb(folder, people, out, least, seed, jobs):
     order = np.random.RandomState(seed).permutation(len(samples))
     names, labels = [names[i] for i in order], [labels[i] for i in order]
     try:
-        with progress(total=len(names), unit="face", desc="train_lmdb") as bar, \
-                concurrent.futures.ProcessPoolExecutor(jobs, initializer=end_on_interrupt) as pool:
+        with progress(total=len(names), unit="face", desc="train_lmdb") as bar, workers(jobs) as pool:
             paths = ["%s/%s" % (folder, name) for name in names]
             write_lmdb(partial, zip(names, datums(encode, paths, labels, pool)), len(names), bar)
         write_list(out / "train.txt", names, labels)

@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from pain.command import end_on_interrupt
 from pain.datasets.synthetic.faces import HIGHEST, REACH, Face, Pose, lighting, render, subject
+from pain.processes import workers
 from pain.progress import progress
 
 PEOPLE = 1 << 31  # begins the random seeds of people, so that they are no subject's
@@ -53,14 +53,12 @@ def pose(rng):
 def start_worker():
     """Prepare a worker process: a face of its own."""
     global worker_face
-    end_on_interrupt()
     worker_face = Face()
 
 
 def draw_people(root, people, images, seed, jobs=1):
     """Draw everybody below `root`, and pairs.txt, with `jobs` processes."""
-    with concurrent.futures.ProcessPoolExecutor(jobs, initializer=start_worker) as pool, \
-            progress(total=people * images, unit="image") as bar:
+    with workers(jobs, start_worker) as pool, progress(total=people * images, unit="image") as bar:
         futures = [pool.submit(draw_person, root, k, images, seed) for k in range(1, people + 1)]
         for future in concurrent.futures.as_completed(futures):
             bar.update(future.result())

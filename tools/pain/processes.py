@@ -1,0 +1,71 @@
+"""Processes that end when the one that started them does, however that ends: by Ctrl-C, by a signal, by kill -9."""
+from __future__ import annotations
+
+import concurrent.futures.process
+import contextlib
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import sys
+import threading
+from typing import Callable, Iterator, Sequence
+
+from pain import ending_with_parent
+from pain.errors import Problem
+
+FROM_THE_TERMINAL = "SIGINT", "SIGHUP"  # reach workers as well as their parent, who is to say what becomes of them
+
+
+class Workers(concurrent.futures.ProcessPoolExecutor):
+    """A ProcessPoolExecutor whose processes, started as it is given work, never see the signals of the terminal."""
+
+    def submit(self, *args, **kwargs):
+        if not hasattr(signal, "pthread_sigmask"):  # on Windows
+            return super().submit(*args, **kwargs)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [getattr(signal, name) for name in FROM_THE_TERMINAL])
+        try:
+            return super().submit(*args, **kwargs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def workers(jobs: int, start: Callable | None = None, arguments: Sequence = (),
+            method: str | None = None) -> Iterator[Workers]:
+    """Give an executor of `jobs` worker processes that end with this one, and at once when the block raises anything.
+
+    start(*arguments) is called in each before its first task; method: multiprocessing's, such as "spawn". Raises
+    Problem when a worker dies.
+    """
+    asked_to_end, ask = multiprocessing.Pipe(duplex=False)
+    with asked_to_end, ask, Workers(jobs, multiprocessing.get_context(method), _start_worker,
+                                    (asked_to_end, start, arguments)) as pool:
+        try:
+            yield pool
+        except concurrent.futures.process.BrokenProcessPool:
+            raise Problem("a worker process died, perhaps for want of memory; run the command again with fewer --jobs "
+                          "to go on") from None
+        except BaseException:
+            ask.send_bytes(b"end")  # which nobody takes out, so that every worker sees it
+            raise
+
+
+def _start_worker(asked_to_end, start, arguments):
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_when_asked, args=(asked_to_end,), daemon=True).start()
+    if start:
+        start(*arguments)
+
+
+def _end_when_asked(asked_to_end):
+    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel, asked_to_end])
+    os._exit(1)
+
+
+def ending_with_this(command: Sequence[str]) -> list[str]:
+    """The command that runs `command`, a list of words, such that it ends when this process does, or else by itself.
+
+    The thread that starts it must live as long: on Linux its end counts as the process's.
+    """
+    return [sys.executable, "-S", ending_with_parent.__file__, str(os.getpid()), *command]
