@@ -37,6 +37,7 @@ def test_success_is_0_and_silent(tmp_path):
     ("raise Problem('a.csv: no such file;\\n    make it with `make align`')",
      "tool.py: a.csv: no such file; make it with `make align`"),
     ("fail('no')", "tool.py: no"),
+    ("fail('\\x1b[31m' + 'a' * 5000 + '\\udcff')", "tool.py: \\x1b[31m" + "a" * 392 + " ... " + "a" * 144 + "\\udcff"),
     ("open('nowhere/a.csv')", "tool.py: nowhere/a.csv: No such file or directory"),
     ("raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), 'a.csv')",
      "tool.py: a.csv: No space left on device; free some space and run the command again"),

@@ -99,6 +99,9 @@ def test_whatever_went_before_the_file_is_whole(answers):
     ([status(302, Location="file:///etc/hostname")], "302 .*not allowed", 1, []),
     ([status(302, Location="ftp://127.0.0.1/")], "redirects to ftp://127.0.0.1/, which is not followed", 1, []),
     ([status(302, Location="http://127.0.0.1:1/")], "Connection refused", 5, []),
+    ([status(302, Location="http://[::1/x")], "no address that can be asked: Invalid IPv6 URL", 1, []),
+    ([status(302, Location="http://127.0.0.1:x/")], "no address that can be asked", 1, []),
+    ([status(302, Location="http://a..b/")], "no address that can be asked", 1, []),
 ])
 def test_what_cannot_be_had_is_one_problem(server, tmp_path, answers, words, requests, left):
     server.answers = answers
@@ -136,12 +139,43 @@ def test_parts_that_were_not_asked_for(server, tmp_path):
     def ignores_if_range(handler):
         handler.headers.replace_header("If-Range", '"2"')
         another_version(handler)
-    for wrong in other_part, ignores_if_range:
+
+    def part_of_many_digits(handler):
+        handler.send_response(206)
+        handler.send_header("Content-Range", "bytes 70000-199999/%s" % ("9" * 5000))
+        handler.end_headers()
+    for wrong in other_part, ignores_if_range, part_of_many_digits:
         server.seen.clear()
         server.answers = [answer(stop=70000), wrong, answer()]
         fetch.fetch(card(server), tmp_path)
         assert fetched(tmp_path) == WHOLE and "Range" not in server.seen[2]
         (tmp_path / "m.caffemodel").unlink()
+
+
+@pytest.mark.parametrize("note", [b"\xff\xfe\x00", b"", "\u00e9".encode(), b'"1"\r\nHost: x', b"1" * 5000])
+def test_a_note_that_names_no_version(server, tmp_path, note):
+    server.answers = [answer()]
+    (tmp_path / PART[0]).write_bytes(CONTENT[:1000])
+    (tmp_path / PART[1]).write_bytes(note)
+    fetch.fetch(card(server), tmp_path)
+    assert fetched(tmp_path) == WHOLE and "Range" not in server.seen[0]
+
+
+def test_a_file_without_an_end(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "MOST", 100000)
+    server.answers = [answer(said=False)]
+    with pytest.raises(Problem, match="more than 100000 bytes, and no end; get the file by hand"):
+        fetch.fetch(card(server, None), tmp_path)
+    assert fetched(tmp_path) == ([], None)
+
+    def endless_chunk(handler):
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        handler.wfile.write(b"%x\r\n" % 10 ** 30 + CONTENT[:50])
+    server.answers = [endless_chunk]
+    with pytest.raises(Problem, match="run the same command again to go on"):
+        fetch.fetch(card(server, None), tmp_path)
 
 
 def test_redirects_are_followed(server, tmp_path):

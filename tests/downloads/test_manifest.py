@@ -21,6 +21,12 @@ def test_nonsense_in_the_manifest(tmp_path, cards, words):
         read_manifest(tmp_path / "manifest.json")
 
 
+def test_a_manifest_without_an_end(tmp_path):
+    (tmp_path / "manifest.json").write_text("[" * 100000)
+    with pytest.raises(Problem, match="manifest.json: not a manifest"):
+        read_manifest(tmp_path / "manifest.json")
+
+
 def test_our_manifest():
     for name, card in read_manifest(MANIFEST).items():
         assert all((ROOT / net).exists() for net in card["loads_into"])

@@ -1,6 +1,8 @@
 """unpack.py: one file out of an archive, whatever else is in it."""
+import gzip
 import hashlib
 import io
+import lzma
 import tarfile
 import zipfile
 
@@ -88,6 +90,19 @@ def test_bombs(server, tmp_path, monkeypatch):
     with pytest.raises(Problem, match="damaged one: .*CRC"):
         fetch.fetch(from_archive(server, bytes(lying), "m"), tmp_path)
     assert fetched(tmp_path) == ([], None)
+
+
+@pytest.mark.parametrize("kind, size", [(tarfile.GNUTYPE_LONGNAME, 7 << 30), (tarfile.XHDTYPE, 3 << 30),
+                                        (tarfile.XGLTYPE, 3 << 30), (tarfile.GNUTYPE_LONGLINK, 7 << 30)])
+def test_headers_without_an_end(server, tmp_path, kind, size):
+    """Which tarfile would read into memory. The zeros stand for all the rest of them."""
+    info = tarfile.TarInfo("m")
+    info.type, info.size = kind, size
+    for form in "", "gz", "xz":
+        archive = {"": bytes, "gz": gzip.compress, "xz": lzma.compress}[form](
+            info.tobuf(tarfile.GNU_FORMAT) + bytes(4 << 20))
+        with pytest.raises(Problem, match="damaged one: a header of more than 1048576 bytes"):
+            fetch.fetch(from_archive(server, archive, "m"), tmp_path)
 
 
 @pytest.mark.parametrize("kind", sorted(ARCHIVES))

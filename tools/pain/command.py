@@ -6,7 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
-from pain.errors import Problem
+from pain.errors import Problem, one_line
 
 ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
@@ -68,5 +68,5 @@ def interrupt(*_):
 
 def fail(message, status=2):
     """Print `message` as the program's one line of error and exit with `status`."""
-    print("%s: %s" % (Path(sys.argv[0]).name, " ".join(str(message).split())), file=sys.stderr)
+    print("%s: %s" % (Path(sys.argv[0]).name, one_line(message)), file=sys.stderr)
     sys.exit(status)

@@ -7,12 +7,23 @@ DISTRIBUTIONS = {"PIL": "pillow", "google": "protobuf", "skimage": "scikit-image
 CAFFE = ("in the checkout `pip install ./engine` installs ours, and README.md says where genuine Caffe comes from")
 
 
+LONGEST = 600  # characters of an error
+
+
 class Problem(Exception):
     """Something the user can mend. Its text names the thing at fault and the remedy, in one line."""
 
 
 class Missing(Problem, ImportError):
     """A package that is needed and not installed. Its text names it, and how to install it."""
+
+
+def one_line(message):
+    """A message as one line that can be printed: of a very long one the middle is left out, and what a terminal would
+    act upon is written as Python writes it."""
+    line = "".join(character if character.isprintable() else ascii(character)[1:-1]
+                   for character in " ".join(str(message).split()))
+    return line if len(line) <= LONGEST else "%s ... %s" % (line[:LONGEST * 2 // 3], line[-LONGEST // 4:])
 
 
 @contextlib.contextmanager

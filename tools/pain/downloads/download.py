@@ -16,6 +16,8 @@ TIMEOUT = 30  # seconds without a byte before the server counts as stalled
 TRIES = 5  # in a row that bring nothing new
 PAUSE = 2  # seconds before the second of them; twice as long before each further one
 CHUNK = 1 << 16  # bytes
+MOST = 1 << 34  # bytes that are fetched of a file of unknown size
+LONGEST_NAME = 200  # characters of what a server calls a version
 
 
 class Interrupted(Exception):
@@ -77,7 +79,7 @@ def transfer(url, file, path, size):
     send parts, sends the whole, and the file is begun anew.
     """
     version, offset = version_file(path), file.tell()
-    known = version.read_text() if offset and version.exists() else None  # the version of which there is a part
+    known = read_version(version) if offset else None  # the version of which there is a part
     response = ask(url, file, version, known)
     if response is None:
         return
@@ -88,19 +90,23 @@ def transfer(url, file, path, size):
         else:
             begin_anew(file, version)
             offset, total = 0, size if response.length is None else response.length
-            if served_version(response):
+            if is_name(served_version(response)):
                 version.write_text(served_version(response))
         if size is not None and total != size:
             begin_anew(file, version)
             raise Problem("%s: the server has %d bytes, not %d: another version of the file" % (url, total, size))
         check_space(version.parent, (total or 0) - offset)
+        most = MOST if total is None else total
         with progress(total=total, initial=offset, unit="B", unit_scale=True, desc=path.stem.lstrip(".")) as bar:
             for chunk in iter(lambda: receive(response), b""):
                 file.write(chunk)
                 file.flush()
                 bar.update(len(chunk))
-                if total is not None and file.tell() > total:
+                if file.tell() > most:
                     break  # only where the server did not say how much there is
+    if total is None and file.tell() > most:
+        begin_anew(file, version)
+        raise Problem("%s: more than %d bytes, and no end; get the file by hand" % (url, most))
     if total is not None and file.tell() < total:
         raise Interrupted("the connection broke after %d of %d bytes" % (file.tell(), total))
 
@@ -127,7 +133,17 @@ def ask(url, file, version, known):
         raise Problem("%s: the server says %d %s; look for the file at its source"
                       % (url, error.code, error.reason.split("\n")[0])) from error
     except (OSError, http.client.HTTPException) as error:
+        if isinstance(error, http.client.InvalidURL):
+            raise no_address(url, error) from error
         raise Interrupted(reason(error)) from error
+    except ValueError as error:  # urllib's, of an address
+        raise no_address(url, error) from error
+
+
+def no_address(url, error):
+    """The Problem of an address that is none, or that redirects to one that is none, by urllib's word."""
+    return Problem("%s: this, or what it redirects to, is no address that can be asked: %s; get the file by hand"
+                   % (url, error))
 
 
 def refuse_disguises(url, response):
@@ -140,7 +156,7 @@ def refuse_disguises(url, response):
 
 def go_on(response, file, version, known):
     """The size of the whole file, of which `response` is the missing part. Raises Interrupted where it is another."""
-    part = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
+    part = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]+/([0-9]{1,18})", response.headers.get("Content-Range", ""))
     if not part or int(part.group(1)) != file.tell() or served_version(response) not in ("", known):
         begin_anew(file, version)
         raise Interrupted("the server sent another part than it was asked for")
@@ -153,11 +169,25 @@ def served_version(response):
     return response.headers.get("Last-Modified", "") if tag.startswith("W/") else tag
 
 
+def read_version(path):
+    """The name in the file, None if there is none that could be sent to a server."""
+    try:
+        name = path.read_text(encoding="ascii")
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
+    return name if is_name(name) else None
+
+
+def is_name(text):
+    """Whether a version may be called so, in the head of a request."""
+    return 0 < len(text) <= LONGEST_NAME and text.isascii() and text.isprintable()
+
+
 def receive(response):
     """The next bytes, none at the end. Raises Interrupted."""
     try:
         return response.read1(CHUNK)
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, OverflowError, http.client.HTTPException) as error:  # OverflowError: a chunk of any size
         raise Interrupted(reason(error)) from error
 
 

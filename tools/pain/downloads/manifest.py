@@ -1,8 +1,8 @@
 """The manifest of published weights, models/manifest.json."""
-import json
 from pathlib import Path
 
 from pain.errors import Problem
+from pain.files import read_json
 from pain.project import ROOT
 
 MANIFEST = ROOT / "models" / "manifest.json"
@@ -12,7 +12,7 @@ FIELDS = "name", "file", "what", "source", "url", "licence", "loads_into"
 def read_manifest(path):
     """The manifest's cards: a dict, name -> card (a dict). Raises Problem when it is none."""
     try:
-        cards = json.loads(Path(path).read_text(encoding="utf-8"))["files"]
+        cards = read_json(path)["files"]
         for card in cards:
             missing = [field for field in FIELDS if not card.get(field)]
             if card.get("archive") and not card["archive"].get("member"):
