@@ -2,6 +2,7 @@
 #
 #   make demo                     everything below, on synthetic data and a slim net
 #   make test                     the tests
+#   make fuzz COUNT=1000          damaged files of every format, so many of each, given to the commands that read them
 #   make lint                     ruff, as ruff.toml has it
 #
 #   make align folds train predict evaluate       the real thing, DATA being the dataset
@@ -89,7 +90,7 @@ ONE_FOLD = $(if $(FOLD),--fold $(FOLD))
 ON_GPU = $(if $(GPU),--gpu $(GPU))
 
 .PHONY: demo trained_trunk transfer bvlc synthetic fetch identities pretrain verify align folds train predict onnx \
-    evaluate evaluate.pyz report audit app lint test test-full bench clean
+    evaluate evaluate.pyz report audit app lint test test-full fuzz bench clean
 .NOTPARALLEL:
 
 demo: trained_trunk
@@ -221,6 +222,12 @@ lint: .venv/ready
 
 test-full: .venv/ready .bvlc/bin/caffe
 	.venv/bin/python -m pytest -rs -m full
+
+# COUNT: mutants a format. FUZZ: more arguments, such as --format mat prototxt.
+COUNT ?= 1000
+FUZZ ?=
+fuzz: .venv/ready
+	PYTHONPATH=.:tools:tests OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv/bin/python -m fuzz --count $(COUNT) $(WORKERS) $(FUZZ)
 
 # With GPU=0, on that GPU next to plain PyTorch.
 BENCH = PYTHONPATH=tools:tests .venv/bin/python tests/bench

@@ -8,7 +8,7 @@ import numpy as np
 from caffe.proto import caffe_pb2
 from google.protobuf.message import DecodeError
 
-from pain.datasets.lmdbs import open_lmdb, read_list
+from pain.datasets.lmdbs import key, open_lmdb, read_list
 from pain.errors import Problem
 from pain.evaluation.results import COLUMNS
 from pain.files import write_csv
@@ -34,10 +34,11 @@ def check_lmdb(path, names, labels):
     """
     try:
         with open_lmdb(path) as transaction:
-            stored = [caffe_pb2.Datum.FromString(bytes(value)).label for _, value in transaction.cursor()]
+            stored = [(bytes(name), caffe_pb2.Datum.FromString(bytes(value)).label)
+                      for name, value in transaction.cursor()]
     except (lmdb.Error, DecodeError) as error:
         raise Problem("%s: damaged (%s); remove %s and run `make folds`" % (path, error, path.parent)) from error
-    if stored != labels:
+    if stored != [(key(i, name), label) for i, (name, label) in enumerate(zip(names, labels))]:
         raise Problem("%s: not the %d frames of val.txt; remove %s and run `make folds`"
                       % (path, len(names), path.parent))
 
