@@ -64,7 +64,7 @@ def spin():
     (lambda: print("3 rows"), ACCEPTED, "3 rows"), (refuse, REFUSED, "a.csv: no rows"),
     (refuse_at_length, "lines", "one of 14"), (lambda: sys.stderr.write("oh\noh\n"), "lines", "oh"),
     (lambda: int("x"), "traceback", "invalid literal for int"), (lambda: sys.exit(3), "traceback", "status 3"),
-    (lambda: os.kill(os.getpid(), signal.SIGBUS), "crash", "SIGBUS"), (eat, "traceback", "MemoryError"),
+    (lambda: os.kill(os.getpid(), signal.SIGKILL), "crash", "SIGKILL"), (eat, "traceback", "MemoryError"),
     (lambda: time.sleep(60), "hang", "no end after 0.3 seconds"), (spin, "hang", "after 1 seconds of computing"),
     (lambda: print("nan"), "nonsense", "nan"),
 ])
