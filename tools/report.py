@@ -25,11 +25,11 @@ def main():
     add_arguments(parser)
     parser.add_argument("--out", default="report", metavar="FOLDER", help="where it goes (default: %(default)s)")
     args = parser.parse_args()
-    results, top = read_arguments(args)
+    results, scoring = read_arguments(args)
     out = Path(args.out)
     if out.exists() and not out.is_dir():
         raise Problem("%s: is a file; name a folder" % out)
-    evaluation = evaluate_all(results, top, args)
+    evaluation = evaluate_all(results, scoring, args.draws, args.seed)
     every_table = all_tables(evaluation)
     for table in every_table:
         tables.write(table, out / "tables")

@@ -39,8 +39,8 @@ def test_published_figures():
 @needs_shared
 def test_tables_name_protocol_sizes_and_sources():
     lines = tool(AUTHORS).stdout.splitlines()
-    assert lines[0] == ("Protocol subject (means over subjects), intensities 0..5, all subjects: 25 subjects, "
-                        "200 videos, 48391 frames")
+    assert lines[0] == ("Protocol subject (means over subjects), intensities 0..5, all frames, all subjects: "
+                        "25 subjects, 200 videos, 48391 frames")
     assert lines[2] == "Table 1" and lines[3].split() == ["MAE", "MSE", "PCC", "ICC(3,1)"]
     assert lines[4].split() == ("6-vanilla-sigmoid measured 0.416 0.286..0.575 1.060 0.654..1.609 0.524 0.444..0.607 "
                                 "0.335 0.244..0.430").split()
@@ -91,7 +91,7 @@ def test_json_csv_and_names(tmp_path):
                and [float(line["low_" + m]), float(line["high_" + m])] == row["interval"][m]
                for line, row in zip(table[:2], rows) for m in METRICS)
     done = tool(folder, "--json", tmp_path / "rows.json")
-    protocol = "Protocol subject (means over subjects), intensities 0..5, all subjects: 2 subjects, 3 videos, 6 frames"
+    protocol = "Protocol subject (means over subjects), intensities 0..5, all frames, all subjects: 2 subjects, 3 videos, 6 frames"
     assert done.stdout.startswith(protocol + "\n")
     assert json.loads((tmp_path / "rows.json").read_text()) == {
         "protocol": protocol, "rows": [rows[0], *rows[2:]], "comparisons": {}}

@@ -95,7 +95,7 @@ def test_tables_hold_what_evaluate_says(made):
 
 def test_every_table_in_three_formats_and_every_figure_in_two(made):
     names = {"table_1", "table_2", "agreement", "pain", "comparisons", "subjects", "videos", "lags", "confusion",
-             "by_intensity", "reliability"}
+             "by_intensity", "reliability", "published"}
     files = {path.name for path in (made / "tables").iterdir()}
     assert files == {name + suffix for name in names for suffix in (".csv", ".tex", ".md")}
     figures = list((made / "figures").iterdir())
@@ -109,8 +109,8 @@ def test_every_table_in_three_formats_and_every_figure_in_two(made):
 
 
 def test_the_page_names_its_protocol_and_loads_nothing(page):
-    assert ("Protocol subject (means over subjects), intensities 0..5, all subjects: 3 subjects, 6 videos, "
-            "360 frames") in page
+    assert ("Protocol subject (means over subjects), intensities 0..5, all frames, all subjects: 3 subjects, "
+            "6 videos, 360 frames") in page
     own = page.replace(page[page.index("/**\n* plotly.js"):page.index("// The report's charts")], "")
     assert "http://" not in own.replace("http://www.w3.org/2000/svg", "")  # a name, and no address
     assert "https://" not in own and "src=" not in own

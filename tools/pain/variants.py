@@ -6,20 +6,35 @@ from typing import NamedTuple
 METRICS = "mae", "mse", "pcc", "wmae", "wmse"  # that the paper prints
 
 
+class Scoring(NamedTuple):
+    """What figures are of: only those of the same may be compared."""
+    frames: str = "all"  # a frame set's name (pain/evaluation/frame_sets.py)
+    top: int = 5  # the highest label: 5, or 16 for PSPI itself
+    subjects: str = "all"  # or "pain": those who show any, 24 of UNBC-McMaster's 25
+    protocol: str = "subject"  # what is averaged over (pain/evaluation/protocols.py)
+
+
+PAPERS = Scoring()  # this paper's own rows
+OSVRS = Scoring(frames="osvr", subjects="pain")  # read off its authors' code and published labels
+RCRS = Scoring(top=16)  # inferred: its MSE is above that of all zeros on 0..5
+
+
 class Variant(NamedTuple):
     """A row of the paper's tables.
 
     name: in files: a variant is trained by prototxt/solvers/<name>.prototxt in models/<name>
     title: in tables, as the paper prints it
     method: what it is, in words
-    solver: its solver below prototxt/; None where the paper's figures are only quoted
-    printed: {metric: the paper's figure}, on UNBC-McMaster, a mean over subjects; without those that it does not give
+    solver: its solver below prototxt/; None where none trains it
+    printed: {metric: the paper's figure}, on UNBC-McMaster; without those that it does not give
+    scoring: what these figures are of
     """
     name: str
     title: str
     method: str
     solver: str | None
     printed: dict[str, float]
+    scoring: Scoring = PAPERS
 
 
 def trained(name, title, method, **printed):
@@ -27,9 +42,9 @@ def trained(name, title, method, **printed):
     return Variant(name, title, method, "solvers/%s.prototxt" % name, printed)
 
 
-def quoted(name, title, method, **printed):
-    """A Variant that is not trained here."""
-    return Variant(name, title, method, None, printed)
+def quoted(name, title, method, scoring=PAPERS, **printed):
+    """A Variant that no solver trains."""
+    return Variant(name, title, method, None, printed, scoring)
 
 
 VARIANTS = (  # in the paper's order
@@ -48,11 +63,11 @@ VARIANTS = (  # in the paper's order
     trained("smooth_l1_center_l1_sampling", "smooth l1 + l1 center loss + sampling",
             "the paper's whole method: smooth L1 loss and L1 center loss, on batches balanced over the intensities",
             wmae=.991, wmse=1.720),
-    quoted("osvr_l1", "OSVR-l1", "ordinal support vector regression, L1 (Zhao et al., CVPR 2016)",
+    quoted("osvr_l1", "OSVR-l1", "ordinal support vector regression, L1 (Zhao et al., CVPR 2016)", OSVRS,
            mae=1.025, pcc=.600, wmae=1.309, wmse=2.758),
-    quoted("osvr_l2", "OSVR-l2", "ordinal support vector regression, L2 (Zhao et al., CVPR 2016)",
+    quoted("osvr_l2", "OSVR-l2", "ordinal support vector regression, L2 (Zhao et al., CVPR 2016)", OSVRS,
            mae=.810, pcc=.601, wmae=1.299, wmse=2.719),
-    quoted("rcr", "RCR", "recurrent convolutional network regression (Zhou et al., CVPR Workshops 2016)",
+    quoted("rcr", "RCR", "recurrent convolutional network regression (Zhou et al., CVPR Workshops 2016)", RCRS,
            mse=1.54, pcc=.65),
     quoted("all_zeros", "all zeros", "no pain in any frame", mae=.438, mse=1.353, wmae=2.143, wmse=7.387),
     trained("mse", "mse", "squared error, the paper's equation 1, which is in neither table"),
@@ -65,6 +80,6 @@ def title_of(name):
     return next((variant.title for variant in VARIANTS if variant.name == name), name)
 
 
-def printed(title):
-    """The paper's figures of the row of this title, {metric: float}; {} where it has no such row."""
-    return next((variant.printed for variant in VARIANTS if variant.title == title), {})
+def printed(title, scoring=PAPERS):
+    """The paper's figures of the row of this title, {metric: float}; {} where none are of `scoring`."""
+    return next((variant.printed for variant in VARIANTS if (variant.title, variant.scoring) == (title, scoring)), {})

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from pain.datasets.pspi import CLASSES, MAX_PSPI
 from pain.errors import Problem
+from pain.evaluation.frame_sets import FRAME_SETS
 from pain.evaluation.protocols import PROTOCOLS
-from pain.evaluation.results import quantised, read_results, with_pain
+from pain.evaluation.results import SUBJECTS, quantised, read_results
 from pain.evaluation.uncertainty import DRAWS, SEED
+from pain.variants import Scoring
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -25,15 +27,18 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--raw", action="store_true", help="score the results of --pspi as they are, 0..16")
     parser.add_argument("--protocol", choices=PROTOCOLS, default="subject",
                         help="average over subjects (the paper's) or videos, or pool all frames (default: %(default)s)")
-    parser.add_argument("--subjects", choices=("all", "pain"), default="all",
+    parser.add_argument("--frames", choices=FRAME_SETS, default="all",
+                        help="of each video all, what OSVR's authors scored, or what this paper's authors' code trains "
+                        "on (default: %(default)s)")
+    parser.add_argument("--subjects", choices=SUBJECTS, default="all",
                         help="all, or only those who show pain at all, 24 of UNBC's 25 (default: %(default)s)")
     parser.add_argument("--draws", type=int, default=DRAWS,
                         help="of subjects, for intervals and p (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=SEED, help="of the draws (default: %(default)s)")
 
 
-def read_arguments(args: Namespace) -> tuple[list[Result], int]:
-    """The results that the arguments name, and their highest label. Raises Problem for what does not go together."""
+def read_arguments(args: Namespace) -> tuple[list[Result], Scoring]:
+    """The results that the arguments name, and what is to be scored of them. Raises Problem for what does not fit."""
     if not args.results and not args.pspi:
         raise Problem("name a result to score: a predictions.csv, a folder of them, or a .mat file; see --help")
     if args.raw and args.results:
@@ -51,6 +56,4 @@ def read_arguments(args: Namespace) -> tuple[list[Result], int]:
     results = read_results([*args.results, *args.pspi], pspi)
     if not args.raw:
         results = [quantised(result) if result.path in pspi else result for result in results]
-    if args.subjects == "pain":
-        results = [with_pain(result) for result in results]
-    return results, MAX_PSPI if args.raw else CLASSES - 1
+    return results, Scoring(args.frames, MAX_PSPI if args.raw else CLASSES - 1, args.subjects, args.protocol)

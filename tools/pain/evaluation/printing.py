@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Iterable, Sequence
 import numpy as np
 
 from pain.datasets.pspi import MAX_PSPI
+from pain.evaluation.frame_sets import FRAME_SETS
 from pain.evaluation.metrics import METRICS, PAIN_METRICS, title
 from pain.evaluation.protocols import units
 from pain.files import or_none
@@ -13,6 +14,7 @@ from pain.variants import VARIANTS
 
 if TYPE_CHECKING:
     from pain.evaluation.frames import Result
+    from pain.variants import Scoring
 
 TABLES = {"Table 1": ("mae", "mse", "pcc", "icc31"), "Table 2": ("wmae", "wmse")}  # the paper's
 MORE_TABLES = {"Agreement": ("rmse", "icc11", "ccc")}
@@ -24,12 +26,30 @@ def tables(top: int, every: bool) -> dict[str, tuple[str, ...]]:
     return dict(TABLES, **MORE_TABLES, **pain) if every else TABLES
 
 
-def protocol_name(protocol: str, top: int, subjects: str, groups: list[list[Result]]) -> str:
+def in_words(scoring: Scoring) -> list[str]:
+    """What figures are of, in words: the protocol, the scale, the frames, the subjects."""
+    return ["protocol " + scoring.protocol,
+            "%s 0..%d" % ("PSPI" if scoring.top == MAX_PSPI else "intensities", scoring.top),
+            FRAME_SETS[scoring.frames][0],
+            "all subjects" if scoring.subjects == "all" else "only subjects with pain"]
+
+
+def protocol_name(scoring: Scoring, groups: list[list[Result]]) -> str:
     """What the tables are of, in words: the protocol in all its parts, and how much data."""
-    return "Protocol %s (%s), %s, %s: %s" % (
-        protocol, "all frames at once" if protocol == "pooled" else "means over %ss" % protocol,
-        "PSPI 0..%d" % top if top == MAX_PSPI else "intensities 0..%d" % top,
-        "all subjects" if subjects == "all" else "only subjects with pain", sizes(groups))
+    protocol, *others = in_words(scoring)
+    return "%s (%s), %s: %s" % (
+        protocol.capitalize(), "all frames at once" if scoring.protocol == "pooled"
+        else "means over %ss" % scoring.protocol, ", ".join(others), sizes(groups))
+
+
+def not_quoted(scoring: Scoring, metrics: Iterable[str]) -> str:
+    """The paper's rows with some of `metrics` that are scored otherwise, and how, as `RCR (PSPI 0..16)`; or ""."""
+    others = {}
+    for variant in VARIANTS:
+        if variant.scoring != scoring and set(variant.printed) & set(metrics):
+            others.setdefault(variant.scoring, []).append(variant.title)
+    return ", ".join("%s (%s)" % (", ".join(titles), ", ".join(
+        part for part in in_words(other) if part not in in_words(scoring))) for other, titles in others.items())
 
 
 def sizes(groups: list[list[Result]]) -> str:
@@ -45,9 +65,10 @@ def sizes(groups: list[list[Result]]) -> str:
     return "; ".join(texts)
 
 
-def table_text(heading: str, rows: list[dict[str, Any]], metrics: Sequence[str]) -> str:
-    """A table of `rows`, as score() gives them, and the paper's own rows below, in columns of `metrics`."""
-    paper = [dict(dict.fromkeys(METRICS, np.nan), **variant.printed, name=variant.title) for variant in VARIANTS]
+def table_text(heading: str, rows: list[dict[str, Any]], metrics: Sequence[str], scoring: Scoring) -> str:
+    """A table of `rows`, as score() gives them, and the paper's rows of the same scoring, in columns of `metrics`."""
+    paper = [dict(dict.fromkeys(METRICS, np.nan), **variant.printed, name=variant.title) for variant in VARIANTS
+             if variant.scoring == scoring]
     width = max(len(row["name"]) for row in rows + paper)
     lines = [heading, (" " * (width + 10) + "".join("%8s%14s" % (title(metric), "") for metric in metrics)).rstrip()]
     for row in rows + [row for row in paper if not np.isnan([row.get(metric, np.nan) for metric in metrics]).all()]:
@@ -58,6 +79,8 @@ def table_text(heading: str, rows: list[dict[str, Any]], metrics: Sequence[str])
         lines.append(line.rstrip())
     lines += ["left out of %s, as undefined: %s" % (row["name"], left_out(row, metrics)) for row in rows
               if left_out(row, metrics)]
+    elsewhere = not_quoted(scoring, metrics)
+    lines += ["not quoted, as scored otherwise: " + elsewhere] if elsewhere else []
     return "\n".join(lines) + "\n"
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from pain.datasets.pspi import CLASSES, MAX_PSPI, quantise
 from pain.errors import Problem
+from pain.evaluation.frame_sets import with_frames
 from pain.evaluation.frames import Result, Video, check, places, runs
 from pain.evaluation.mat_files import read_mat
 from pain.folders import files_below
@@ -24,6 +25,8 @@ from pain.variants import title_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
+
+    from pain.variants import Scoring
 
 MADE_BY = "make predict"
 COLUMNS = "subject", "video", "frame", "label", "prediction"  # of predictions.csv
@@ -132,6 +135,15 @@ def quantised(result: Result) -> Result:
     return result._replace(videos=[
         video._replace(label=quantise(video.label), prediction=quantise(np.floor(video.prediction + 0.5)).astype(float))
         for video in result.videos])
+
+
+SUBJECTS = "all", "pain"  # whose frames can be scored
+
+
+def chosen(result: Result, scoring: Scoring) -> Result:
+    """The frames of `result` that `scoring` is of. Raises Problem when there are none, or they cannot be told."""
+    result = with_frames(result, scoring.frames, scoring.top)
+    return with_pain(result) if scoring.subjects == "pain" else result
 
 
 def with_pain(result: Result) -> Result:

@@ -4,7 +4,8 @@ import numpy as np
 from pain.evaluation import diagnosis
 from pain.evaluation.frames import frames_of
 from pain.evaluation.metrics import PAIN_METRICS, title
-from pain.evaluation.printing import TABLES, left_out
+from pain.evaluation.printing import TABLES, left_out, not_quoted
+from pain.evaluation.published import PUBLISHED, VERDICTS
 from pain.tables import Column, Estimate, Table
 from pain.variants import METRICS, VARIANTS, printed
 
@@ -16,7 +17,7 @@ def all_tables(evaluation):
     papers = [paper_table(evaluation, heading, metrics) for heading, metrics in TABLES.items()]
     return papers + [table(evaluation) for table in (
         agreement_table, pain_table, comparison_table, subject_table, video_table, lag_table, confusion_table,
-        intensity_table, reliability_table)]
+        intensity_table, reliability_table)] + [published_table()]
 
 
 def estimate(row, metric):
@@ -35,13 +36,19 @@ def paper_table(evaluation, heading, metrics):
         if metric in METRICS:
             columns.append(Column(metric + "_paper", "paper"))
             for row in rows:
-                row.append(printed(row[0]).get(metric, np.nan))
+                row.append(printed(row[0], evaluation.scoring).get(metric, np.nan))
     rows = [row for row in rows if row[0] in measured or any(cell == cell and cell is not None for cell in row[1:])]
     return Table(heading.lower().replace(" ", "_"), heading + ", measured and in the paper", columns, rows,
-                 "%s. 95 %% intervals of %d draws of subjects, seed %d. paper: its printed figures, on UNBC-McMaster, "
-                 "protocol subject.%s%s" % (evaluation.protocol, evaluation.draws, evaluation.seed,
-                                            remarks(evaluation, metrics),
-                                            "".join(" Nets of %s." % line for line in evaluation.nets)))
+                 "%s. 95 %% intervals of %d draws of subjects, seed %d. paper: its printed figures, on UNBC-McMaster"
+                 "%s.%s%s" % (evaluation.protocol, evaluation.draws, evaluation.seed, but_for(evaluation, metrics),
+                              remarks(evaluation, metrics),
+                              "".join(" Nets of %s." % line for line in evaluation.nets)))
+
+
+def but_for(evaluation, metrics):
+    """Which of the paper's figures are not shown, as they are of other frames, subjects or scales; or nothing."""
+    others = not_quoted(evaluation.scoring, metrics)
+    return ", but for those scored otherwise (%s)" % others if others else ""
 
 
 def remarks(evaluation, metrics):
@@ -154,3 +161,13 @@ def reliability_table(evaluation):
     return Table("reliability", "What predictions mean",
                  [Column("result", "result"), Column("prediction", "mean prediction"), Column("label", "mean label"),
                   Column("frames", "frames", 0)], rows, "Frames in bins of %g of their prediction." % diagnosis.BIN)
+
+
+def published_table():
+    """What others have published, and whether it may be compared."""
+    metrics = list(dict.fromkeys(metric for one in PUBLISHED for metric in one.figures))
+    return Table("published", "Published on UNBC-McMaster, and whether it may stand beside the paper's rows",
+                 [Column("work", "work"), *(Column(metric, title(metric)) for metric in metrics),
+                  Column("comparable", "comparable"), Column("why", "of what")],
+                 [[one.work, *map(one.figures.get, metrics), VERDICTS[one.comparable], one.why] for one in PUBLISHED],
+                 "Figures of other frames, scales, subjects or folds say nothing beside those above.")
