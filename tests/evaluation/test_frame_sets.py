@@ -25,7 +25,7 @@ from support.project import needs_shared
     ("022220", "xxxxxx"), ("0222220", "xx....x"),
 ])
 def test_the_rule_by_hand(labels, kept):
-    assert "".join(".x"[keep] for keep in keep_osvr(np.array(list(labels), int))) == kept
+    assert "".join(".x"[int(keep)] for keep in keep_osvr(np.array(list(labels), int))) == kept
 
 
 @given(strategies.lists(strategies.integers(0, 5), min_size=1, max_size=60))
