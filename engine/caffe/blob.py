@@ -86,10 +86,11 @@ class Memory:
     somebody holds the array.
     """
 
-    def __init__(self, device, capacity):
+    def __init__(self, device, capacity, initial=0.):
         self.device = device
         self.capacity = capacity  # how many values there is room for
-        self._tensor = None  # of any shape; None: zeros, not allocated yet
+        self._initial = initial  # what they are until they are set
+        self._tensor = None  # of any shape; None: initial values, not allocated yet
         self._array, self._on_host = None, None  # what was handed out, flat, and the tensor of the same memory
         # On a GPU, whether the array counts, and of which of the tensor's versions it is a copy.
         self._array_counts, self._version = False, None
@@ -105,6 +106,8 @@ class Memory:
             self.capacity = max(self.capacity, count)
             self._hide()
             self._tensor = torch.zeros(self.capacity, device=self.device)
+            if self._initial:
+                self._tensor.fill_(self._initial)
         if self._tensor.shape == shape:
             return self._tensor
         if not self._tensor.is_contiguous():
@@ -169,7 +172,7 @@ class Memory:
         self._version = None
 
     def free(self):
-        """Forget the values, which then are zeros, unless somebody holds the array."""
+        """Forget the values, which then are the initial ones, unless somebody holds the array."""
         if not self.is_exposed:
             self._tensor = None
 
@@ -245,6 +248,7 @@ class Blob:
     """An N-dimensional array with gradients. As in pycaffe: data, diff, shape, count, num, channels, height, width."""
 
     def __init__(self, *shape: int | Iterable[int], device: torch.device = CPU):
+        self.loss_weight = 0.  # where it counts in the loss: what its gradients are in new memory
         self.values, self.gradients = Memory(device, 0), Memory(device, 0)
         self.reshape(*shape)
 
@@ -267,7 +271,7 @@ class Blob:
                                  % (shape, 4 * self.count >> 30))
             self.values = Memory(self.values.device, self.count)
         if self.count > self.gradients.capacity:
-            self.gradients = Memory(self.values.device, self.count)
+            self.gradients = Memory(self.values.device, self.count, self.loss_weight)
 
     @property
     def data(self) -> np.ndarray:
@@ -302,9 +306,16 @@ class Blob:
         """Add to the gradients, in place."""
         self.grad.add_(tensor.reshape(self._shape))
 
+    def weigh(self, loss_weight: float) -> None:
+        """Have the gradients be the blob's weight in the loss, until they are set to something else."""
+        self.loss_weight = loss_weight
+        self.grad = torch.full(self._shape, loss_weight, device=self.values.device)
+
     def share(self, other: Blob) -> None:
         """Have the same values and gradients as `other`, from now on."""
-        self.values, self.gradients = other.values, other.gradients
+        self.values, before, self.gradients = other.values, self.gradients, other.gradients
+        if self.loss_weight and self.gradients is not before:
+            self.weigh(self.loss_weight)
 
     @property
     def shape(self) -> tuple[int, ...]:

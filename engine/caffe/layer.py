@@ -13,14 +13,22 @@ and scripts to read and to write. A layer whose gradient in Caffe is not the der
 its own.
 """
 import contextlib
+from collections import namedtuple
 
 import torch
 
 from caffe import graphs
 from caffe.blob import Blob, BlobVec
 from caffe.errors import CaffeError
+from caffe.fillers import fill
+from caffe.proto import caffe_pb2
+from caffe.serialize import blobproto_values, check_blobs
 
 TABLE = {}  # type -> class
+
+# What autograd has recorded of a layer's forward. edges: of each top, (edge, dtype), or None; inputs, weights: the
+# tensors of the bottoms and of the layer's blobs; captured: a CUDA graph repeats the forward, on these tensors.
+Tape = namedtuple("Tape", "edges inputs weights captured", defaults=[False])
 
 
 def layer(*types):
@@ -42,7 +50,7 @@ def gradients(pairs, wanted, keep):
 
 
 class Layer:
-    """A layer of a net.
+    """A layer of a net. Between two calls it keeps its blobs, and what else its next pass is to go on from.
 
     param: its LayerParameter; context: the net's Context. `bottom` and `top`, lists of Blob, are given to each method.
     """
@@ -57,11 +65,15 @@ class Layer:
 
     def __init__(self, param, context):
         self.param, self.context = param, context
+        least = self.tops[0] if isinstance(self.tops, tuple) else self.tops
+        self.top_count = max(len(param.top), least) if self.makes_tops else len(param.top)
+        self.loss_weights = []  # of the tops
         self.blobs = BlobVec(device=context.device)
-        self.param_propagate_down = []  # for each of self.blobs, whether its gradient is wanted
-        self.need_backward = False
-        self._graph = None  # autograd's, of the last forward: (the tops' edges, the bottoms and the weights)
-        self.captured = False  # a CUDA graph repeats the last forward: _graph stays
+        self.specs = []  # for each of self.blobs its ParamSpec,
+        self.param_propagate_down = []  # and whether its gradient is wanted
+        self._reshaped = None, []  # the shapes that the tops have followed from last, and theirs
+        self.check(len(param.propagate_down) in (0, len(param.bottom)), "propagate_down is given %d times for %d "
+                   "bottoms; give it for every bottom or for none" % (len(param.propagate_down), len(param.bottom)))
 
     @property
     def type(self):
@@ -110,7 +122,6 @@ class Layer:
 
     def add_blob(self, shape, filler=None):
         """Add a learnable blob of this shape, filled by the FillerParameter, or zero."""
-        from caffe.fillers import fill
         try:
             blob = Blob(*shape, device=self.context.device)
             self.blobs.append(blob)
@@ -128,23 +139,59 @@ class Layer:
         """The shapes of the tops, a list, for bottoms of these shapes (torch.Size)."""
         return [shapes[0]] * self.top_count
 
-    def compute(self, *bottoms):
-        """The tops, a tensor or a tuple of them, of bottoms given as tensors. self.blobs' are in `self.weights()`."""
+    def compute(self, *bottoms_and_weights):
+        """The tops, a tensor or a tuple of them, of the bottoms and then self.blobs, given as tensors."""
         raise NotImplementedError
+
+    def wanted_weights(self):
+        """For each of self.blobs, whether a backward computes its gradient."""
+        return self.param_propagate_down
 
     def allow_force_backward(self, index):
         """Whether `force_backward: true` also asks for the gradient of this bottom."""
         return index not in self.label_bottoms
 
+    def reset_passes(self, passes):
+        """Go on as if the layer had been run forward so many times."""
+
     # What the net calls.
 
+    def set_up(self, bottom, top):
+        """Check, set up and reshape the layer, and give its tops and blobs what the prototxt says. Called once."""
+        self.check_counts(len(bottom), len(top))
+        with self.naming_errors():
+            self.setup(bottom, top)
+            self.reshape(bottom, top)
+        self.loss_weights = list(self.param.loss_weight) or [1.] * self.is_loss or [0.] * len(top)
+        self.check(len(self.loss_weights) == len(top), "loss_weight must be unspecified or specified once per top "
+                   "blob: %d for %d" % (len(self.loss_weights), len(top)))
+        for blob, weight in zip(top, self.loss_weights):
+            if weight:
+                blob.weigh(weight)
+        given = self.param.param
+        self.check(len(given) <= len(self.blobs), "%d param { } for %d learnable blobs" % (len(given), len(self.blobs)))
+        self.specs = [*given, *(caffe_pb2.ParamSpec() for _ in self.blobs[len(given):])]
+        self.param_propagate_down = [spec.lr_mult != 0 for spec in self.specs]
+        if self.param.blobs:
+            check_blobs(self, self.param.blobs, "the prototxt")
+            self.copy_blobs(self.param.blobs)
+
+    def copy_blobs(self, protos):
+        """Copy BlobProtos, which check_blobs has found to fit, into the layer's blobs."""
+        for blob, proto in zip(self.blobs, protos):
+            blob.tensor.copy_(torch.from_numpy(blobproto_values(proto)).reshape(blob.shape))
+
     def reshape(self, bottom, top):
-        self.top_count = len(top)
-        for blob, shape in zip(top, self.top_shapes(*(blob._shape for blob in bottom))):
-            try:
-                blob.reshape(*shape)
-            except CaffeError as error:
-                self.fail(error)
+        """Give the tops the shapes that follow from those of the bottoms, and of self.blobs."""
+        shapes = [blob._shape for blob in (*bottom, *self.blobs)]
+        if shapes != self._reshaped[0]:
+            self._reshaped = shapes, self.top_shapes(*shapes[:len(bottom)])
+        for blob, shape in zip(top, self._reshaped[1]):
+            if blob._shape != shape:
+                try:
+                    blob.reshape(*shape)
+                except CaffeError as error:
+                    self.fail(error)
 
     @contextlib.contextmanager
     def naming_errors(self):
@@ -158,69 +205,79 @@ class Layer:
                 self.fail("there is not enough memory; use smaller batches or images")
             self.fail("cannot be computed: %s" % error)
 
-    def weights(self):
-        """The tensors of self.blobs, as autograd is to see them in this forward."""
-        return self._weights
-
-    def forward(self, bottom, top):
-        """Compute the tops' values from the bottoms'."""
-        for blob, output in zip(top, self._compute(bottom, top)):
+    def forward(self, bottom, top, needs):
+        """Compute the tops' values from the bottoms'. needs: for each bottom, whether a backward will be asked for its
+        gradient; None: no backward follows. Returns what the backward will be given as `tape`.
+        """
+        outputs, tape = self._record(bottom, top, needs)
+        for blob, output in zip(top, outputs):
             for other in bottom:
                 if other is not blob:
                     output = other.values.apart(output)
             blob.tensor = output
+        return tape
 
-    def _compute(self, bottom, top):
-        """The tops, a tuple of tensors, of what the bottoms hold; recorded, where a backward may follow."""
-        record, self.captured = self.need_backward and not self.context.forward_only, False
+    def _record(self, bottom, top, needs):
+        """The tops, a tuple of tensors, of what the bottoms hold, and the Tape, or None where no backward follows."""
+        record = needs is not None
         inputs = [blob.tensor.data for blob in bottom]  # not detach(): what is written to them later counts
-        self._weights = [blob.tensor.data for blob in self.blobs]
+        weights = [blob.tensor.data for blob in self.blobs]
         if record:
             for i, blob in enumerate(bottom):
                 if blob in top and blob.values.is_exposed:  # in place: keep what is about to be overwritten
                     inputs[i] = inputs[i].clone()
-            for tensor, wanted in [*zip(inputs, self.propagate_down), *zip(self._weights, self.param_propagate_down)]:
+            for tensor, wanted in [*zip(inputs, needs), *zip(weights, self.wanted_weights())]:
                 tensor.requires_grad_(wanted)
-        leaves = inputs, self._weights
+        given = [*inputs, *weights]
         with torch.set_grad_enabled(record):
             if self.computes_in_half and self.context.autocast:
-                inputs = [tensor.to(self.context.autocast) for tensor in inputs]
-                self._weights = [tensor.to(self.context.autocast) for tensor in self._weights]
-            outputs = self.compute(*inputs)
+                given = [tensor.to(self.context.autocast) for tensor in given]
+            outputs = self.compute(*given)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        if record:
-            edges = [(torch.autograd.graph.get_gradient_edge(out), out.dtype) if out.requires_grad else None
-                     for out in outputs]
-            self._graph = (edges, *leaves)
-        del self._weights
-        return outputs
+        if not record:
+            return outputs, None
+        edges = [(torch.autograd.graph.get_gradient_edge(out), out.dtype) if out.requires_grad else None
+                 for out in outputs]
+        return outputs, Tape(edges, inputs, weights)
 
-    def backward(self, top, propagate_down, bottom):
-        """Set the bottoms' gradients, where propagate_down (a list of bool) asks for them, and add to self.blobs'."""
+    def backward(self, top, propagate_down, bottom, tape):
+        """Set the bottoms' gradients, where propagate_down (a list of bool) asks for them, and add to self.blobs'.
+
+        tape: what the last forward returned; None: as in BVLC, it is of whatever the blobs hold.
+        """
         for blob in (*bottom, *top, *self.blobs):
-            blob.values.update()  # scripts may have written to what the graph has kept
-        if self._graph is None:  # no forward before it: as in BVLC, of whatever the blobs hold
-            self._compute(bottom, top)
+            blob.values.update()  # scripts may have written to what the tape has kept
+        if tape is None:
+            _, tape = self._record(bottom, top, propagate_down)
         for i, (name, wanted) in enumerate(zip(self.param.bottom, propagate_down)):
             self.check(not wanted or i not in self.label_bottoms,
                        "cannot backpropagate to %s; give it propagate_down: false" % name)
-        edges, inputs, weights = self._graph
-        wanted = [tensor for tensor in [*inputs, *weights] if tensor.requires_grad]
-        pairs = [(edge[0], blob.grad.to(edge[1])) for edge, blob in zip(edges, top) if edge is not None]
-        keep = self.context.keep or self.captured
-        with graphs.joined(self.captured, self.context.device):
+        wanted = [tensor for tensor in [*tape.inputs, *tape.weights] if tensor.requires_grad]
+        pairs = [(edge[0], blob.grad.to(edge[1])) for edge, blob in zip(tape.edges, top) if edge is not None]
+        keep = self.context.keep or tape.captured
+        with graphs.joined(tape.captured, self.context.device):
             found = iter(gradients(pairs, wanted, keep) if pairs and wanted else [None] * len(wanted))
-        if not keep:
-            self._graph = None
-        bottom_grads = [next(found) if tensor.requires_grad else None for tensor in inputs]
-        for blob, tensor in zip(self.blobs, weights):  # first: in place, the bottoms' may overwrite the memory of these
+        bottom_grads = [next(found) if tensor.requires_grad else None for tensor in tape.inputs]
+        for blob, tensor in zip(self.blobs, tape.weights):  # first: in place, the bottoms' may overwrite their memory
             if tensor.requires_grad:
                 grad = next(found)
                 if grad is not None:
                     blob.add_grad(grad)
-        for i, (tensor, grad) in enumerate(zip(inputs, bottom_grads)):
+        for i, (tensor, grad) in enumerate(zip(tape.inputs, bottom_grads)):
             if tensor.requires_grad and propagate_down[i]:
                 for blob in top:
                     if grad is not None and blob is not bottom[i]:
                         grad = blob.gradients.apart(grad)
                 bottom[i].grad = torch.zeros_like(tensor) if grad is None else grad
+
+
+class Source(Layer):
+    """A layer without bottoms. Its tops have the shapes that setup gives them, and each forward."""
+
+    bottoms = 0
+
+    def reshape(self, bottom, top):
+        pass
+
+    def backward(self, top, propagate_down, bottom, tape):
+        pass

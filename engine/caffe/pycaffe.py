@@ -45,12 +45,12 @@ class Net(net.Net):
     @property
     def params(self) -> OrderedDict[str, BlobVec]:
         """Layer name -> its learnable blobs, for the layers that have any."""
-        return OrderedDict((name, layer.blobs) for name, layer in zip(self._layer_names, self._layers) if layer.blobs)
+        return OrderedDict((node.name, node.layer.blobs) for node in self.nodes if node.layer.blobs)
 
     @property
     def layers(self) -> list[Any]:
         """The layers, each with its type and blobs; of a Python layer the user's own object."""
-        return [getattr(layer, "user", layer) for layer in self._layers]
+        return [getattr(node.layer, "user", node.layer) for node in self.nodes]
 
     @property
     def layer_dict(self) -> OrderedDict[str, Any]:
@@ -60,21 +60,19 @@ class Net(net.Net):
     @property
     def top_names(self) -> OrderedDict[str, list[str]]:
         """Layer name -> the names of its tops."""
-        return OrderedDict(zip(self._layer_names, self._top_names))
+        return OrderedDict((node.name, node.top_names) for node in self.nodes)
 
     @property
     def bottom_names(self) -> OrderedDict[str, list[str]]:
         """Layer name -> the names of its bottoms."""
-        return OrderedDict(zip(self._layer_names, self._bottom_names))
+        return OrderedDict((node.name, node.bottom_names) for node in self.nodes)
 
     @property
     def blob_loss_weights(self) -> OrderedDict[str, float]:
         """Blob name -> the weight it has in the loss, 0 for most."""
-        weights = OrderedDict.fromkeys(self.blobs, 0.)
-        for layer, names in zip(self._layers, self._top_names):
-            weights.update({name: weight for name, weight in zip(names, layer.loss_weights) if name in weights})
-        return weights
+        return OrderedDict((name, blob.loss_weight) for name, blob in self.blobs.items())
 
+    _layer_names = property(lambda self: [node.name for node in self.nodes])
     _blob_names = property(lambda self: list(self.blobs))
     _blobs = property(lambda self: BlobVec(self.blobs.values(), self.context.device))
     _blob_loss_weights = property(lambda self: list(self.blob_loss_weights.values()))
@@ -82,10 +80,10 @@ class Net(net.Net):
     _outputs = property(lambda self: self._blob_ids(self.outputs))
 
     def _top_ids(self, index):
-        return self._blob_ids(self._top_names[index])
+        return self._blob_ids(self.nodes[index].top_names)
 
     def _bottom_ids(self, index):
-        return self._blob_ids(self._bottom_names[index])
+        return self._blob_ids(self.nodes[index].bottom_names)
 
     def _blob_ids(self, names):
         index = {name: i for i, name in enumerate(self.blobs)}
@@ -100,8 +98,8 @@ class Net(net.Net):
         start, end: names of the first and last layer to run; with `end`, that layer's tops are returned in the place of
         the outputs. inputs: values for all of the net's inputs, of their batch size.
         """
-        first, last = self._layer_index(start, 0), self._layer_index(end, len(self._layers) - 1)
-        wanted = [*(self._top_names[last] if end else self.outputs), *(blobs or [])]
+        first, last = self._layer_index(start, 0), self._layer_index(end, len(self.nodes) - 1)
+        wanted = [*(self.nodes[last].top_names if end else self.outputs), *(blobs or [])]
         if inputs:
             self._fill("data", inputs, self.inputs, "Input blob")
         self._forward(first, last)
@@ -114,8 +112,8 @@ class Net(net.Net):
         start, end: names of the first and last layer to run, the last being nearer the input; with `end`, that layer's
         bottoms are returned in the place of the inputs. gradients: those of all of the net's outputs.
         """
-        first, last = self._layer_index(start, len(self._layers) - 1), self._layer_index(end, 0)
-        wanted = [*(self._bottom_names[last] if end else self.inputs), *(diffs or [])]
+        first, last = self._layer_index(start, len(self.nodes) - 1), self._layer_index(end, 0)
+        wanted = [*(self.nodes[last].bottom_names if end else self.inputs), *(diffs or [])]
         if gradients:
             self._fill("diff", gradients, self.outputs, "Top diff")
         self._backward(first, last)
@@ -199,9 +197,9 @@ class Net(net.Net):
         self._set_input_arrays(data, labels.reshape(-1, 1, 1, 1) if labels.ndim == 1 else labels)
 
     def _set_input_arrays(self, data, labels):
-        if not self._layers or self._layers[0].type != "MemoryData":
+        if not self.nodes or self.nodes[0].layer.type != "MemoryData":
             raise CaffeError("set_input_arrays may only be called if the first layer is a MemoryDataLayer")
-        self._layers[0].set_input_arrays(data, labels)
+        self.nodes[0].layer.set_input_arrays(data, labels)
 
     def before_forward(self, function: Callable[[int], object]) -> None:
         """Have function(layer index) called before each layer's forward. The same for the three below."""

@@ -128,7 +128,7 @@ def _load_weights_hdf5(net, path):
 def _with_owned_blobs(net):
     """Each layer, and for each of its blobs whether it is the first of those that share its memory."""
     seen = set()
-    for layer in net._layers:
+    for layer in (node.layer for node in net.nodes):
         first = [id(blob.values) not in seen for blob in layer.blobs]
         seen.update(id(blob.values) for blob in layer.blobs)
         yield layer, first

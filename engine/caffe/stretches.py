@@ -27,7 +27,7 @@ def parts(net, start, end):
 def _split(net, start, end):
     first = start
     for i in range(start, end + 2):
-        apart = i > end or not (net._layers[i].capturable and net._bottoms[i])
+        apart = i > end or not (net.nodes[i].layer.capturable and net.nodes[i].bottoms)
         if apart or i - first == MOST:
             if i - first >= LEAST:
                 yield net.stretches.setdefault((first, i - 1), Stretch(net, first, i - 1))
@@ -88,7 +88,7 @@ class _LayersWork(Recording):
             memory.touch()
 
     def memories(self):
-        blobs = [*self.stretch.learnable, *(blob for bottom, top in self.stretch.blobs for blob in (*bottom, *top))]
+        blobs = [*self.stretch.learnable, *self.stretch.blobs]
         return [memory for blob in blobs for memory in (blob.values, blob.gradients)]
 
 
@@ -102,7 +102,8 @@ class _Forward(_LayersWork):
         """Returns the tensors that the loss is the sum of, and the doubts (Layer.check_values)."""
         doubts, self.net.context.doubts = self.net.context.doubts, []
         terms = [term for i in self.stretch.indices for term in self.net._forward_layer(i)]
-        self.net.ran[self.stretch.slice] = [self.stretch.key] * len(self.stretch.indices)
+        for node in self.stretch.nodes:
+            node.ran = self.stretch.key
         found, self.net.context.doubts = self.net.context.doubts, doubts
         return terms, found
 
@@ -114,9 +115,9 @@ class _Forward(_LayersWork):
 
     def look(self):
         found, made = {}, set()
-        for bottom, top in self.stretch.blobs:
-            found.update((blob, None) for blob in bottom if blob.values not in made)
-            made.update(blob.values for blob in top)
+        for node in self.stretch.nodes:
+            found.update((blob, None) for blob in node.bottoms if blob.values not in made)
+            made.update(blob.values for blob in node.tops)
         self._outside = list(found)
         self._links = [(blob, blob.values) for blob in (*found, *self.made(), *self.stretch.learnable)]
         self._gradient_links = [(blob, blob.gradients) for blob in self.stretch.losses]
@@ -128,7 +129,7 @@ class _Forward(_LayersWork):
 
     def mode(self):
         context, backends = self.net.context, torch.backends
-        return [set(self.net.ran[self.stretch.slice]), context.forward_only, context.autocast,
+        return [{node.ran for node in self.stretch.nodes}, context.forward_only, context.autocast,
                 backends.cudnn.allow_tf32, backends.cuda.matmul.allow_tf32,
                 *((blob._shape, blob.tensor.dtype, id(blob.values.twin)) for blob in self._outside)]
 
@@ -139,7 +140,7 @@ class _Forward(_LayersWork):
     def end(self):
         super().end()
         self._shapes = [(blob, blob._shape) for blob in self.made()]
-        self._graphs = [(layer, layer._graph) for layer in self.stretch.layers]
+        self._tapes = [(node, node.tape and node.tape._replace(captured=True)) for node in self.stretch.nodes]
 
     def prepare(self):
         super().prepare()
@@ -149,8 +150,8 @@ class _Forward(_LayersWork):
     def restore(self):
         for blob, shape in self._shapes:
             blob._shape = shape
-        for layer, graph in self._graphs:
-            layer._graph, layer.captured = graph, True
+        for node, tape in self._tapes:
+            node.tape = tape
         super().restore()
 
 
@@ -173,15 +174,15 @@ class _Backward(_LayersWork):
         return blob.gradients
 
     def made(self):
-        return [blob for bottom, top in self.stretch.blobs for blob in (*bottom, *top)]
+        return self.stretch.blobs
 
     def look(self):
         found, made, self._read = {}, set(), {}
-        for layer, needs, (bottom, top) in self.stretch.reversed():
-            if layer.need_backward:
-                found.update((blob, None) for blob in top if blob.gradients not in made)
-                made.update(blob.gradients for blob, needed in zip(bottom, needs) if needed)
-                self._read.update((blob.values, None) for blob in (*bottom, *top))
+        for node in reversed(self.stretch.nodes):
+            if node.need_backward:
+                found.update((blob, None) for blob in node.tops if blob.gradients not in made)
+                made.update(blob.gradients for blob, needed in zip(node.bottoms, node.needs) if needed)
+                self._read.update((blob.values, None) for blob in (*node.bottoms, *node.tops))
         self._outside = list(found)
         self._gradient_links = [(blob, blob.gradients) for blob in (*self.made(), *self.stretch.learnable)]
         self._fixed = [(blob.gradients, blob.gradients._tensor) for blob in self.stretch.learnable]
@@ -189,7 +190,7 @@ class _Backward(_LayersWork):
         return self.stretch.forward.replay is not None and self._mode[1]
 
     def mode(self):
-        return [id(self.stretch.forward.replay), set(self.net.ran[self.stretch.slice]) == {self.stretch.key},
+        return [id(self.stretch.forward.replay), {node.ran for node in self.stretch.nodes} == {self.stretch.key},
                 self.net.context.keep, *((blob._shape, id(blob.gradients.twin)) for blob in self._outside)]
 
     def prepare(self):
@@ -202,16 +203,10 @@ class Stretch:
     """The layers `first` to `last` of a net, which need nothing of the host."""
 
     def __init__(self, net, first, last):
-        self.indices, self.slice = range(first, last + 1), slice(first, last + 1)
-        self.key = first, last
-        self.layers, self.needs = net._layers[self.slice], net._bottom_needs[self.slice]
-        self.blobs = list(zip(net._bottoms[self.slice], net._tops[self.slice]))
-        self.tops = [blob for _, top in self.blobs for blob in top]
-        self.losses = [blob for layer, (_, top) in zip(self.layers, self.blobs)
-                       for blob, weight in zip(top, layer.loss_weights) if weight]
-        self.learnable = [blob for layer in self.layers for blob in layer.blobs]
+        self.indices, self.key = range(first, last + 1), (first, last)
+        self.nodes = net.nodes[first:last + 1]
+        self.tops = [blob for node in self.nodes for blob in node.tops]
+        self.blobs = [blob for node in self.nodes for blob in (*node.bottoms, *node.tops)]
+        self.losses = [blob for node in self.nodes for blob in node.weighed]
+        self.learnable = [blob for node in self.nodes for blob in node.layer.blobs]
         self.forward, self.backward = _Forward(self, net), _Backward(self, net)
-
-    def reversed(self):
-        """(layer, its bottoms' needs, (its bottoms, its tops)), the last layer first."""
-        return zip(reversed(self.layers), reversed(self.needs), reversed(self.blobs))

@@ -128,8 +128,8 @@ def test_interpreter_ends_though_a_batch_is_on_its_way(folder):
     script = """
         import time, caffe
         net = caffe.Net("net.prototxt", caffe.TRAIN)
-        batch = net._layers[0].batch
-        net._layers[0].batch = lambda number: (time.sleep(.2 * (number > 0)), batch(number))[1]
+        batch = net.nodes[0].layer.batch
+        net.nodes[0].layer.batch = lambda number: (time.sleep(.2 * (number > 0)), batch(number))[1]
         net.forward()
         print("at the end", flush=True)
     """

@@ -148,7 +148,7 @@ def test_out_of_memory_names_the_layer(tmp_path, monkeypatch):
 
     def compute(x):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nOther lines.")
-    monkeypatch.setattr(net._layers[1], "compute", compute)
+    monkeypatch.setattr(net.nodes[1].layer, "compute", compute)
     with pytest.raises(CaffeError, match=r"^layer double \(Power\): there is not enough memory; [^\n]*$"):
         net.forward()
 

@@ -124,7 +124,7 @@ def test_batches_come_from_pinned_memory(monkeypatch):
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: pinned.append(tensor.shape) or tensor.clone())
     solver = native_solver()
     solver.step(1)
-    solver.net._layers[0]._reader.shutdown()  # what it reads ahead is read
+    solver.net.nodes[0].layer._reader.shutdown()  # what it reads ahead is read
     assert pinned[:2] == [(4, 3, 9, 9), (4,)] and len(pinned) == 2 * (1 + solver.net.param.layer[0].data_param.prefetch)
 
 

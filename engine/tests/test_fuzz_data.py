@@ -46,7 +46,7 @@ def test_damaged_record(kind, tmp_path):
     whole = list(records(random))[kind].SerializeToString()
     make_lmdb(tmp_path / "db", [mutated(whole, random) for _ in range(MUTATIONS)])
     make_lmdb(tmp_path / "whole", [whole])
-    layer, = make_net(tmp_path, 'data_param { source: "FOLDER/whole" backend: LMDB batch_size: 1 }')._layers
+    layer = make_net(tmp_path, 'data_param { source: "FOLDER/whole" backend: LMDB batch_size: 1 }').nodes[0].layer
     layer.cursor.database = Lmdb(tmp_path / "db")
     batches = [outcome(lambda number=number: layer.batch(number)) for number in range(MUTATIONS)]
     read = [batch for batch in batches if batch]

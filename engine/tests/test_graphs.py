@@ -191,8 +191,9 @@ def test_other_shapes_are_recorded_anew(monkeypatch):
 
 def test_what_cannot_be_recorded_is_done_as_it_is(monkeypatch):
     solver = solver_of()
-    compute, calls = solver.net._layers[2].compute, []
-    monkeypatch.setattr(solver.net._layers[2], "compute", lambda x: calls.append(x.sum().item()) or compute(x))
+    compute, calls = solver.net.nodes[2].layer.compute, []
+    monkeypatch.setattr(solver.net.nodes[2].layer, "compute",
+                        lambda x, slope: calls.append(x.sum().item()) or compute(x, slope))
     solver.step(5)
     assert len(calls) == 5 and Graph.made == 1  # the update
     plain = solver_of()

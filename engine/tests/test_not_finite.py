@@ -14,7 +14,7 @@ from solver_runs import Batches, make_solver
 
 def test_names_the_data_that_is_not_finite():
     solver = make_solver("SGD")
-    user = solver.net._layers[0].user
+    user = solver.net.nodes[0].layer.user
     clean = user.forward
 
     def forward(bottom, top):
@@ -61,7 +61,7 @@ def test_names_a_python_layer_with_a_state_of_its_own():
 def test_a_test_loss_that_is_not_finite_is_told_and_training_goes_on(capfd, monkeypatch):
     monkeypatch.setenv("GLOG_minloglevel", "1")
     solver = make_solver("SGD", options="test_iter: 3 test_interval: 2")
-    user = solver.test_nets[0]._layers[0].user
+    user = solver.test_nets[0].nodes[0].layer.user
     clean, calls = user.forward, []
 
     def forward(bottom, top):

@@ -89,7 +89,7 @@ def test_refused(layer, bottoms, said):
 
 def test_more_outputs_than_onednn_has_gradients_for():
     net = make_net(convolution("num_output: 60000 kernel_size: 1 bias_term: false"), [(2, 3, 1, 1)])
-    weight, x = net._layers[-1].blobs[0], net.blobs["x0"]
+    weight, x = net.nodes[-1].layer.blobs[0], net.blobs["x0"]
     random = np.random.RandomState(0)
     for values in weight.data, x.data:
         values[...] = random.normal(size=values.shape)
@@ -178,7 +178,7 @@ def test_gradients_of_scale_add_up_for_a_batch_of_one():
     for _ in range(2):
         net.run_forward()
         gradient(net, 1)
-    np.testing.assert_array_equal(net._layers[-1].blobs[0].diff, [24] * 4)
+    np.testing.assert_array_equal(net.nodes[-1].layer.blobs[0].diff, [24] * 4)
 
 
 def test_batch_norm_uses_in_test_what_it_has_seen_in_training():
@@ -197,7 +197,7 @@ def test_batch_norm_uses_in_test_what_it_has_seen_in_training():
     test.blobs["x0"].data[...] = batch
     test.run_forward()
     np.testing.assert_allclose(test.blobs["y0"].data, (batch - mean) / np.sqrt(variance + 1e-5), rtol=1e-4, atol=1e-5)
-    np.testing.assert_array_equal(test._layers[-1].blobs[2].data, np.float32(weight))
+    np.testing.assert_array_equal(test.nodes[-1].layer.blobs[2].data, np.float32(weight))
 
 
 def test_batch_norm_of_one_value():
@@ -205,7 +205,7 @@ def test_batch_norm_of_one_value():
     net.blobs["x0"].data[...] = 1, 2, 3
     net.run_forward()
     np.testing.assert_allclose(net.blobs["y0"].data, 0, atol=1e-3)
-    assert [list(blob.data) for blob in net._layers[-1].blobs] == [[1, 2, 3], [0, 0, 0], [1]]
+    assert [list(blob.data) for blob in net.nodes[-1].layer.blobs] == [[1, 2, 3], [0, 0, 0], [1]]
     np.testing.assert_allclose(gradient(net, [1, 2, 3]), 0, atol=1e-3)
 
 

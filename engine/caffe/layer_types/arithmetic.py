@@ -60,12 +60,12 @@ class Reduction(Layer):
         self.axis(self.param.reduction_param.axis, bottom[0])
 
     def top_shapes(self, shape):
-        self.first = self.param.reduction_param.axis % len(shape)
-        return [shape[:self.first]]
+        return [shape[:self.param.reduction_param.axis % len(shape)]]
 
     def compute(self, x):
         p = self.param.reduction_param
-        x = x.float().reshape(*x.shape[:self.first], math.prod(x.shape[self.first:]))
+        first = p.axis % x.dim()
+        x = x.float().reshape(*x.shape[:first], math.prod(x.shape[first:]))
         if p.operation == ReductionParameter.ASUM:
             x = x.abs()
         elif p.operation == ReductionParameter.SUMSQ:

@@ -34,11 +34,11 @@ class Softmax(Layer):
     """Probabilities, of sum 1 along the axis."""
 
     def top_shapes(self, shape):
-        self.softmax_axis = self.axis(self.param.softmax_param.axis, shape)
+        self.axis(self.param.softmax_param.axis, shape)
         return [shape]
 
     def compute(self, x):
-        return x.float().softmax(self.softmax_axis)
+        return x.float().softmax(self.param.softmax_param.axis)
 
 
 @layer("Accuracy")
@@ -53,7 +53,7 @@ class Accuracy(Layer):
 
     def top_shapes(self, shape, label):
         p = self.param.accuracy_param
-        self.around = outer, classes, inner = around(self, p.axis, shape)
+        outer, classes, inner = around(self, p.axis, shape)
         self.check(math.prod(label) == outer * inner, "%d labels for %d predictions of %d classes"
                    % (math.prod(label), outer * inner, classes))
         self.check(p.top_k <= classes, "top_k %d of %d classes" % (p.top_k, classes))
@@ -61,8 +61,8 @@ class Accuracy(Layer):
 
     def compute(self, x, label):
         p = self.param.accuracy_param
-        outer, classes, inner = self.around
-        x = x.float().reshape(self.around)
+        outer, classes, inner = around(self, p.axis, x.shape)
+        x = x.float().reshape(outer, classes, inner)
         label, counted = class_labels(self, label, (outer, 1, inner), classes,
                                       p.ignore_label if p.HasField("ignore_label") else None)
         better = (x >= x.gather(1, label)).sum(1, keepdim=True) - 1  # the class itself is not
@@ -99,16 +99,16 @@ class ArgMax(Layer):
             found = (shape[0], 2 if p.out_max_val else 1, p.top_k, *(1,) * (len(shape) - 3))
         size = shape[axis] if self.along_axis else math.prod(shape[1:])
         self.check(p.top_k <= size, "top_k %d of %d values" % (p.top_k, size))
-        self.top_shape = found
         return [found]
 
     def compute(self, x):
         p = self.param.argmax_param
-        axis = p.axis if self.along_axis else 1
+        axis, dims = p.axis if self.along_axis else 1, x.dim()
         x = x.float() if self.along_axis else x.float().reshape(len(x), math.prod(x.shape[1:]))
         values, order = x.flip(axis).sort(dim=axis, descending=True, stable=True)
         values = values.narrow(axis, 0, p.top_k)
         indices = (x.shape[axis] - 1 - order.narrow(axis, 0, p.top_k)).float()
         if self.along_axis:
             return values if p.out_max_val else indices
-        return torch.stack([indices, values] if p.out_max_val else [indices], 1).reshape(self.top_shape)
+        found = torch.stack([indices, values] if p.out_max_val else [indices], 1)
+        return found.reshape(*found.shape, *[1] * (dims - 3))

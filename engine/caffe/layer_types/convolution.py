@@ -130,8 +130,9 @@ class Convolution(Windowed):
     def top_channels(self):
         return self.param.convolution_param.num_output
 
-    def compute(self, *xs):
-        return tuple(self.convolve(x, *self.weights()) for x in xs)
+    def compute(self, *xs_and_weights):
+        xs, weights = xs_and_weights[:self.top_count], xs_and_weights[self.top_count:]
+        return tuple(self.convolve(x, *weights) for x in xs)
 
     def convolve(self, x, weight, bias=None):
         batch, x = x.shape[:self.first], self.batched(x)

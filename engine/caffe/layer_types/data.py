@@ -14,7 +14,7 @@ from caffe import images, log
 from caffe.db import Cursor, open_database, printable
 from caffe.errors import CaffeError
 from caffe.fillers import fill
-from caffe.layer import Layer, layer
+from caffe.layer import Source, layer
 from caffe.proto import caffe_pb2
 from caffe.transform import DataTransformer
 
@@ -28,10 +28,8 @@ def naming(layer, *where):
         layer.fail(": ".join(map(str, (*where, error))))
 
 
-class BatchLayer(Layer):
+class BatchLayer(Source):
     """A data layer whose batches are a function of the seed and the batch's number. They are made ahead in a thread."""
-
-    bottoms = 0
 
     def __init__(self, param, context):
         super().__init__(param, context)
@@ -50,10 +48,7 @@ class BatchLayer(Layer):
             future.cancel()
         self._ahead = {}
 
-    def reshape(self, bottom, top):
-        pass  # setup does, and then each batch
-
-    def forward(self, bottom, top):
+    def forward(self, bottom, top, needs):
         for number in range(self.number, self.number + 1 + self.param.data_param.prefetch):
             if number not in self._ahead:
                 self._ahead[number] = self._reader.submit(self._tensors, number)
@@ -68,9 +63,6 @@ class BatchLayer(Layer):
             return None  # the program ends; nobody wants it
         tensors = [torch.from_numpy(array) for array in self.batch(number)]
         return [tensor.pin_memory() for tensor in tensors] if self.context.device.type != "cpu" else tensors
-
-    def backward(self, top, propagate_down, bottom):
-        pass
 
     def order(self, size, *what):
         """A permutation of 0 .. size - 1, random, for `what`."""
@@ -248,14 +240,14 @@ def _path_and_label(line):
 
 
 @layer("MemoryData")
-class MemoryData(Layer):
+class MemoryData(Source):
     """Arrays given by `net.set_input_arrays(data, labels)`, which it reads anew at each forward, round and round.
 
     Tops: data (batch_size x channels x height x width) and labels (batch_size, from the first forward on with three
     more axes of 1). BVLC memory_data_layer.cpp.
     """
 
-    bottoms, tops = 0, 2
+    tops = 2
 
     def setup(self, bottom, top):
         p = self.param.memory_data_param
@@ -288,10 +280,7 @@ class MemoryData(Layer):
         """Go on with the batch of this number."""
         self.number = passes
 
-    def reshape(self, bottom, top):
-        pass
-
-    def forward(self, bottom, top):
+    def forward(self, bottom, top, needs):
         self.check(self.arrays, "needs to be initialized: call net.set_input_arrays(data, labels)")
         size = self.shape[0]
         begin = self.number * size % len(self.arrays[0])
@@ -299,18 +288,15 @@ class MemoryData(Layer):
             blob.tensor = torch.tensor(array[begin:begin + size], device=self.context.device)
         self.number += 1
 
-    def backward(self, top, propagate_down, bottom):
-        pass
-
 
 @layer("DummyData")
-class DummyData(Layer):
+class DummyData(Source):
     """Blobs of given shapes, filled: with constants once, and what is random anew at each forward.
 
     BVLC dummy_data_layer.cpp.
     """
 
-    bottoms, tops = 0, (1, None)
+    tops = (1, None)
 
     def setup(self, bottom, top):
         p, count = self.param.dummy_data_param, len(top)
@@ -341,14 +327,8 @@ class DummyData(Layer):
         """Go on with the batch of this number."""
         self.number = passes
 
-    def reshape(self, bottom, top):
-        pass
-
-    def forward(self, bottom, top):
+    def forward(self, bottom, top, needs):
         for i, blob in enumerate(top):
             if self.fillers[i].type != "constant":
                 self._fill(i, blob)
         self.number += 1
-
-    def backward(self, top, propagate_down, bottom):
-        pass

@@ -23,17 +23,16 @@ class InnerProduct(Layer):
 
     def top_shapes(self, shape):
         p = self.param.inner_product_param
-        self.first = p.axis % len(shape)
-        found = math.prod(shape[self.first:])
+        first = p.axis % len(shape)
+        found = math.prod(shape[first:])
         self.check(found == self.inputs, "input size %d incompatible with the %d it was set up for"
                    % (found, self.inputs))
-        return [(*shape[:self.first], p.num_output)]
+        return [(*shape[:first], p.num_output)]
 
-    def compute(self, x):
+    def compute(self, x, weight, bias=None):
         p = self.param.inner_product_param
-        weight, *bias = self.weights()
-        y = F.linear(x.reshape(-1, self.inputs), weight.t() if p.transpose else weight, *bias)
-        return y.reshape(*x.shape[:self.first], p.num_output)
+        y = F.linear(x.reshape(-1, self.inputs), weight.t() if p.transpose else weight, bias)
+        return y.reshape(*x.shape[:p.axis % x.dim()], p.num_output)
 
 
 @layer("Embed")
@@ -53,10 +52,9 @@ class Embed(Layer):
     def top_shapes(self, shape):
         return [(*shape, self.param.embed_param.num_output)]
 
-    def compute(self, index):
-        weight, *bias = self.weights()
+    def compute(self, index, weight, bias=None):
         index = index.long()
         fits = (index >= 0) & (index < len(weight))
         self.check_values(~fits, index, "index %%d is not one of 0 to input_dim - 1, %d" % (len(weight) - 1))
         y = F.embedding(torch.where(fits, index, 0), weight)
-        return y + bias[0] if bias else y
+        return y if bias is None else y + bias

@@ -96,7 +96,7 @@ class HDF5Output(Layer):
         self.check(bottom[0].num == bottom[1].num, "the bottoms must have as many items: %d and %d"
                    % (bottom[0].num, bottom[1].num))
 
-    def forward(self, bottom, top):
+    def forward(self, bottom, top, needs):
         with naming(self), hdf5_file(self.path, "r+") as file:
             for name, blob in zip(("data", "label"), bottom):
                 rows = blob.tensor.float().cpu().numpy().reshape(blob.num, blob.channels, blob.height, blob.width)
@@ -110,5 +110,5 @@ class HDF5Output(Layer):
                 file[name].resize(begin + len(rows), axis=0)
                 file[name][begin:] = rows
 
-    def backward(self, top, propagate_down, bottom):
+    def backward(self, top, propagate_down, bottom, tape):
         pass

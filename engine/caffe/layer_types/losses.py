@@ -85,17 +85,17 @@ class SoftmaxLoss(NormalizedLoss):
 
     def top_shapes(self, shape, label):
         loss, = super().top_shapes(shape, label)
-        self.around = outer, _, inner = around(self, self.softmax_axis(), shape)
+        outer, _, inner = around(self, self.softmax_axis(), shape)
         self.check_labels(label, outer * inner)
         return [loss, shape][:self.top_count]
 
     def log_probabilities(self, x):
         """The logarithms of the probabilities, (outer, classes, inner)."""
-        return F.log_softmax(x.float().reshape(self.around), 1)
+        return F.log_softmax(x.float().reshape(around(self, self.softmax_axis(), x.shape)), 1)
 
-    def labels(self, label):
-        """Labels as indices and where they count, both (outer, inner)."""
-        outer, classes, inner = self.around
+    def labels(self, label, logs):
+        """Labels as indices and where they count, both (outer, inner), for log_probabilities."""
+        outer, classes, inner = logs.shape
         return class_labels(self, label, (outer, inner), classes, self.ignored)
 
     def with_probabilities(self, loss, logs, x):
@@ -112,7 +112,7 @@ class SoftmaxWithLoss(SoftmaxLoss):
 
     def compute(self, x, label):
         logs = self.log_probabilities(x)
-        label, counted = self.labels(label)
+        label, counted = self.labels(label, logs)
         own = AtLeast.apply(logs.gather(1, label.unsqueeze(1)).squeeze(1), math.log(torch.finfo(torch.float32).tiny))
         return self.with_probabilities(self.normalized(-own, counted), logs, x)
 
@@ -141,15 +141,15 @@ class InfogainLoss(SoftmaxLoss):
 
     def top_shapes(self, shape, label, *gain):
         tops = super().top_shapes(shape, label)
-        classes = self.around[1]
+        _, classes, _ = around(self, self.softmax_axis(), shape)
         count = math.prod(gain[0]) if gain else len(self.gain)
         self.check(count == classes ** 2, "H has %d values for %d x %d classes" % (count, classes, classes))
         return tops
 
     def compute(self, x, label, gain=None):
-        classes = self.around[1]
         logs = self.log_probabilities(x)
-        label, counted = self.labels(label)
+        classes = logs.shape[1]
+        label, counted = self.labels(label, logs)
         gain = (self.gain if gain is None else gain.float()).reshape(classes, classes)
         losses = -(gain[label].movedim(-1, 1) * AtLeast.apply(logs, math.log(LEAST))).sum(1)
         return self.with_probabilities(self.normalized(losses, counted), logs, x)

@@ -37,8 +37,7 @@ class PReLU(Layer):
                    % (slopes, tuple(shape)))
         return [shape]
 
-    def compute(self, x):
-        slope, = self.weights()
+    def compute(self, x, slope):
         if x.dim() == 4 and slope.dim() and self.context.kernels:
             return self.context.kernels.PReLU.apply(x, slope)
         return F.prelu(x, slope.reshape(-1).to(x.dtype))

@@ -43,16 +43,15 @@ class MVN(Layer):
         return [(*shape, *[1] * (4 - len(shape)))]
 
     def compute(self, x):
-        p = self.param.mvn_param
-        (num, channels, height, width), = self.top_shapes(x.shape)
-        rows = x.float().reshape(num if p.across_channels else num * channels, -1)
+        p, shape = self.param.mvn_param, (*x.shape, *[1] * (4 - x.dim()))
+        rows = x.float().reshape(shape[0] if p.across_channels else shape[0] * shape[1], -1)
         y = rows - rows.mean(1, keepdim=True)
         if p.normalize_variance:
             variance = y.square().mean(1, keepdim=True)
             squared = (variance.detach().sqrt() + p.eps) ** 2
             # The value is sqrt(variance) + eps, the gradient, as in Caffe, that of a square root of the same value.
             y = y / (variance + (squared - variance).detach()).sqrt()
-        return y.reshape(num, channels, height, width)
+        return y.reshape(shape)
 
 
 @layer("BatchNorm")
@@ -79,9 +78,9 @@ class BatchNorm(Layer):
                    "bottom of shape %s" % (self.channels, tuple(shape)))
         return [shape]
 
-    def compute(self, x):
+    def compute(self, x, *statistics):
         x, p = x.float(), self.param.batch_norm_param
-        means, variances, weight = (blob.tensor for blob in self.blobs)
+        means, variances, weight = (tensor.detach() for tensor in statistics)
         use_global_stats = p.use_global_stats if p.HasField("use_global_stats") else self.param.phase == TEST
         if use_global_stats:
             share = torch.where(weight == 0, 0, 1 / weight)
@@ -121,21 +120,20 @@ class Aligned(Layer):
         shape = bottom[0].shape[axis:] if p.num_axes == -1 else bottom[0].shape[axis:axis + p.num_axes]
         self.add_blob(shape, p.filler if p.HasField("filler") else FillerParameter(value=self.neutral))
 
-    def reshape(self, bottom, top):
-        for coefficients in *bottom[1:], *self.blobs:
-            shape = coefficients.shape
-            self.first = self.axis(self.p.axis, bottom[0]) if shape else 0
-            self.check(bottom[0].shape[self.first:self.first + len(shape)] == shape,
-                       "coefficients of shape %s do not fit a bottom of shape %s from axis %d on"
-                       % (shape, bottom[0].shape, self.first))
-        super().reshape(bottom, top)
-
     def top_shapes(self, shape, *coefficients):
+        for fitting in *coefficients, *(blob.shape for blob in self.blobs):
+            first = self.first(fitting, shape)
+            self.check(shape[first:first + len(fitting)] == fitting, "coefficients of shape %s do not fit a bottom of "
+                       "shape %s from axis %d on" % (tuple(fitting), tuple(shape), first))
         return [shape]
+
+    def first(self, coefficients, shape):
+        """The axis of a bottom of this shape that the first axis of coefficients of that shape is for."""
+        return self.axis(self.p.axis, shape) if coefficients else 0
 
     def aligned(self, coefficients, x):
         """The coefficients with an axis for each of x's from `axis` on, and of its type."""
-        behind = x.dim() - self.first - coefficients.dim()
+        behind = x.dim() - self.first(coefficients.shape, x.shape) - coefficients.dim()
         return coefficients.to(x.dtype).reshape((*coefficients.shape, *[1] * behind))
 
 
@@ -150,8 +148,8 @@ class Scale(Aligned):
         if self.p.bias_term:
             self.add_blob((*bottom[1:], *self.blobs)[0].shape, self.p.bias_filler)
 
-    def compute(self, x, *scale):
-        scale, *bias = (self.aligned(coefficients, x) for coefficients in (*scale, *self.weights()))
+    def compute(self, x, *scale_and_bias):
+        scale, *bias = (self.aligned(coefficients, x) for coefficients in scale_and_bias)
         return torch.addcmul(*bias, x, scale) if bias else x * scale
 
 
@@ -161,6 +159,5 @@ class Bias(Aligned):
 
     parameters = "bias_param"
 
-    def compute(self, x, *bias):
-        bias, = (*bias, *self.weights())
+    def compute(self, x, bias):
         return x + self.aligned(bias, x)

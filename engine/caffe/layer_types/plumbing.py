@@ -1,14 +1,14 @@
 """Layers that hand values on as they are: inputs, splits, selections."""
 import torch
 
-from caffe.layer import Layer, layer
+from caffe.layer import Layer, Source, layer
 
 
 @layer("Input")
-class Input(Layer):
+class Input(Source):
     """Blobs to be set from outside."""
 
-    bottoms, tops = 0, (1, None)
+    tops = (1, None)
 
     def setup(self, bottom, top):
         shapes = self.param.input_param.shape
@@ -18,24 +18,16 @@ class Input(Layer):
             if shapes:
                 blob.reshape(*shapes[i if len(shapes) > 1 else 0].dim)
 
-    def reshape(self, bottom, top):
-        pass
-
-    def forward(self, bottom, top):
-        pass
-
-    def backward(self, top, propagate_down, bottom):
+    def forward(self, bottom, top, needs):
         pass
 
 
 @layer("Parameter")
-class Parameter(Layer):
+class Parameter(Source):
     """A learnable blob as a top. The top is the blob: what computes the top's gradient sets the blob's, adding nothing.
 
     BVLC parameter_layer.hpp; so `iter_size` has the last of its passes count alone.
     """
-
-    bottoms = 0
 
     def setup(self, bottom, top):
         self.add_blob(self.param.parameter_param.shape.dim)
@@ -44,10 +36,7 @@ class Parameter(Layer):
         top[0].reshape(*self.blobs[0].shape)
         top[0].share(self.blobs[0])
 
-    def forward(self, bottom, top):
-        pass
-
-    def backward(self, top, propagate_down, bottom):
+    def forward(self, bottom, top, needs):
         pass
 
 
@@ -65,10 +54,10 @@ class Split(Layer):
         for blob in top:
             blob.values = bottom[0].values
 
-    def forward(self, bottom, top):
+    def forward(self, bottom, top, needs):
         pass
 
-    def backward(self, top, propagate_down, bottom):
+    def backward(self, top, propagate_down, bottom, tape):
         if propagate_down[0]:
             total = top[0].grad
             for blob in top[1:]:
@@ -82,10 +71,10 @@ class Silence(Layer):
 
     bottoms, tops = (1, None), 0
 
-    def forward(self, bottom, top):
+    def forward(self, bottom, top, needs):
         pass
 
-    def backward(self, top, propagate_down, bottom):
+    def backward(self, top, propagate_down, bottom, tape):
         for blob, wanted in zip(bottom, propagate_down):
             if wanted:
                 blob.grad = torch.zeros_like(blob.tensor)
@@ -104,7 +93,7 @@ class Filter(Layer):
     def setup(self, bottom, top):
         self.check(len(top) == len(bottom) - 1, "needs a top for each bottom but the selector, %d, not %d"
                    % (len(bottom) - 1, len(top)))
-        self.selected = None
+        self.is_new = True
 
     def allow_force_backward(self, index):
         return index < len(self.param.bottom) - 1
@@ -116,14 +105,20 @@ class Filter(Layer):
         for blob in items:
             self.check(blob.shape[:1] == selector.shape[:1], "the selector has %s items, a bottom has shape %s"
                        % (selector.shape[:1], blob.shape))
-        selected = torch.nonzero(selector.tensor.reshape(-1)).reshape(-1)
-        count = selector.shape[0] if self.selected is None else len(selected)
-        self.selected = selected
+        count = selector.shape[0] if self.is_new else len(selected(selector.tensor))
+        self.is_new = False
         for blob, item in zip(top, items):
             blob.reshape(count, *item.shape[1:])
 
     def compute(self, *bottoms):
-        return tuple(items.index_select(0, self.selected) for items in bottoms[:-1])
+        *items, selector = bottoms
+        indices = selected(selector)
+        return tuple(each.index_select(0, indices) for each in items)
+
+
+def selected(selector):
+    """The indices of what is not 0."""
+    return torch.nonzero(selector.reshape(-1)).reshape(-1)
 
 
 @layer("BatchReindex")

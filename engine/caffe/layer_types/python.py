@@ -58,6 +58,7 @@ class Python(Layer):
         # As BVLC does it: a class whose __init__ calls no other has these nevertheless.
         self.user.param_str, self.user.phase = name.param_str, param.phase
         self.user.blobs = self.blobs
+        self._held, self._held_diffs = [], []  # arrays, so that the next pass finds them where they are
 
     def naming_errors(self):
         """What the user's layer raises goes on as it is."""
@@ -79,10 +80,10 @@ class Python(Layer):
     def reshape(self, bottom, top):
         self._call("reshape", bottom, top)
 
-    def forward(self, bottom, top):
+    def forward(self, bottom, top, needs):
         self._call("forward", bottom, top)
         self._held = [blob.values.hold() for blob in top]  # a data layer's batches always go through the same arrays
 
-    def backward(self, top, propagate_down, bottom):
+    def backward(self, top, propagate_down, bottom, tape):
         self._call("backward", top, list(propagate_down), bottom)
         self._held_diffs = [blob.gradients.hold() for blob in (*bottom, *top) if blob.count <= FEW]

@@ -57,16 +57,16 @@ class Recurrent(Layer):
         outputs = self.param.recurrent_param.num_output
         return [(*x[:2], outputs)] + [(1, x[1], outputs)] * (self.top_count - 1)
 
-    def _compute(self, bottom, top):
-        self.param_propagate_down = [True] * len(self.blobs)  # as in BVLC's, whatever their lr_mult
-        return super()._compute(bottom, top)
+    def wanted_weights(self):
+        return [True] * len(self.blobs)  # as in BVLC's, whatever their lr_mult
 
-    def compute(self, x, cont, *others):
+    def compute(self, x, cont, *others_and_weights):
         """The outputs of all steps, and the hidden state after the last.
 
         As in BVLC's, a given state gets no gradient, and that of the last state is not asked for.
         """
-        weight, bias, *weights = self.weights()
+        others = others_and_weights[:-len(self.blobs)]
+        weight, bias, *weights = others_and_weights[len(others):]
         inputs = x.float().flatten(2) @ weight.t() + bias
         if self.has_static:
             inputs = inputs + others[0].float().flatten(1) @ weights.pop(0).t()

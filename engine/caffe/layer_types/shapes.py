@@ -11,17 +11,15 @@ class Rearrangement(Layer):
 
     def reshape(self, bottom, top):
         super().reshape(bottom, top)
-        self.shares = len(bottom) == len(top) == 1
-        if self.shares:
+        if len(bottom) == len(top) == 1:
             top[0].share(bottom[0])
 
-    def forward(self, bottom, top):
-        if not self.shares:
-            super().forward(bottom, top)
+    def forward(self, bottom, top, needs):
+        return None if len(bottom) == len(top) == 1 else super().forward(bottom, top, needs)
 
-    def backward(self, top, propagate_down, bottom):
-        if not self.shares:
-            super().backward(top, propagate_down, bottom)
+    def backward(self, top, propagate_down, bottom, tape):
+        if not len(bottom) == len(top) == 1:
+            super().backward(top, propagate_down, bottom, tape)
 
     def check_not_in_place(self, bottom, top):
         self.check(top[0] is not bottom[0], "cannot work in place; give its top another name")
@@ -106,10 +104,10 @@ class Flatten(Rearrangement):
         Layer.reshape(self, bottom, top)
         top[0].values = bottom[0].values
 
-    def forward(self, bottom, top):
+    def forward(self, bottom, top, needs):
         pass
 
-    def backward(self, top, propagate_down, bottom):
+    def backward(self, top, propagate_down, bottom, tape):
         bottom[0].gradients = top[0].gradients
 
 
