@@ -3,13 +3,14 @@
     python tools/app.py --model models/smooth_l1 --sample sample.mp4      then open the address that is printed
 
 It serves this machine only (127.0.0.1). With --host it listens elsewhere, and then asks for a token. Videos are written
-to a private folder, estimated one after the other, and removed --keep-minutes after their last use and at the end.
+to a private folder, estimated one after the other, and removed --keep-minutes after their last use and at the end,
+however this ends.
 
     GET    /                          the page, of pain/page/static/
     GET    /api                       what the page needs to know
     PUT    /api/jobs?name=NAME        the video as body; a Job: {id, state, ...}
     POST   /api/sample                a Job of the built-in sample
-    GET    /api/jobs/ID               how far it is
+    GET    /api/jobs/ID               how far it is; HEAD: whether it is still here, which is no use of it
     GET    /api/jobs/ID/rows?from=N   the rows of its curve from byte N of the file, and where the next ones begin
     GET    /api/jobs/ID/curve.csv     the curve, ID/video: the video, in ranges, ID/labels.csv: the sample's labels
     DELETE /api/jobs/ID               cancel and remove it

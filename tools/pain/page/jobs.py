@@ -151,7 +151,7 @@ class Worker(threading.Thread):
             if self.current:
                 self.current.cancelled = True
             self.turn.notify()
-        self.join(10)
+        self.join(3)
 
 
 class Jobs:

@@ -8,7 +8,7 @@ from pain.evaluation.frames import Result
 from pain.evaluation.metrics import title
 from pain.evaluation.results import read_csvs
 from pain.evaluation.scores import score
-from pain.notice import LEADS, LEARNED_FROM, LIMITS, TAUGHT, description, nets_line, notice
+from pain.notice import LEADS, LEARNED_FROM, LIMITS, TAUGHT, description, nets_line, notice, short_notice
 from pain.provenance import origin_said
 
 SCORES = "mae", "pcc", "wmae"
@@ -17,8 +17,9 @@ SCORES = "mae", "pcc", "wmae"
 def fill(template, about):
     """The page's HTML with what is to be said of the nets in the place of {{lead}} and the like. about: a curve's."""
     origin, models = origin_said(about), list(map(Path, about.get("models", ())))
-    texts = {"lead": LEADS[origin.kind], "taught": TAUGHT[origin.kind], "notice": notice(origin),
-             "limits": LIMITS[origin.kind], "nets": nets_line(origin), "description": description(origin),
+    texts = {"lead": LEADS[origin.kind], "taught": TAUGHT[origin.kind], "limits": LIMITS[origin.kind],
+             "notice": notice(origin), "short": short_notice(origin), "nets": nets_line(origin),
+             "description": description(origin),
              "scores": scores_line(models, LEARNED_FROM[origin.kind]),
              "files": ", ".join("/".join(model.parts[-2:]) for model in models) or "none"}
     for name, text in texts.items():

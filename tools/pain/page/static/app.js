@@ -2,7 +2,7 @@
 import {startCamera, stopCamera} from "./camera.js";
 import {drawPicture} from "./drawing.js";
 import {ask, fail, get, guarded, save} from "./elements.js";
-import {cancel, follow, leave, send, showMode} from "./jobs.js";
+import {cancel, comeBack, follow, leave, send, showMode} from "./jobs.js";
 import "./plot_controls.js";
 import {useLabels} from "./reading.js";
 import {ENDED, page, stem} from "./state.js";
@@ -11,11 +11,7 @@ import {plural, size} from "./words.js";
 // The buttons.
 
 get("error").querySelector("button").addEventListener("click", () => fail(""));
-get("mode-video").addEventListener("click", () => {
-  const last = page.job;
-  showMode("video");
-  if (last && last.id) guarded(follow)(last);
-});
+get("mode-video").addEventListener("click", comeBack);
 get("mode-camera").addEventListener("click", () => {
   if (page.upload) page.upload.abort();
   showMode("camera");
@@ -31,6 +27,7 @@ get("another").addEventListener("click", leave);
 get("camera-start").addEventListener("click", guarded(startCamera));
 get("camera-stop").addEventListener("click", () => {
   stopCamera();
+  fail("");
   get("camera-start").focus();
 });
 get("load-labels").addEventListener("click", () => get("labels").click());
@@ -40,7 +37,8 @@ get("labels").addEventListener("change", guarded(async event => {
   event.target.value = "";
   await useLabels(file, file.name);
 }));
-get("save-png").addEventListener("click", () => drawPicture().toBlob(blob => save(blob, stem() + ".curve.png")));
+get("save-png").addEventListener("click", () =>
+  drawPicture().toBlob(blob => save(blob, stem(page.job.name) + ".curve.png")));
 
 // A file may be dropped anywhere; what is dropped must never be opened in the page's place.
 
@@ -52,8 +50,11 @@ addEventListener("drop", event => {
   event.preventDefault();
   entered = 0;
   get("drop").classList.remove("over");
-  const file = event.dataTransfer.files[0], {job, live} = page;
+  const file = event.dataTransfer.files[0], {job, live} = page, {items} = event.dataTransfer;
   if (!file || live) return;
+  if (items[0].webkitGetAsEntry && (items[0].webkitGetAsEntry() || {}).isDirectory) {
+    return fail(`${file.name}: a folder; drop one video at a time.`);
+  }
   if (/\.(csv|tsv|txt)$/i.test(file.name) && job) guarded(useLabels)(file, file.name);
   else if (!job || ENDED.includes(job.state)) send(file);
   else fail("A video is under way; cancel it first.");
@@ -64,9 +65,10 @@ addEventListener("pagehide", stopCamera);
 
 guarded(async () => {
   const about = page.about = await ask("/api");
-  get("limits").textContent = `At most ${size(about.most_bytes)}. It stays on this server, and is removed `
-    + `${plural(Math.round(about.keep_minutes), "minute")} after its last use.`;
+  get("limits").textContent = `${about.kinds}, at most ${size(about.most_bytes)}. It stays on this server, and is `
+    + `removed ${plural(Math.ceil(about.keep_minutes), "minute")} after its last use.`;
   get("take-sample").hidden = !about.sample;
+  showMode("video");
   document.documentElement.dataset.drawn = "yes";
   const id = location.hash.slice(1);
   if (!id) return;

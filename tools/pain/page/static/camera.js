@@ -3,7 +3,7 @@ import {Curve, named} from "./curve.js";
 import {redraw, setAspect} from "./drawing.js";
 import {element, fail, get} from "./elements.js";
 import {show, showNewRows} from "./reading.js";
-import {LIVE, page, reset} from "./state.js";
+import {LIVE, page, putAside} from "./state.js";
 
 const LARGEST = 640;  // pixels of a picture that is sent, either way
 const picture = get("picture");
@@ -23,7 +23,7 @@ async function start() {
   const stream = await navigator.mediaDevices.getUserMedia({video: {width: {ideal: 640}, height: {ideal: 480}}})
     .catch(error => { throw new Error(`The browser gives no camera (${error.message}); allow it, or plug one in.`); });
   const mine = page.live = {stream, socket: null, rows: [], width: 0, height: 0};
-  reset();
+  putAside();
   picture.srcObject = stream;
   await picture.play();
   if (page.live !== mine) return;
@@ -53,7 +53,9 @@ function converse(mine) {
   socket.addEventListener("message", event => {
     if (page.live !== mine) return;
     const answer = JSON.parse(event.data);
-    if (answer.error) fail(answer.error); else addRows(answer);
+    if (answer.error || mine.failed) fail(answer.error || "");
+    mine.failed = Boolean(answer.error);
+    if (!mine.failed) addRows(answer);
     requestAnimationFrame(sendPicture);
   });
   socket.addEventListener("close", () => {

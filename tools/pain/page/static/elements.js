@@ -11,6 +11,8 @@ export function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
+export const saveCsv = (text, name) => save(new Blob([text], {type: "text/csv"}), name);
+
 // An error's line, until it is dismissed or another takes its place; "" for none.
 export function fail(text) {
   get("error").firstElementChild.textContent = text;
@@ -33,12 +35,13 @@ export const guarded = action => async (...values) => {
   }
 };
 
-// Ask the server; its answer, or an Error with its line.
+// Ask the server; its answer, or an Error with its line and status.
 export async function ask(path, options) {
   const response = await fetch(path, options).catch(() => {
     throw new Error("The server does not answer; see whether it still runs in its terminal.");
   });
   const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(answer.error || `The server answers ${response.status} to ${path}.`);
+  const {ok, status} = response;
+  if (!ok) throw Object.assign(new Error(answer.error || `The server answers ${status} to ${path}.`), {status});
   return answer;
 }

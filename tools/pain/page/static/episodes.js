@@ -1,10 +1,11 @@
 // Episodes that a person marks on the curve: their table, and the file of them.
 import {apexOf} from "./curve.js";
 import {drawCursor, redraw} from "./drawing.js";
-import {element, fail, get, save, say} from "./elements.js";
+import {element, fail, get, saveCsv, say} from "./elements.js";
+import {allKept, forget, isSaved, keep, kept} from "./kept.js";
 import {seek} from "./reading.js";
 import {page, stem} from "./state.js";
-import {clock, number} from "./words.js";
+import {clock, number, plural} from "./words.js";
 
 export function addEpisode(from, to) {
   const {curve, episodes, person} = page, [first, last] = [from, to].sort((a, b) => a - b);
@@ -31,19 +32,47 @@ export function markOffset() {
   else if (page.frame >= 0) addEpisode(page.onset, page.frame);
 }
 
-// They are kept for when the page is loaded again.
-const key = job => "episodes " + job.id;
-
 function keepEpisodes() {
-  if (page.job && page.job.id) sessionStorage.setItem(key(page.job), JSON.stringify(page.episodes));
+  const {curve, episodes, job: {id, name}} = page;
+  if (!episodes.length) return forget(id);
+  const earlier = kept(id) || {};
+  const csv = episodes.every(({last}) => last < curve.count) ? episodesCsv() : earlier.csv;  // the curve may be to come
+  keep(id, {name, episodes, csv, saved: earlier.saved});
 }
 
 export function recallEpisodes() {
-  page.episodes = JSON.parse(sessionStorage.getItem(key(page.job)) || "[]");
+  page.episodes = (kept(page.job.id) || {episodes: []}).episodes;
 }
 
-export function forgetEpisodes() {
-  sessionStorage.removeItem(key(page.job));
+// Whether the episodes of a video may be forgotten: asked where they have not been saved.
+export function mayForget(id) {
+  const entry = kept(id);
+  return !entry || isSaved(entry) || confirm(`${entry.name}: ${plural(entry.episodes.length, "episode")} not saved yet. `
+    + "Remove them with the video?");
+}
+
+function saveEpisodes(id) {
+  const entry = kept(id);
+  saveCsv(entry.csv, stem(entry.name) + ".episodes.csv");
+  keep(id, {...entry, saved: JSON.stringify(entry.episodes)});
+}
+
+// The videos of which there are episodes, where another one is asked for. open(id): shows one again.
+export function showEarlier(open) {
+  get("earlier").hidden = !allKept().length;
+  get("earlier-videos").replaceChildren(...allKept().map(entry => {
+    const {id, name, episodes} = entry, item = element("li", ""), count = element("span", "", {className: "soft"});
+    const tell = () => {
+      count.textContent = plural(episodes.length, "episode") + (isSaved(kept(id)) ? "" : ", not saved");
+    };
+    const again = element("button", name, {type: "button", ariaLabel: "Show again: " + name});
+    const csv = element("button", "episodes.csv", {type: "button", ariaLabel: "episodes.csv of " + name});
+    again.addEventListener("click", () => open(id));
+    csv.addEventListener("click", () => { saveEpisodes(id); tell(); });
+    item.append(again, csv, count);
+    tell();
+    return item;
+  }));
 }
 
 export function showEpisodes() {
@@ -93,17 +122,16 @@ function episodeRow(episode) {
 
 function episodesCsv() {
   const {curve, episodes} = page, quoted = text => /[",\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
-  const lines = ["name,person,onset_frame,onset_s,apex_frame,apex_s,offset_frame,offset_s,peak"];
+  const lines = ["name,person,onset_frame,onset_s,apex_frame,apex_s,offset_frame,offset_s,peak,notice"];
   for (const {name, person, first, last} of episodes) {
     const one = curve.people.get(person), apex = apexOf(one, first, last);
     const place = at => at < 0 ? "," : `${at},${curve.times[at].toFixed(6)}`;
     lines.push([quoted(name), person, place(first), place(apex), place(last),
-      apex < 0 ? "" : one.intensity[apex].toFixed(4)].join(","));
+      apex < 0 ? "" : one.intensity[apex].toFixed(4), quoted(get("made-by").textContent)].join(","));
   }
   return lines.join("\n") + "\n";
 }
 
 get("onset").addEventListener("click", markOnset);
 get("offset").addEventListener("click", markOffset);
-get("save-episodes").addEventListener("click", () =>
-  save(new Blob([episodesCsv()], {type: "text/csv"}), stem() + ".episodes.csv"));
+get("save-episodes").addEventListener("click", () => saveEpisodes(page.job.id));

@@ -3,9 +3,10 @@ import {stopCamera} from "./camera.js";
 import {named} from "./curve.js";
 import {redraw, setAspect} from "./drawing.js";
 import {ask, fail, get, guarded, say} from "./elements.js";
-import {forgetEpisodes, recallEpisodes, showEpisodes} from "./episodes.js";
+import {mayForget, recallEpisodes, showEarlier, showEpisodes} from "./episodes.js";
+import {forget} from "./kept.js";
 import {showNewRows, useLabels} from "./reading.js";
-import {ENDED, page, reset, stem} from "./state.js";
+import {ENDED, page, reset, stem, takeUp} from "./state.js";
 import {clock, plural, size} from "./words.js";
 
 const video = get("video");
@@ -13,10 +14,12 @@ const sleep = milliseconds => new Promise(done => setTimeout(done, milliseconds)
 
 export function showMode(mode) {
   const camera = mode === "camera", {job} = page;
+  fail("");  // what was wrong with the other
   if (camera) page.followed = null; else stopCamera();
   get("mode-video").setAttribute("aria-pressed", String(!camera));
   get("mode-camera").setAttribute("aria-pressed", String(camera));
   get("start").hidden = camera || job !== null;
+  if (!job) showEarlier(guarded(async id => follow(await ask("/api/jobs/" + id))));
   get("job").hidden = camera || job === null;
   get("camera").hidden = !camera;
   get("view").hidden = camera || job === null;
@@ -62,7 +65,7 @@ export function send(file) {
 // Show the page of a job that is not here yet.
 function begin(job) {
   page.job = job;
-  page.followed = null;
+  page.followed = page.aside = null;
   reset();
   showMode("video");
   showState();
@@ -70,7 +73,7 @@ function begin(job) {
 
 // Back to where a video is asked for.
 export function leave() {
-  page.job = page.followed = null;
+  page.job = page.followed = page.aside = null;
   history.replaceState(null, "", location.pathname);
   video.removeAttribute("src");
   video.load();
@@ -89,11 +92,57 @@ export async function follow(job) {
   });
   showEpisodes();
   redraw();
-  if (!await takeRows(job.id, () => page.followed === mine)) return;
+  const wanted = () => page.followed === mine;
+  try {
+    if (!await takeRows(job.id, wanted)) return;
+  } catch (problem) {
+    if (problem.status !== 404) throw problem;
+    if (wanted()) removed();
+    return;
+  }
   const {name, error, damage} = page.job;
   if (error || damage) fail(error || damage + ".");
   showEpisodes();
   say(`${name}: ${get("status").textContent}`);
+  await holdCurve(wanted);
+  watch(wanted);
+}
+
+// From the camera back to the video, as it was left.
+export function comeBack() {
+  const {job, aside} = page;
+  if (aside) takeUp();
+  showMode("video");
+  if (!job || !job.id) return;
+  if (!ENDED.includes(job.state)) return guarded(follow)(job);
+  const mine = page.followed = {};
+  setAspect(job);
+  showNewRows();
+  showEpisodes();
+  if (job.state !== "removed") watch(() => page.followed === mine);
+}
+
+// Hold the whole curve here, so that it can be saved whatever becomes of the server's.
+async function holdCurve(wanted) {
+  if (!page.curve.count) return;
+  const answer = await fetch(get("save-csv").href), blob = await answer.blob();
+  if (wanted() && answer.ok) get("save-csv").href = URL.createObjectURL(blob);
+}
+
+const isGone = async id => (await fetch("/api/jobs/" + id, {method: "HEAD"}).catch(() => ({}))).status === 404;
+
+// See now and then whether the server still has the video; that it is asked for in this way does not keep it there.
+async function watch(wanted) {
+  while (wanted()) {
+    await sleep(Math.max(500, Math.min(30000, page.about.keep_minutes * 60000 / 4)));
+    if (wanted() && await isGone(page.job.id) && wanted()) return removed();
+  }
+}
+
+function removed() {
+  page.job = {...page.job, state: "removed"};
+  showState();
+  fail(`${page.job.name}: removed from the server. What this page has of it can be saved until you leave.`);
 }
 
 function showVideo(job) {
@@ -101,9 +150,10 @@ function showVideo(job) {
   get("unplayable").hidden = true;
   video.hidden = false;
   setAspect(job);
+  URL.revokeObjectURL(get("save-csv").href);  // the last one's
   video.src = `/api/jobs/${job.id}/video`;
   get("save-csv").href = `/api/jobs/${job.id}/curve.csv`;
-  get("save-csv").download = stem() + ".curve.csv";
+  get("save-csv").download = stem(job.name) + ".curve.csv";
 }
 
 // Add a job's rows to the curve as they come. Resolves to whether they all came while `wanted()`.
@@ -136,12 +186,13 @@ function showState() {
       + (eta === null || eta === undefined ? "" : `, about ${clock(eta)} left`),
     done: plural(done, "frame"),
     failed: `failed after ${plural(done, "frame")}`,
+    removed: `${plural(done, "frame")}, removed from the server`,
     cancelled: "cancelled"}[state];
   bar.hidden = ended;
   if (state === "running" && total) bar.value = done / total;
   else if (state !== "sending") bar.removeAttribute("value");
   else bar.value = 0;
-  get("cancel").hidden = state === "cancelled";
+  get("cancel").hidden = ["cancelled", "removed"].includes(state);
   get("cancel").textContent = ended ? "Remove" : "Cancel";
   get("another").hidden = !ended;
   get("view").hidden = !page.live && ["sending", "cancelled"].includes(state);
@@ -150,7 +201,8 @@ function showState() {
 export const cancel = guarded(async () => {
   if (page.upload) return page.upload.abort();
   const {id, state} = page.job;
-  forgetEpisodes();
+  if (!mayForget(id)) return;
+  forget(id);
   await ask("/api/jobs/" + id, {method: "DELETE"});
   leave();
   say(ENDED.includes(state) ? "removed" : "cancelled");
@@ -160,9 +212,10 @@ export const cancel = guarded(async () => {
 video.addEventListener("loadedmetadata", () => {
   if (video.videoWidth) setAspect({width: video.videoWidth, height: video.videoHeight});
 });
-video.addEventListener("error", () => {
+video.addEventListener("error", async () => {
+  const {job, followed} = page;
   if (!video.getAttribute("src")) return;
   video.hidden = true;
   get("unplayable").hidden = false;
-  guarded(ask)("/api/jobs/" + page.job.id);  // says so if it has been removed
+  if (await isGone(job.id) && page.followed === followed && page.job.state !== "removed") removed();
 });

@@ -1,7 +1,7 @@
 // What the page shows, and of which video: one object that its modules share.
 import {Curve} from "./curve.js";
 
-export const ENDED = ["done", "failed", "cancelled"];  // states of a job
+export const ENDED = ["done", "failed", "cancelled", "removed"];  // states of a job; the last is the page's own word
 export const LIVE = 60;  // seconds of the camera's curve
 
 const nothing = () => ({
@@ -22,6 +22,7 @@ export const page = {
   upload: null,  // the request that brings the video there
   followed: null,  // a new object for each video whose rows are asked for
   live: null,  // {stream, socket, rows, width, height} of the camera
+  aside: null,  // the video's part of this while the camera has been in its place
   ...nothing(),
 };
 
@@ -30,5 +31,15 @@ export function reset() {
   Object.assign(page, nothing());
 }
 
+// The video's curve is put aside for the camera's, for it may be nowhere else any more.
+export function putAside() {
+  if (!page.aside) page.aside = Object.fromEntries(Object.keys(nothing()).map(key => [key, page[key]]));
+  reset();
+}
+
+export function takeUp() {
+  Object.assign(page, page.aside, {aside: null});
+}
+
 export const chosen = () => page.curve.people.get(page.person);
-export const stem = () => (page.job ? page.job.name : "video").replace(/\.[^.]*$/, "");
+export const stem = name => name.replace(/\.[^.]*$/, "");
