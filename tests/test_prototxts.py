@@ -18,7 +18,8 @@ def test_a_prototxt_is_read(tmp_path):
 
 @pytest.mark.parametrize("content, words", [
     (None, "no such prototxt; prototxt/ has ours"), (b"\xff\xfe\x00", "not a prototxt, which is a text file"),
-    (b"bass_lr: 1", "not a SolverParameter prototxt: .*bass_lr")])
+    (b"bass_lr: 1", "not a SolverParameter prototxt: .*bass_lr"),
+    (b"base_lr: 1 base_lr: 2", "not a SolverParameter prototxt: .*base_lr")])
 def test_what_is_no_prototxt(tmp_path, content, words):
     if content is not None:
         (tmp_path / "solver.prototxt").write_bytes(content)

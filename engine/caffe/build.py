@@ -1,23 +1,20 @@
 """From a net as written to the layers one phase runs: files read, rules applied, splits inserted."""
 from pathlib import Path
 
-from google.protobuf import text_format
 from google.protobuf.message import DecodeError
 
-from caffe import log
+from caffe import log, prototext
 from caffe.errors import CaffeError
 from caffe.proto import caffe_pb2
 from caffe.upgrade import upgrade_net, upgrade_solver
 
 
 def read_text(path, message):
-    """Merge the prototxt file into the protobuf `message` and return it. Raises CaffeError naming the file and line.
-
-    Bytes that are not UTF-8, most often in a comment, harm nothing but the string that they are in.
-    """
+    """Merge the prototxt file into the protobuf `message` and return it. Raises CaffeError naming the file and line."""
     try:
-        return text_format.Merge(_read(path).decode(errors="replace"), message)
-    except text_format.ParseError as error:
+        prototext.merge(_read(path), message)
+        return message
+    except prototext.ParseError as error:
         raise CaffeError("%s: not a %s prototxt: %s" % (path, type(message).__name__, error)) from error
 
 

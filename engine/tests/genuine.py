@@ -138,6 +138,15 @@ def log_lines(text):
     return [re.sub(r" \(\S+ iter/s, \S+s/5 iters\)", "", line) for line in lines[lines.index("Solving tiny"):]]
 
 
+# How prototxts are read: prototext_runs.py.
+
+def record_prototexts(out, folder, every=1):
+    """Have genuine Caffe read every so many of them."""
+    environment = dict(os.environ, PYTHONPATH=str(HERE), GLOG_minloglevel="0")
+    subprocess.run([str(GENUINE), str(HERE / "prototext_runs.py"), str(out), str(every)], env=environment, cwd=folder,
+                   check=True)
+
+
 # Older formats: older_formats/.
 
 OLD = sorted((HERE / "older_formats").glob("*.prototxt"))

@@ -1,6 +1,6 @@
 """Record again what genuine Caffe computes for the tests:
 
-    python engine/tests/record.py [FAMILY | solvers | scripts | upgraded ...]
+    python engine/tests/record.py [FAMILY | solvers | scripts | prototexts | upgraded ...]
 """
 import sys
 import tempfile
@@ -9,13 +9,16 @@ from pathlib import Path
 import genuine
 from genuine import FAMILIES, HERE, record
 
-for family in sys.argv[1:] or [*FAMILIES, "solvers", "scripts", "upgraded"]:
+for family in sys.argv[1:] or [*FAMILIES, "solvers", "scripts", "prototexts", "upgraded"]:
     if family == "solvers":
         with tempfile.TemporaryDirectory() as folder:
             genuine.record_solvers(genuine.RECORD, Path(folder))
     elif family == "scripts":
         for module in genuine.MODULES:
             genuine.record_programs(module, HERE / "recorded" / (module + ".npz"))
+    elif family == "prototexts":
+        with tempfile.TemporaryDirectory() as folder:
+            genuine.record_prototexts(HERE / "recorded" / "prototexts.npz", folder)
     elif family == "upgraded":
         genuine.UPGRADED.mkdir(exist_ok=True)
         for path in genuine.OLD:

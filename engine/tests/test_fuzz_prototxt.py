@@ -49,18 +49,18 @@ def mutated(text, random, fields):
     tokens = TOKEN.findall(text)
     for _ in range(one_of([1, 1, 1, 2])):
         colon = one_of([i for i, token in enumerate(tokens) if token == ":"] or [1])
-        field, kind = slice(colon - 1, colon + 2), random.randint(20)
+        field, kind = slice(colon - 1, colon + 2), random.randint(24)
         if kind == 0:
             tokens = tokens[:colon]
         elif kind == 1:
             del tokens[random.randint(len(tokens))]
-        elif kind < 5:
-            del tokens[field]
         elif kind < 7:
+            del tokens[field]
+        elif kind == 7:
             tokens[field] = tokens[field] * 2
-        elif kind < 10:
+        elif kind < 12:
             tokens.insert(one_of([i for i, token in enumerate(tokens) if token == "}"] or [0]), one_of(fields))
-        elif kind < 13:
+        elif kind < 16:
             strings = [i for i, token in enumerate(tokens) if token[0] == '"']
             tokens[one_of(strings or [0])] = one_of([one_of(STRINGS), '"%s"' % one_of(sorted(TABLE))])
         else:

@@ -11,15 +11,15 @@ from pain.project import PROTOTXT
 
 
 def parse(text, message, where):
-    """Merge the prototxt `text` into the protobuf `message` and return it. Raises Problem naming `where`."""
+    """Read the prototxt `text` into the protobuf `message`, empty, and return it. Raises Problem naming `where`."""
     try:
-        return text_format.Merge(text, message)
+        return text_format.Parse(text, message)
     except text_format.ParseError as error:
         raise Problem("%s: not a %s prototxt: %s" % (where, type(message).__name__, error)) from error
 
 
 def read_prototxt(path, message):
-    """The prototxt file `path` merged into the protobuf `message`. Raises Problem when it is missing or none."""
+    """The prototxt file `path` read into the protobuf `message`, empty. Raises Problem when it is missing or none."""
     try:
         return parse(Path(path).read_text(), message, path)
     except FileNotFoundError:
