@@ -15,7 +15,7 @@ from pain.images import MANGLED
 MB = 10 ** 6
 PICTURE_BYTES, PICTURE_SIDE = 4 * MB, 1920  # that a live picture may have: bytes, and pixels each way
 TABLE_BYTES = 20 * MB  # that a table of labels may have
-PATIENCE, LEAST = 20, 16000  # seconds in which an upload brings at least so many bytes, or is given up
+PATIENCE, LEAST = 30, 16000  # seconds in which an upload brings at least so many bytes, or is given up
 KINDS = "MP4, MOV, M4V, 3GP, MKV, WebM, AVI, MPEG, MTS, Ogg, FLV, WMV or GIF"  # pain.video.source.UPLOAD_FORMATS
 PHOTOGRAPHS = b"heic", b"heix", b"mif1", b"avif"  # the brands of what else is in MP4's container
 BEGINNINGS = (4, b"ftyp", "video/mp4"), (0, b"\x1aE\xdf\xa3", "video/webm"), (0, b"OggS", "video/ogg"), (
@@ -48,11 +48,11 @@ async def at_pace(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             return
         except TimeoutError:
             raise HTTPException(408, "The rest does not come; see to the connection, and send it again.") from None
-        yield chunk
         size += len(chunk)
         left -= time.monotonic() - began
         if size >= LEAST:
             left, size = PATIENCE, 0
+        yield chunk
 
 
 def printable(name: str) -> str:
