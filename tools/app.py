@@ -30,17 +30,13 @@ from pain.notice import terminal_lines
 from pain.page.origin_guard import is_loopback
 from pain.page.server import MB, create_app, listen, server
 from pain.provenance import origin_said
+from pain.video.arguments import add_arguments
 
 
 def arguments():
     """The command line's, with a token where one is needed. Raises Problem for one that cannot be."""
     parser = Parser(__doc__)
-    parser.add_argument("--model", nargs="+", required=True, metavar="PATH",
-                        help="caffemodels, or folders that `make train` has filled")
-    parser.add_argument("--net", help="the models' prototxt (default: as tools/predict_video.py has it)")
-    parser.add_argument("--track", action="store_true", help="a curve a person, not of the largest face alone")
-    parser.add_argument("--calibration", metavar="RESULT", help="a leave-one-subject-out result, as for "
-                        "tools/predict_video.py: the curve then shows 90 %% of what observers say")
+    add_arguments(parser)
     parser.add_argument("--sample", metavar="FILE.mp4", help="a video that the page offers; FILE.csv has its labels")
     parser.add_argument("--host", default="127.0.0.1", help="the address to serve (default %(default)s)")
     parser.add_argument("--port", type=int, default=8765, help="default %(default)s")
@@ -49,7 +45,6 @@ def arguments():
     parser.add_argument("--max-mb", type=int, default=2000, help="the largest video taken (default %(default)s)")
     parser.add_argument("--keep-minutes", type=float, default=60, help="videos and curves are removed this long after "
                         "their last use (default %(default)s)")
-    parser.add_argument("--gpu", type=int, metavar="N", help="the GPU to run on (default: the CPU)")
     args = parser.parse_args()
     args.token = args.token or (None if is_loopback(args.host) else secrets.token_urlsafe(24))
     if args.token and not re.fullmatch("[ -~]{16,}", args.token):

@@ -2,7 +2,8 @@
 
     python tools/predict_video.py visit.mp4 --model models/smooth_l1_center_l1_sampling --out visit
 
-VIDEO is a file, a folder of images, `-` for standard input, or a number, a camera's, which Ctrl-C ends. In --out come
+VIDEO is a file, a folder of images, or `-` for standard input. A number is a camera's, which Ctrl-C ends, unless there
+is a file or a folder of that name. In --out come
 
     curve.csv           a row a frame and person, written as the frames are read, and once more, smoothed if asked
                         for, when all is done (pain/video/curve.py says what the columns are)
@@ -25,8 +26,9 @@ from pain.models import find_models
 from pain.notice import terminal_lines
 from pain.progress import progress
 from pain.provenance import origin_said
-from pain.video.curve import FACES
-from pain.video.curve_folder import about_curve, finish_curve, record_curve
+from pain.video.arguments import add_arguments
+from pain.video.curve import FACES, FOUND
+from pain.video.curve_folder import about_curve, finish_curve, record_curve, refuse_earlier
 from pain.video.episodes import THRESHOLDS
 from pain.video.estimator import LEAST_FACE, MIN_FACE, load_estimator
 from pain.video.labels import labels
@@ -38,29 +40,29 @@ from pain.video.tracking import GAP, MOST_GAP
 def arguments():
     """The command line's. Raises Problem for a number that is out of range."""
     parser = Parser(__doc__)
-    parser.add_argument("video", metavar="VIDEO", help="a file, a folder of images, - or a camera's number")
-    parser.add_argument("--model", nargs="+", required=True, metavar="PATH",
-                        help="caffemodels, or folders that `make train` has filled")
+    parser.add_argument("video", nargs="?", metavar="VIDEO", help="a file, a folder of images, - or a camera's number")
+    parser.add_argument("--camera", type=int, metavar="N", help="rate this camera, in the place of VIDEO")
+    parser.add_argument("--stream", type=int, metavar="N", help="the video's number among the streams of its file, as "
+                        "ffprobe counts them (default: the largest picture's)")
+    add_arguments(parser)
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the folder for what comes out")
-    parser.add_argument("--net", help="the models' prototxt (default: prototxt/pain_regression.prototxt in a folder "
-                                      "above them, else the project's)")
-    parser.add_argument("--resume", action="store_true", help="go on with the curve that is in --out, if there is one")
-    parser.add_argument("--track", action="store_true", help="a curve a person, not of the largest face alone")
+    earlier = parser.add_mutually_exclusive_group()
+    earlier.add_argument("--resume", action="store_true", help="go on with the curve that is in --out, if there is one")
+    earlier.add_argument("--overwrite", action="store_true", help="begin again where a curve is in --out")
     parser.add_argument("--annotate", action="store_true", help="write annotated.mp4, too")
     parser.add_argument("--smooth", default="", metavar="KIND:SECONDS",
                         help="fill the column smoothed: gaussian:0.5 (its sigma) or median:0.5 (its window)")
     parser.add_argument("--threshold", type=float, nargs="+", default=list(THRESHOLDS), metavar="INTENSITY",
                         help="of the summary's episodes (default: 1 2 3)")
     parser.add_argument("--labels", metavar="FILE.csv", help="ground truth, columns frame,label or time_s,label")
-    parser.add_argument("--calibration", metavar="RESULT", help="predictions.csv of leave-one-subject-out, or a folder "
-                        "tree of them: the columns low and high then hold 90 %% of what observers say")
     parser.add_argument("--min-face", type=float, default=MIN_FACE, metavar="SHARE",
                         help="the smallest face looked for, of the image's height (default: %(default)s)")
     parser.add_argument("--gap", type=int, default=GAP, metavar="FRAMES",
                         help="how long a lost face's landmarks are interpolated (default: %(default)s)")
     parser.add_argument("--rate", type=float, default=RATE, help="images of a folder a second (default: %(default)s)")
-    parser.add_argument("--gpu", type=int, help="the GPU for the nets (default: the CPU)")
     args = parser.parse_args()
+    if (args.video is None) == (args.camera is None):
+        parser.error("name one video, or a --camera")
     for name, good in ("min-face", LEAST_FACE <= args.min_face <= 1), ("gap", 0 <= args.gap <= MOST_GAP), (
             "rate", 0 < args.rate <= 1e4), ("threshold", all(0 < value <= 5 for value in args.threshold)):
         if not good:
@@ -68,7 +70,7 @@ def arguments():
     return args
 
 
-def report(curve_csv, rows, summary, rate):
+def report(curve_csv, rows, summary, rate, min_face):
     """Print what came out, a line for the frames and one a person. rate: frames a second, or None."""
     count = Counter(row.face for row in rows)
     doubts = Counter(row.doubt for row in rows if row.doubt)
@@ -76,6 +78,10 @@ def report(curve_csv, rows, summary, rate):
         curve_csv, summary["frames"], ", %.1f a second" % rate if rate else "",
         ", ".join("%d %s" % (count[face], face) for face in FACES),
         "; doubted for " + ", ".join("%s %d" % pair for pair in doubts.most_common()) if doubts else ""))
+    with_face = len({row.frame for row in rows if row.face == FOUND})
+    if with_face < summary["frames"] / 2 and min_face > LEAST_FACE:
+        print("  a face in %d of %d frames; smaller ones than %g %% of the image's height were not looked for, which "
+              "--min-face %.2g would do" % (with_face, summary["frames"], 100 * min_face, max(LEAST_FACE, min_face / 2)))
     for person in summary["people"]:
         mean, peak, elsewhere = person["mean"], person["peak"], person["elsewhere_s"]
         if elsewhere:
@@ -95,6 +101,8 @@ def report(curve_csv, rows, summary, rate):
 
 def main():
     args = arguments()
+    if not args.resume and not args.overwrite:
+        refuse_earlier(args.out)
     curve_csv, smoothed_by, models = args.out / "curve.csv", smoothing(args.smooth), find_models(args.model)
     truth = labels(args.labels) if args.labels else None
     if truth and truth.note:
@@ -103,14 +111,18 @@ def main():
     if calibration:
         print("%s: %s" % (args.calibration, calibration.check()))
 
-    with open_video(args.video, rate=args.rate) as video:
+    source = args.video if args.camera is None else args.camera
+    with open_video(source, rate=args.rate, stream=args.stream) as video:
+        if video.note:
+            print(video.note)
         about = about_curve(video, models, args.min_face, args.gap, args.track, args.calibration)
         estimator = load_estimator(models, args.net, args.gpu, args.min_face, args.gap, args.track, calibration)
         print("\n".join(terminal_lines(origin_said(about))))
         computed, start = 0, time.monotonic()
         try:
             with progress(total=video.count, unit="frame", desc=Path(video.name).name) as bar:
-                for frame in record_curve(estimator, video, args.out, about, args.resume, args.annotate):
+                for frame in record_curve(estimator, video, args.out, about, args.resume, args.annotate,
+                                          args.overwrite):
                     bar.update()
                     if frame.computed:
                         computed += 1
@@ -122,7 +134,7 @@ def main():
                     bar.n, curve_csv, "" if args.video == "-" else ", and --resume goes on"), status=130)
         rate = computed / (time.monotonic() - start) if computed else None
     rows, summary = finish_curve(args.out, smoothed_by, sorted(args.threshold), truth)
-    report(curve_csv, rows, summary, rate)
+    report(curve_csv, rows, summary, rate, args.min_face)
     if video.damage:
         raise Problem("%s; the curve is of what could be read" % video.damage)
 

@@ -35,11 +35,11 @@ class Recorded(NamedTuple):
 
 
 def record_curve(estimator, video: Video, folder: Path, about: dict, resume: bool = False,
-                 annotate: bool = False) -> Iterator[Recorded]:
+                 annotate: bool = False, overwrite: bool = False) -> Iterator[Recorded]:
     """Write curve.csv, and annotated.mp4 if asked to, of a Video into the folder. Yields a Recorded a frame.
 
-    estimator: an Estimator; about: what the curve is of; resume: go on with the curve.csv that is there, if any. Raises
-    Problem. Left early, by an exception too, what there is of the curve stays, and nothing of the annotated video.
+    estimator: an Estimator; about: what the curve is of; resume: go on with the curve.csv that is there, if any;
+    overwrite: begin again where there is one. Raises Problem, also where another run writes. Left early, by an exception too, what there is of the curve stays, and nothing of the annotated video.
     """
     path = folder / "curve.csv"
     earlier = earlier_rows(path, about) if resume else []
