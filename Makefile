@@ -103,7 +103,7 @@ demo: trained_trunk
 ifneq ($(CAFFE),system)
 	$(PYTHON) tools/make_sample.py $(call q,$(DEMO)/sample.mp4)
 	$(PYTHON) tools/predict_video.py $(call q,$(DEMO)/sample.mp4) --model $(call q,$(DEMO)/models/$(VARIANT)) \
-	    --labels $(call q,$(DEMO)/sample.csv) --annotate --out $(call q,$(DEMO)/video)
+	    --labels $(call q,$(DEMO)/sample.csv) --annotate --overwrite --out $(call q,$(DEMO)/video)
 endif
 
 # Of the demo's synthetic people: a slim trunk that tells them apart, and how well it does with others.

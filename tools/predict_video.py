@@ -80,8 +80,8 @@ def report(curve_csv, rows, summary, rate, min_face):
         "; doubted for " + ", ".join("%s %d" % pair for pair in doubts.most_common()) if doubts else ""))
     with_face = len({row.frame for row in rows if row.face == FOUND})
     if with_face < summary["frames"] / 2 and min_face > LEAST_FACE:
-        print("  a face in %d of %d frames; smaller ones than %g %% of the image's height were not looked for, which "
-              "--min-face %.2g would do" % (with_face, summary["frames"], 100 * min_face, max(LEAST_FACE, min_face / 2)))
+        print("  a face in %d of %d frames; smaller ones than %g %% of the image's height were not looked for, as "
+              "--min-face %.2g would" % (with_face, summary["frames"], 100 * min_face, max(LEAST_FACE, min_face / 2)))
     for person in summary["people"]:
         mean, peak, elsewhere = person["mean"], person["peak"], person["elsewhere_s"]
         if elsewhere:

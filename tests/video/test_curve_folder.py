@@ -5,6 +5,8 @@ from itertools import islice
 import numpy as np
 import pytest
 
+from pain import locks
+from pain.errors import Problem
 from pain.faces.alignment import TEMPLATE
 from pain.faces.detector import Face
 from pain.video import curve_folder
@@ -73,7 +75,7 @@ def test_the_log_is_not_smoothed_and_the_whole_is(estimator, tmp_path):
     about, log = read_curve(tmp_path / "curve.csv")
     assert about == ABOUT and [row.frame for row in log] == list(range(20))
     assert all(np.isnan(row.smoothed) for row in log)
-    rated(estimator, tmp_path, Filter("median", 0.12))  # of three frames
+    rated(estimator, tmp_path, Filter("median", 0.12), overwrite=True)  # of three frames
     _, rows = read_curve(tmp_path / "curve.csv")
     assert [row.face for row in rows] == [NONE if i in GONE else FOUND for i in range(FRAMES)]
     intensity = np.array([row.intensity for row in rows])
@@ -107,6 +109,22 @@ def test_resumed_with_any_filter_it_is_what_a_fresh_run_gives(estimator, tmp_pat
     made = json.loads((resumed / "curve.json").read_text())
     assert made["smoothing"] == (after and {"kind": after.kind, "seconds": after.seconds})
     assert made["summary"]["people"][0]["of"] == ("smoothed" if after else "intensity")
+
+
+def test_a_curve_is_not_lost(estimator, tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "PATIENCE", 0)
+    recording = record_curve(estimator, Noise(), tmp_path, ABOUT)
+    next(recording)
+    for options in dict(resume=True), dict(overwrite=True), {}:  # while another writes
+        with pytest.raises(Problem, match="another process"):
+            rated(estimator, tmp_path, **options)
+    recording.close()
+    before = contents(tmp_path)
+    with pytest.raises(Problem, match="curve.csv: is there already; --resume .* --overwrite"):
+        rated(estimator, tmp_path)
+    assert contents(tmp_path) == before and names(tmp_path) == LOG
+    rated(estimator, tmp_path, overwrite=True)
+    assert len(read_curve(tmp_path / "curve.csv")[1]) == FRAMES
 
 
 def test_a_resumed_log_is_not_smoothed_either(estimator, tmp_path):

@@ -193,12 +193,18 @@ def test_the_rate_is_of_what_was_computed(video, model, tmp_path, predict, monke
     (tmp_path / "curve.csv").write_text("".join(lines[:1 + 21]))
     assert "curve.csv: 30 frames, 0.5 a second; " in predict(*command, "--resume").stdout
     assert now[0] == 60 + 3 * 20 + 2 * 10
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    assert_one_line_error(predict(*command), "curve.csv: is there already", "--resume", "--overwrite")
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before and now[0] == 60 + 3 * 20 + 2 * 10
+    assert "curve.csv: 30 frames, 0.5 a second; " in predict(*command, "--overwrite").stdout
+    (tmp_path / "curve.csv").unlink()
+    assert_one_line_error(predict(*command), "curve.json: is there already")
 
 
 def test_resuming_something_else_is_refused(made, images, model, tmp_path, predict):
     other = write(tmp_path / "other.mkv", images[:3], "ffv1", "bgr0")
     assert_one_line_error(predict(other, "--model", model, "--out", made[0], "--resume"),
-                          "curve.csv: cannot go on", "source", "--resume")
+                          "curve.csv: cannot go on", "source", "--overwrite")
     assert (made[0] / "curve.json").exists() and (made[0] / "annotated.mp4").exists()  # what was there stays
 
 
@@ -214,6 +220,11 @@ def test_resuming_what_has_not_begun_begins(video, made, model, tmp_path, predic
     (["empty.mp4"], ["empty.mp4: not a video"]),
     (["."], [".: no images"]),
     (["77"], ["camera 77"]),
+    (["--camera", "77"], ["camera 77"]),
+    (["VIDEO", "--camera", "0"], ["name one video, or a --camera"]),
+    ([], ["name one video, or a --camera"]),
+    (["VIDEO", "--stream", "7"], ["visit.mkv: --stream 7 is no video"]),
+    (["VIDEO", "--resume", "--overwrite"], ["--overwrite: not allowed with"]),
     (["VIDEO", "--model", "none"], ["none: no caffemodel"]),
     (["VIDEO", "--model", "text.mp4"], ["text.mp4: not a caffemodel"]),
     (["VIDEO", "--net", "none.prototxt"], ["none.prototxt: no such net"]),
@@ -248,9 +259,22 @@ def test_a_cut_video_gives_what_could_be_read(images, model, tmp_path, predict):
     assert 0 < len(read_curve(tmp_path / "out" / "curve.csv")[1]) < 180
 
 
+@pytest.mark.parametrize("found, min_face, hint", [
+    (4, 0.2, "a face in 4 of 10 frames; smaller ones than 20 % of the image's height were not looked for"),
+    (5, 0.2, ""), (0, 0.03, "--min-face 0.02 "), (0, 0.02, "")])
+def test_small_faces_are_hinted_at(capsys, found, min_face, hint):
+    row = no_face(0, 0, 1)
+    rows = [row._replace(frame=i, face=FOUND if i < found else NONE) for i in range(10)]
+    predict_video.report("curve.csv", rows, {"frames": 10, "people": []}, None, min_face)
+    said = capsys.readouterr().out
+    assert hint in said and bool(hint) == ("--min-face" in said)
+
+
 @needs_shared
 def test_a_video_of_no_faces_is_a_curve_of_none(model, tmp_path, predict):
     process = predict(SHARED / "video" / "no_face.mp4", "--model", model, "--out", tmp_path, "--annotate")
     assert process.returncode == 0 and "95 none" in process.stdout, process.stderr
+    assert "a face in 0 of 95 frames; smaller ones than 20 % of the image's height" in process.stdout
+    assert "--min-face 0.1 " in process.stdout
     assert all(row.face == NONE and np.isnan(row.intensity) for row in read_curve(tmp_path / "curve.csv")[1])
     assert json.loads((tmp_path / "curve.json").read_text())["summary"]["frames_without_anyone"] == 95

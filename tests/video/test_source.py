@@ -150,6 +150,20 @@ def test_frames_without_times_at_the_start_are_a_usual_frame_apart(tmp_path, mon
     np.testing.assert_allclose([frame.time for frame in read(path)], np.arange(8) / 25, atol=2e-3)
 
 
+def test_times_rise_by_what_a_curve_tells_apart(tmp_path, monkeypatch):
+    path, decoded = write(tmp_path / "a.mkv", [picture(48, 64)] * 8, times=[1000 + 333 * i for i in range(8)]), \
+        Decoded._pictures
+
+    def pictures(video):
+        for i, frame in enumerate(decoded(video)):
+            frame.pts += {3: 1 << 60, 4: -333, 5: -666, 6: -5000}.get(i, 0)
+            yield frame
+    monkeypatch.setattr(Decoded, "_pictures", pictures)
+    for field in "time", "media_time":
+        times = ["%.6f" % getattr(frame, field) for frame in read(path)]
+        assert (np.diff(np.array(times, float)) > 0).all() and float(times[-1]) - float(times[0]) == 333 * 7 / 1000
+
+
 def test_a_raw_dv_has_the_rate_of_its_frames(tmp_path):
     path = write(tmp_path / "a.dv", [np.full((576, 720, 3), 90, np.uint8)] * 12, "dvvideo")
     with open_video(path) as opened:

@@ -14,6 +14,7 @@ import numpy as np
 
 from pain.errors import Problem
 from pain.files import fingerprint, replacing
+from pain.locks import alone_in
 from pain.provenance import as_dict, origin_of, origin_said
 from pain.video.annotate import Annotator
 from pain.video.curve import HEADER, CurveWriter, Row, read_curve, write_curve, write_json
@@ -39,16 +40,20 @@ def record_curve(estimator, video: Video, folder: Path, about: dict, resume: boo
     """Write curve.csv, and annotated.mp4 if asked to, of a Video into the folder. Yields a Recorded a frame.
 
     estimator: an Estimator; about: what the curve is of; resume: go on with the curve.csv that is there, if any;
-    overwrite: begin again where there is one. Raises Problem, also where another run writes. Left early, by an exception too, what there is of the curve stays, and nothing of the annotated video.
+    overwrite: begin again where there is one. Raises Problem. Left early, by an exception too, what there is of the
+    curve stays, and nothing of the annotated video.
     """
     path = folder / "curve.csv"
-    earlier = earlier_rows(path, about) if resume else []
-    next_frame = earlier[-1].frame + 1 if earlier else 0
-    for name in OF_THE_WHOLE:  # of an earlier run
-        with contextlib.suppress(FileNotFoundError):
-            (folder / name).unlink()
-    write_curve(path, about, earlier)
     with contextlib.ExitStack() as closing:
+        closing.enter_context(alone_in(folder))
+        if not resume and not overwrite:
+            refuse_earlier(folder)
+        earlier = earlier_rows(path, about) if resume else []
+        next_frame = earlier[-1].frame + 1 if earlier else 0
+        for name in OF_THE_WHOLE:  # of an earlier run
+            with contextlib.suppress(FileNotFoundError):
+                (folder / name).unlink()
+        write_curve(path, about, earlier)
         writer = closing.enter_context(contextlib.closing(CurveWriter(path, about)))
         annotator = annotate and closing.enter_context(
             Annotator(folder / "annotated.mp4", video.width, video.height, video.rate, origin_said(about)))
@@ -63,6 +68,14 @@ def record_curve(estimator, video: Video, folder: Path, about: dict, resume: boo
             yield Recorded(frame.number, computed)
 
 
+def refuse_earlier(folder: Path) -> None:
+    """Raise Problem if the folder has a curve, or something made of one, that would be lost."""
+    for name in ("curve.csv", *OF_THE_WHOLE):
+        if (folder / name).exists():
+            raise Problem("%s: is there already; --resume goes on with it, --overwrite begins again, or name another "
+                          "folder with --out" % (folder / name))
+
+
 def earlier_rows(path: Path, about: dict) -> list[Row]:
     """The Rows of a curve.csv that can be gone on with: a log, or a finished curve, whose column smoothed is left out.
 
@@ -74,7 +87,7 @@ def earlier_rows(path: Path, about: dict) -> list[Row]:
     earlier, rows = read_curve(path)
     differ = sorted(key for key in {*earlier, *about} if earlier.get(key) != about.get(key))
     if rows and differ:
-        raise Problem("%s: cannot go on with it, for it was made with another %s; leave out --resume to begin again"
+        raise Problem("%s: cannot go on with it, for it was made with another %s; --overwrite begins again"
                       % (path, ", ".join(differ)))
     return [row._replace(smoothed=np.nan) for row in rows if row.frame < rows[-1].frame]
 
@@ -112,8 +125,8 @@ def about_curve(video: Video, models: list[Path], min_face: float, gap: int, tra
     video: a Video; models: paths of caffemodels; calibration: the path of a result, or None; the rest: as
     load_estimator() takes it.
     """
-    return dict(source=video.name, width=video.width, height=video.height, min_face=min_face, gap=gap, track=track,
-                calibration=calibration and str(calibration), **about_nets(models))
+    return dict(source=video.name, stream=video.stream, width=video.width, height=video.height, min_face=min_face,
+                gap=gap, track=track, calibration=calibration and str(calibration), **about_nets(models))
 
 
 def about_nets(models: list[Path]) -> dict:

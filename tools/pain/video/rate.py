@@ -23,7 +23,7 @@ from pain.video.whole_curve import Curve
 def rate_video(video: str | os.PathLike | int, models: PainNets | str | os.PathLike | Iterable[str | os.PathLike], *,
                net: str | os.PathLike | None = None, gpu: int | None = None, min_face: float = MIN_FACE, gap: int = GAP,
                track: bool = False, calibration: str | os.PathLike | None = None, rate: float = RATE,
-               show_progress: bool = False) -> Curve:
+               stream: int | None = None, show_progress: bool = False) -> Curve:
     """The pain curve of a whole video: faces found, aligned and rated, frame by frame.
 
     video: a file that FFmpeg reads, or a folder of images. models: as load_nets() takes them, or what it returns; of
@@ -31,13 +31,14 @@ def rate_video(video: str | os.PathLike | int, models: PainNets | str | os.PathL
     smallest face looked for, as a share of the image's height, 0.02..1. gap: for how many frames a lost face's
     landmarks are interpolated, 0..1000. track: a curve a person, else that of the largest face. calibration: a result
     of leave-one-subject-out, as read_results() takes it; low and high then hold 90 % of what observers say. rate:
-    images of a folder a second. show_progress: on stderr. The figures are those of predict_video.py.
+    images of a folder a second. stream: the video's number among the streams of its file; unless given, the largest
+    picture's. show_progress: on stderr. The figures are those of predict_video.py.
 
     Raises Problem for what is no video or no model, and for a package that is missing. A video that is damaged gives
     the curve of what could be read, and a UserWarning.
     """
     nets, calibrated = nets_and_calibration(models, net, gpu, calibration)
-    with open_video(video, rate=rate) as frames:
+    with open_video(video, rate=rate, stream=stream) as frames:
         about = about_curve(frames, nets.models, min_face, gap, track, calibration)
         about = json.loads(json.dumps(about, sort_keys=True))  # as a curve.about.json gives it back
         rows = rows_of(frames, nets, min_face, gap, track, calibrated, show_progress)
@@ -47,14 +48,14 @@ def rate_video(video: str | os.PathLike | int, models: PainNets | str | os.PathL
 def stream_video(video: str | os.PathLike | int, models: PainNets | str | os.PathLike | Iterable[str | os.PathLike],
                  *, net: str | os.PathLike | None = None, gpu: int | None = None, min_face: float = MIN_FACE,
                  gap: int = GAP, track: bool = False, calibration: str | os.PathLike | None = None,
-                 rate: float = RATE) -> Iterator[list[Row]]:
+                 rate: float = RATE, stream: int | None = None) -> Iterator[list[Row]]:
     """The same rows as rate_video() gives, while the video is read: a list of Row a frame, in order, as it is known.
 
     video may also be "-", standard input, or a number, a camera's, which ends when nobody asks for more. Nothing is
     kept: memory does not grow with the video. Raises Problem as rate_video() does, when the first frame is asked for.
     """
     nets, calibrated = nets_and_calibration(models, net, gpu, calibration)
-    with open_video(video, rate=rate) as frames:
+    with open_video(video, rate=rate, stream=stream) as frames:
         yield from rows_of(frames, nets, min_face, gap, track, calibrated)
 
 

@@ -47,6 +47,8 @@ MOST_RATE = 1000  # frames a second
 MOST_THREADS = "4"  # that decode: each holds frames
 DURATION = re.compile(r"(\d{1,6}):(\d\d):(\d\d\.?\d*)")  # Matroska's tag, which says when a stream ends
 CAMERA = re.compile("0|[1-9][0-9]{0,2}")
+LATEST = 4e9  # seconds, beyond the clocks of this century: a later frame has no time
+SHORTEST = 2e-6  # seconds from a frame to the next, which 6 decimals still tell apart
 ONE = 1 << 16  # of a display matrix, whose numbers have 16 bits after the point
 SHORT = 1.  # a video that ends so many seconds before it should is damaged
 
@@ -138,9 +140,9 @@ class Decoded(Video):
                 self.broken += 1
                 continue
             here = time + 1 / self.rate
-            if picture.pts is not None:
+            if picture.pts is not None and abs(picture.time) < LATEST:
                 start = picture.time - here if start is None else start  # go on from frames that had no time
-                here = max(picture.time - start, time + 1e-6) if number else 0.
+                here = max(picture.time - start, time + SHORTEST) if number else 0.
                 media_start = media_start if number else 0. if self.live else picture.time - self.clock_zero()
             time, last = here, float((picture.duration or 0) * (picture.time_base or 0)) or 1 / self.rate
             yield Frame(number, time, upright(picture, self.ratio), media_start)
@@ -185,7 +187,7 @@ class Decoded(Video):
         while True:
             try:
                 packet = next(packets)
-            except StopIteration:
+            except (StopIteration, IndexError):  # PyAV's at the end, of streams that began midway
                 return
             except av.FFmpegError:
                 self.broken += 1
