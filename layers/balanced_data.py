@@ -35,16 +35,20 @@ class BalancedDataLayer(caffe.Layer):
 
     def setup(self, bottom, top):
         check_blobs(self, bottom, top, bottoms=0, tops=2)
+        self.batches = self.make_batches()
+        self.blobs.add_blob(1)
+        self.blobs[0].data[...] = 0
+        self.reader = concurrent.futures.ThreadPoolExecutor(max_workers=1)
+        self.ahead = {}  # batch number -> its future
+
+    def make_batches(self):
+        """What gives batches by their number, as `param_str` says."""
         params = parse_param_str(self, required=("source", "batch_size", "classes"),
                                  optional=("mirror", "mean", "scale", "seed"))
         for name in "batch_size", "classes":
             if not (isinstance(params[name], int) and params[name] > 0):
                 raise ValueError("BalancedDataLayer: %s must be a positive integer, not %r" % (name, params[name]))
-        self.batches = BalancedBatches(**params)
-        self.blobs.add_blob(1)
-        self.blobs[0].data[...] = 0
-        self.reader = concurrent.futures.ThreadPoolExecutor(max_workers=1)
-        self.ahead = {}  # batch number -> its future
+        return BalancedBatches(**params)
 
     def reshape(self, bottom, top):
         top[0].reshape(self.batches.batch_size, *self.batches.shape)

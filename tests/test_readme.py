@@ -15,7 +15,7 @@ from support.project import BVLC, ROOT, SHARED, needs_bvlc
 AUTHORS_FILE = SHARED / "authors" / "6-vanilla-sigmoid.mat"
 # A small demo, and no tests within the tests: `make test` only lists them.
 SMALL = dict(SUBJECTS="3", FRAMES="40", ITERATIONS="6", PEOPLE="4", STRANGERS="4", IMAGES="4", PRETRAIN_ITERATIONS="4",
-             JOBS="1", PYTEST_ADDOPTS="--collect-only", PORT="0")  # a process that aligns loads TensorFlow: one is quickest
+             PYTEST_ADDOPTS="--collect-only", PORT="0", JOBS="1")  # every process that aligns loads TensorFlow
 
 
 # In the order of their commands: a page may use what an earlier one has made. Then come the other pages.

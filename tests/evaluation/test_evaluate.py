@@ -91,7 +91,8 @@ def test_json_csv_and_names(tmp_path):
                and [float(line["low_" + m]), float(line["high_" + m])] == row["interval"][m]
                for line, row in zip(table[:2], rows) for m in METRICS)
     done = tool(folder, "--json", tmp_path / "rows.json")
-    protocol = "Protocol subject (means over subjects), intensities 0..5, all frames, all subjects: 2 subjects, 3 videos, 6 frames"
+    protocol = ("Protocol subject (means over subjects), intensities 0..5, all frames, all subjects: 2 subjects, "
+                "3 videos, 6 frames")
     assert done.stdout.startswith(protocol + "\n")
     assert json.loads((tmp_path / "rows.json").read_text()) == {
         "protocol": protocol, "rows": [rows[0], *rows[2:]], "comparisons": {}}

@@ -34,7 +34,10 @@ def test_it_keeps_as_many_frames_of_a_stretch_as_the_rule_says(labels):
     for label, run in groupby(labels):
         n = len(list(run))
         inside = start > 0 and start + n < len(labels)
-        expected = (min(n, 2) if inside else 1) if label == 0 and any(labels) else n if 0 < label and n < 5 else -(-n // 5)
+        if label == 0 and any(labels):
+            expected = min(n, 2) if inside else 1
+        else:
+            expected = n if label and n < 5 else -(-n // 5)
         assert keep[start:start + n].sum() == expected
         start += n
 

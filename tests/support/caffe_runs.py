@@ -28,15 +28,16 @@ def save_random_net(folder, seed, *paths):
         net.save(str(path))
 
 
-def write_samples(path, images, labels):
-    """Write an LMDB of Datums. images: (N, channels, height, width) uint8."""
+def write_samples(path, images, labels, names=None):
+    """Write an LMDB of Datums. images: (N, channels, height, width) uint8; names: of their files, or none."""
     import lmdb
     environment = lmdb.open(str(path), map_size=1 << 26)
     with environment.begin(write=True) as transaction:
         for i, (image, label) in enumerate(zip(images, labels)):
             channels, height, width = image.shape
             datum = caffe_pb2.Datum(channels=channels, height=height, width=width, data=image.tobytes(), label=label)
-            transaction.put(b"%08d" % i, datum.SerializeToString())
+            name = "%08d" % i + ("_" + names[i] if names else "")
+            transaction.put(name.encode(), datum.SerializeToString())
     environment.close()
 
 

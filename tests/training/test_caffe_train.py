@@ -81,8 +81,8 @@ def blobs(caffemodel):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_trains_and_predicts(variant, folds, work):
-    if PYTHON.parent == BVLC and variant != "smooth_l1_center_l1_sampling":
-        pytest.skip("one variant is enough of genuine Caffe here; `make test-full` trains all")
+    if PYTHON.parent == BVLC and variant not in ("smooth_l1_center_l1_sampling", "rcr_style"):
+        pytest.skip("one variant of a net is enough of genuine Caffe here; `make test-full` trains all")
     process = train(work, folds, variant)
     assert process.returncode == 0, process.stderr
     folder = work / "models" / variant / "01-001-aa001"
@@ -100,7 +100,8 @@ def test_every_variant_trains_and_predicts(variant, folds, work):
     names = [line.split(" ") for line in (folds / "01-001-aa001" / "val.txt").read_text().splitlines()]
     assert lines[0] == "subject,video,frame,label,prediction"
     assert [line.split(",")[:4] for line in lines[1:]] == [[*name[:-4].split("/"), label] for name, label in names]
-    assert all(0 <= float(line.split(",")[4]) <= 5 for line in lines[1:])
+    predictions = [float(line.split(",")[4]) for line in lines[1:]]
+    assert all(0 <= one <= 5 or variant == "rcr_style" and abs(one) < 50 for one in predictions)  # its output is linear
 
 
 def test_centers_are_learned_by_the_solver(folds, work):
@@ -339,5 +340,6 @@ def test_the_full_trunk_trains_and_resumes(variant, folds, tmp_path):
         solver.write_text(settings.replace("max_iter: 5000", "max_iter: %d" % max_iter))
         process = train(tmp_path, folds, variant)
         assert process.returncode == 0, process.stderr
-        assert os.path.getsize(str(folder / ("pain_iter_%d.caffemodel" % max_iter))) == pytest.approx(91.2e6, rel=0.01)
+        size = os.path.getsize(str(folder / ("pain_iter_%d.caffemodel" % max_iter)))
+        assert size == pytest.approx(91.2e6, rel=0.01) or variant == "rcr_style"
     assert "Resuming from pain_iter_2.solverstate" in (folder / "train.log").read_text()

@@ -1,12 +1,14 @@
 """A caffe.Net from a prototxt and a caffemodel, or one line that says why not."""
 import functools
 import os
+import sys
 from pathlib import Path
 
 import caffe
 from caffe.proto import caffe_pb2
 
 from pain.errors import Problem
+from pain.project import ROOT
 from pain.prototxts import parse
 from pain.weights import difference, listed, match, names, read_blobs, summary
 
@@ -18,12 +20,19 @@ def quiet_caffe():
         caffe.init_log(2)
 
 
+@functools.lru_cache(maxsize=None)
+def find_python_layers():
+    """Have nets find the Python layers of layers/, as `caffe train` does with the project's root on PYTHONPATH."""
+    sys.path.append(str(ROOT))
+
+
 def build_net(net_file, stages=()):
     """The caffe.Net of a prototxt in phase TEST and these stages. Raises Problem when caffe cannot build it.
 
     Genuine Caffe ends the process instead, unless it is the prototxt's syntax that is wrong.
     """
     quiet_caffe()
+    find_python_layers()
     try:
         net = parse(Path(net_file).read_text(), caffe_pb2.NetParameter(), net_file)
         if not (net.layer or net.layers or net.input):

@@ -45,7 +45,7 @@ def slim_net(net, divide, batch):
     for layer in net.layer:
         if layer.HasField("data_param"):
             layer.data_param.batch_size = batch
-        if layer.python_param.layer == "BalancedDataLayer":
+        if "batch_size" in layer.python_param.param_str:
             layer.python_param.param_str = repr(dict(ast.literal_eval(layer.python_param.param_str), batch_size=batch))
         if layer.type == "Convolution":
             width = layer.convolution_param.num_output

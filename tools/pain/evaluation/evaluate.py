@@ -54,15 +54,17 @@ class Scores(NamedTuple):
 
 
 def evaluate(results: str | os.PathLike | Result | Iterable[str | os.PathLike | Result],
-             protocol: str = "subject", *, subjects: str = "all", frames: str = "all", compare: Iterable[str] = (), top: int = CLASSES - 1,
-             draws: int = DRAWS, seed: int = SEED, metrics: Iterable[str] | None = None) -> Scores:
+             protocol: str = "subject", *, subjects: str = "all", frames: str = "all",
+             compare: Iterable[str] = (), top: int = CLASSES - 1, draws: int = DRAWS, seed: int = SEED,
+             metrics: Iterable[str] | None = None) -> Scores:
     """The paper's figures of some results, with 95 % intervals over subjects, beside all zeros and all mean.
 
     results: Results, or paths as read_results() takes them, one or several. protocol: average over subjects, the
     paper's "subject", or over videos, "video", or pool all frames, "pooled". subjects: "all", or "pain" for those who
-    show any. frames: which of them, a key of FRAME_SETS (frame_sets.py). compare: metrics in which every two results are compared; they must be of the same frames. top: the
-    highest label, 5, or 16 for PSPI. draws, seed: of the bootstrap (uncertainty.py). metrics: which, and MAE; all
-    unless given (metrics.py defines them). Undefined figures are NaN. Raises Problem for what does not go together.
+    show any. frames: which of a video's, a key of FRAME_SETS (frame_sets.py). compare: metrics in which every two
+    results are compared; they must be of the same frames. top: the highest label, 5, or 16 for PSPI. draws, seed: of
+    the bootstrap (uncertainty.py). metrics: which, and MAE; all unless given (metrics.py defines them). Undefined
+    figures are NaN. Raises Problem for what does not go together.
     """
     if protocol not in PROTOCOLS or subjects not in SUBJECTS or frames not in FRAME_SETS:
         raise Problem("evaluate: protocol is one of %s, subjects of %s, frames of %s"

@@ -1,9 +1,9 @@
 """Which of a video's frames are scored: all, or a reduction by which others were scored.
 
     all     every frame: the paper's rows
-    osvr    what OSVR's authors scored (Zhao et al., CVPR 2016): long stretches of equal labels are thinned. The rule was
-            read off their published labels of one subject, 042-ll042, and fits all of its 304 frames; for the others it
-            is our extrapolation. How many frames of a stretch remain is known, which of them is not
+    osvr    what OSVR's authors scored (Zhao et al., CVPR 2016): long stretches of equal labels are thinned. The rule
+            was read off their published labels of one subject, 042-ll042, and fits all of its 304 frames; for others
+            it is our extrapolation. How many frames of a stretch remain is known, which of them is not
     code    what the code of this paper's authors keeps for training
 
 A reduction changes what an MAE means: on UNBC-McMaster all zeros has 0.438 on all frames, and 0.773 on OSVR's.

@@ -47,7 +47,7 @@ class Training:
             raise Problem("%s: no such solver; prototxt/solvers has one a variant" % solver) from None
         parameters = parse(text, caffe_pb2.SolverParameter(), solver)
         self.max_iter, self.prefix = parameters.max_iter, parameters.snapshot_prefix
-        self.net = parameters.net  # relative to self.folder
+        self.net, self.stages = parameters.net, list(parameters.train_state.stage)  # the net relative to self.folder
         for name in lmdbs:
             if not (self.data / name / "data.mdb").exists():
                 raise Problem("%s: no such LMDB; make it with `%s`" % (self.data / name, made_by))

@@ -46,14 +46,14 @@ def check_lmdb(path, names, labels):
 def predict(training, iteration):
     """Predict the fold's frames by its snapshot of this iteration.
 
-    Returns the predictions, (N,) float64 in 0..5, and val.txt's names and labels, N of each.
+    Returns the predictions, (N,) float64, and val.txt's names and labels, N of each.
     training: caffe_train.Training. Raises Problem when the data or the snapshot is damaged or of something else.
     """
     names, labels = read_list(training.data / "val.txt")
     check_lmdb(training.data / "val_lmdb", names, labels)
     training.link()
     with working_directory(training.folder):
-        net = load_net(training.net, training.snapshot(iteration, "caffemodel"))
+        net = load_net(training.net, training.snapshot(iteration, "caffemodel"), training.stages)
         predictions = []
         while len(predictions) < len(names):
             predictions.extend(net.forward()["intensity"].ravel().astype(float))
