@@ -141,7 +141,8 @@ def transfer(folds, prototxt, weights, out, seeds=3, variants=True, caffe="caffe
     out, prototxt = Path(out), Path(prototxt)
     if not (prototxt / "solvers").is_dir():
         raise Problem("%s: no solvers in it; name a folder like prototxt/" % prototxt)
-    others = sorted(path.stem for path in (prototxt / "solvers").glob("*.prototxt") if path.stem != METHOD.name)
+    others = sorted(path.stem for path in (prototxt / "solvers").glob("*.prototxt")
+                    if path.stem != METHOD.name and "/pain_regression.prototxt" in path.read_text())
     arms = [Arm(start, METHOD.name) for start in STARTS] + [Arm("finetuned", variant) for variant in others if variants]
     runs = {(arm, seed): trainings_of(arm, seed, folds, prototxt, weights, out)
             for seed in range(1, seeds + 1) for arm in arms}
