@@ -3,7 +3,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import os
+import weakref
 import zlib
 
 import numpy as np
@@ -14,7 +16,7 @@ from caffe.errors import CaffeError
 GPU = "cuda"  # torch's name for what set_mode_gpu has nets compute on
 GRAPHS = os.environ.get("CAFFE_GRAPHS", "1") != "0"  # whether what a GPU does again and again is recorded
 
-_settings = {"device": torch.device("cpu"), "gpu": 0, "seed": None, "autocast": None}
+_settings = {"device": torch.device("cpu"), "gpu": 0, "seeds": None, "autocast": None}
 
 
 def set_mode_cpu() -> None:
@@ -51,8 +53,21 @@ def synchronize():
 
 
 def set_random_seed(seed: int) -> None:
-    """Make nets that are created from now on repeatable: fillers, dropout, mirroring, cropping, shuffling."""
-    _settings["seed"] = int(seed)
+    """Make nets that are created from now on repeatable: fillers, dropout, mirroring, cropping, shuffling.
+
+    Not alike: of two nets made one after the other each draws numbers of its own.
+    """
+    _settings["seeds"] = map(functools.partial(derived, int(seed)), itertools.count())
+
+
+def derived(seed, number):
+    """The seed itself for number 0; for each number after it another, which follows from both."""
+    return int(np.random.SeedSequence([seed % 2**64, number]).generate_state(1, np.uint64)[0] >> 1) if number else seed
+
+
+def _new_seed():
+    """The next of those that follow from set_random_seed, or any."""
+    return next(_settings["seeds"]) if _settings["seeds"] else int(np.random.SeedSequence().entropy % 2**63)
 
 
 @functools.cache
@@ -85,14 +100,13 @@ class Context:
     def __init__(self, phase, seed=None):
         self.phase = phase
         self.device = _settings["device"]
-        if seed is None:
-            seed = _settings["seed"] if _settings["seed"] is not None else int(np.random.SeedSequence().entropy % 2**63)
-        self.seed = seed
+        self.seed = _new_seed() if seed is None else seed
         self.passes = 0  # how many times the net has been run forward
         self.forward_only = False  # no backward will follow: record nothing for it
         self.keep = True  # keep gradients and what they are computed from, for scripts to read and backward to repeat
         self.autocast = _settings["autocast"]  # torch.bfloat16 to compute in
         self.draws = None  # while a graph is recorded: functions that draw its random numbers anew
+        self._names = weakref.WeakKeyDictionary()  # of the layers that draw; Caffe allows several layers one name
         self.doubts = []  # what Layer.check_values has not seen yet: (layer, message, a tensor: is it so, a value)
 
     @property
@@ -140,5 +154,8 @@ class Context:
         return np.random.RandomState(self.entropy(layer, *what) % 2 ** 32)
 
     def entropy(self, layer, *what):
-        text = "/".join(map(str, (self.seed, self.phase, layer.param.name) + what))
+        if layer not in self._names:
+            namesakes = sum(other.param.name == layer.param.name for other in self._names)
+            self._names[layer] = layer.param.name + namesakes * "/another"
+        text = "/".join(map(str, (self.seed, self.phase, self._names[layer]) + what))
         return zlib.crc32(text.encode()) << 31 ^ zlib.crc32(text[::-1].encode())

@@ -1,6 +1,7 @@
 """The nets of a solver: the one that it trains, and those that it tests with its weights."""
 from caffe import log, net, pycaffe, snapshot
 from caffe.build import read_net
+from caffe.context import derived, set_random_seed
 from caffe.errors import CaffeError
 from caffe.proto import caffe_pb2
 
@@ -16,14 +17,15 @@ def make_train_net(param):
     source = getattr(param, name)
     log.info("Creating training net " + ("specified in %s." % name if name.endswith("param") else
                                          "from %s file: %s" % (name, source)))
-    return _make_net(param, source, caffe_pb2.TRAIN, param.train_state,
-                     param.random_seed if param.random_seed >= 0 else None)
+    if param.random_seed >= 0:
+        set_random_seed(param.random_seed)
+    return _make_net(param, source, caffe_pb2.TRAIN, param.train_state, None)
 
 
 def make_test_nets(param, seed):
     """The nets of test_net_param and test_net, and then as many of the train net's as test_iter has more, a list.
 
-    seed: the train net's.
+    seed: the train net's; theirs follow from it.
     """
     nets = [("test_net_param", net_param) for net_param in param.test_net_param]
     nets += [("test_net file: %s" % path, path) for path in param.test_net]
@@ -42,7 +44,8 @@ def make_test_nets(param, seed):
     made = []
     for i, (where, source) in enumerate(nets):
         log.info("Creating test net (#%d) specified by %s" % (i, where))
-        made.append(_make_net(param, source, caffe_pb2.TEST, param.test_state[i] if param.test_state else None, seed))
+        made.append(_make_net(param, source, caffe_pb2.TEST, param.test_state[i] if param.test_state else None,
+                              derived(seed, i)))
         made[-1].debug_info = param.debug_info
     return made
 

@@ -19,6 +19,7 @@ import torch
 
 from caffe import debug, graphs, log, net, pycaffe, snapshot, updates
 from caffe.blob import engines_turn, turn
+from caffe.context import derived
 from caffe.errors import CaffeError
 from caffe.proto import caffe_pb2
 from caffe.solver_nets import make_test_nets, make_train_net
@@ -292,8 +293,9 @@ class Solver:
             tensor.copy_(torch.from_numpy(array))
         self._iter, self._step, self._displayed = state.iter, state.step, state.iter
         if state.seed is not None and self.param.random_seed < 0:
-            for each in (self.net, *self.test_nets):
-                each.context.seed = state.seed
+            self.net.context.seed = state.seed
+            for i, test_net in enumerate(self.test_nets):
+                test_net.context.seed = derived(state.seed, i)
         self.net.reset_passes(self._iter * self.param.iter_size)
         for test_net, count in zip(self.test_nets, self.param.test_iter):
             test_net.reset_passes(self._tests_done() * max(count, 0))

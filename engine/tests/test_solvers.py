@@ -141,14 +141,14 @@ def test_resuming_is_exact(kind, source, form, seed, tmp_path, loud, capfd):
     (tmp_path / "net.prototxt").write_text(RESUMED_NET % SOURCES[source])
     (tmp_path / "solver.prototxt").write_text(
         'net: "net.prototxt" base_lr: 0.01 lr_policy: "multistep" gamma: 0.5 stepvalue: 3 stepvalue: 9 type: "%s" '
-        'momentum: 0.9 iter_size: 2 max_iter: 12 test_iter: 2 test_interval: 4 snapshot: 5 snapshot_format: %s %s '
+        'momentum: 0.9 iter_size: 2 max_iter: 12 test_iter: [2, 1] test_interval: 4 snapshot: 5 snapshot_format: %s %s '
         'display: 1 snapshot_prefix: "s"' % (kind, form, seed))
     Batches.position = 0
     whole = caffe.get_solver("solver.prototxt")
     whole.solve()
     log_of_whole = capfd.readouterr().err
     resumed = caffe.get_solver("solver.prototxt")
-    Batches.position = 5 * 2 + 2 * 2  # 5 iterations and 2 tests
+    Batches.position = 5 * 2 + 2 * 3  # 5 iterations and 2 tests of 3 batches
     resumed.solve("s_iter_5.solverstate" + (".h5" if form == "HDF5" else ""))
     for name in "one", "two":
         for blob, expected in zip(resumed.net.params[name], whole.net.params[name]):

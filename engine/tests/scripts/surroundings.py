@@ -91,6 +91,46 @@ def io():
             "oversampled": caffe.io.oversample([image, 1 - image], (4, 5))}
 
 
+def seeds():
+    """After one seed: nets and solvers that differ, layers of one name too, and after the same again the same ones."""
+    drawn = """layer { name: "%s" type: "DummyData" top: "%s"
+      dummy_data_param { shape { dim: 3 dim: 40 } data_filler { type: "gaussian" } } }
+      layer { name: "drop" type: "Dropout" bottom: "%s" top: "d%s" }"""
+    names = ("", "a"), ("", "b"), ("c", "c")
+    _write("net.prototxt", "".join(drawn % (name, top, top, top) for name, top in names) + """
+      layer { name: "ip" type: "InnerProduct" bottom: "dc" top: "y"
+        inner_product_param { num_output: 5 weight_filler { type: "xavier" } } }
+      layer { name: "ip" type: "InnerProduct" bottom: "dc" top: "z"
+        inner_product_param { num_output: 5 weight_filler { type: "xavier" } } }""")
+    text = """net: "net.prototxt" base_lr: 0.01 lr_policy: "fixed" solver_mode: CPU snapshot_prefix: "s"
+      test_iter: 1 test_iter: 1 test_interval: 10 %s"""
+    _write("solver.prototxt", text % "")
+    _write("seeded.prototxt", text % "random_seed: 7")
+
+    def draw(nets):
+        found = []
+        for net in nets:
+            net.forward()
+            found += [layer.blobs[0].data.copy() for layer in net.layers if layer.type == "InnerProduct"]
+            found += [net.blobs[name].data.copy() for name in ("a", "b", "da", "db", "dc")]
+        return found
+
+    def after(start):
+        start()
+        nets = [caffe.Net("net.prototxt", phase) for phase in (caffe.TRAIN, caffe.TRAIN, caffe.TEST)]
+        solver = caffe.get_solver("solver.prototxt")
+        nets += [solver.net] + list(solver.test_nets) + [caffe.SGDSolver("solver.prototxt").net]
+        return draw(nets)
+
+    seen = {}
+    for name, start in (("seed", lambda: caffe.set_random_seed(1)),
+                        ("solver", lambda: caffe.SGDSolver("seeded.prototxt"))):
+        first, again = after(start), after(start)
+        seen[name + " repeats"] = [np.array_equal(a, b) for a, b in zip(first, again)]
+        seen[name + " alike"] = sum(np.array_equal(a, b) for i, a in enumerate(first) for b in first[:i])
+    return seen
+
+
 def functions():
     """Those of the module itself."""
     caffe.set_mode_cpu()
