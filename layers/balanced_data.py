@@ -19,12 +19,17 @@ import functools
 import os
 
 import caffe
-import lmdb
 import numpy as np
 from caffe.proto import caffe_pb2
 from google.protobuf.message import DecodeError
 
 from layers import check_blobs, parse_param_str, show_errors
+
+try:
+    from caffe.db import Lmdb  # to which no damage is a crash
+    from caffe.errors import CaffeError as LmdbError
+except ImportError:  # genuine Caffe
+    from layers.library_lmdb import Lmdb, LmdbError
 
 BATCHES_AHEAD = 3
 
@@ -65,26 +70,6 @@ class BalancedDataLayer(caffe.Layer):
         pass
 
 
-_environments = {}  # of data.mdb's inode and device
-
-
-def open_environment(source):
-    """The LMDB folder, open for reading until the process ends.
-
-    The nets of a process share it, for LMDB lets a process open it only once. It is never closed, for a net that goes
-    can leave it to its reading thread, where closing and the next net's opening would race. Raises lmdb.Error.
-    """
-    status = os.stat(os.path.join(source, "data.mdb"))
-    inode = status[1:3]
-    if inode not in _environments:
-        environment = lmdb.open(source, readonly=True, lock=False, readahead=False)
-        if status.st_size < (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]:
-            environment.close()
-            raise lmdb.CorruptedError("data.mdb is cut short")  # to read behind its end would kill the process
-        _environments[inode] = environment
-    return _environments[inode]
-
-
 class BalancedBatches:
     """The batches of an LMDB's samples, by number.
 
@@ -101,9 +86,9 @@ class BalancedBatches:
             raise ValueError("BalancedDataLayer: %s: no LMDB here (working directory %s); `make folds` makes them"
                              % (source, os.getcwd()))
         try:
-            self.environment = open_environment(source)
+            self.database = Lmdb(source)
             self.keys, self.shape = self._scan()
-        except (lmdb.Error, DecodeError) as error:
+        except (LmdbError, DecodeError) as error:
             raise ValueError("BalancedDataLayer: %s: damaged, or no LMDB of Datums (%s); remove it and run `make folds`"
                              % (source, error)) from error
         if len(self.mean) not in (1, self.shape[0]):
@@ -112,17 +97,16 @@ class BalancedBatches:
     def _scan(self):
         """The keys of each class, a list of bytes a class, in the LMDB's order, and the images' shape."""
         keys, shapes = [[] for _ in range(self.classes)], set()
-        with self.environment.begin() as transaction:
-            for key, value in transaction.cursor():
-                datum = caffe_pb2.Datum.FromString(value)
-                where = "BalancedDataLayer: %s: %s" % (self.source, key.decode("utf-8", "replace"))
-                if not 0 <= datum.label < self.classes:
-                    raise ValueError("%s: label %d is outside 0..%d" % (where, datum.label, self.classes - 1))
-                shape = datum.channels, datum.height, datum.width
-                if datum.encoded or len(datum.data) != np.prod(shape) or len(shapes | {shape}) > 1:
-                    raise ValueError("%s: not raw 8-bit pixels of the same shape as the others" % where)
-                shapes.add(shape)
-                keys[datum.label].append(key)
+        for key, value in self.database.records():
+            datum = caffe_pb2.Datum.FromString(value)
+            where = "BalancedDataLayer: %s: %s" % (self.source, key.decode("utf-8", "replace"))
+            if not 0 <= datum.label < self.classes:
+                raise ValueError("%s: label %d is outside 0..%d" % (where, datum.label, self.classes - 1))
+            shape = datum.channels, datum.height, datum.width
+            if datum.encoded or len(datum.data) != np.prod(shape) or len(shapes | {shape}) > 1:
+                raise ValueError("%s: not raw 8-bit pixels of the same shape as the others" % where)
+            shapes.add(shape)
+            keys[datum.label].append(key)
         empty = [label for label, of_class in enumerate(keys) if not of_class]
         if empty:
             raise ValueError("BalancedDataLayer: %s: no sample of class %s, so no batch can be balanced"
@@ -141,12 +125,11 @@ class BalancedBatches:
         images = np.empty((self.batch_size,) + self.shape, np.float32)
         labels = np.empty(self.batch_size, np.float32)
         flip = np.random.RandomState([self.seed, number]).randint(2, size=self.batch_size) * self.mirror
-        with self.environment.begin() as transaction:
-            for i in range(self.batch_size):
-                key, labels[i] = self.key(number * self.batch_size + i)
-                datum = caffe_pb2.Datum.FromString(transaction.get(key))
-                image = np.frombuffer(datum.data, np.uint8).reshape(self.shape)
-                images[i] = image[:, :, ::-1] if flip[i] else image
+        for i in range(self.batch_size):
+            key, labels[i] = self.key(number * self.batch_size + i)
+            datum = caffe_pb2.Datum.FromString(self.database.get(key))
+            image = np.frombuffer(datum.data, np.uint8).reshape(self.shape)
+            images[i] = image[:, :, ::-1] if flip[i] else image
         if self.mean.any() or self.scale != 1:
             images = (images - self.mean) * self.scale
         return images, labels

@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import struct
 import weakref
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from caffe.errors import CaffeError
@@ -81,6 +83,7 @@ class Lmdb:
         except OSError as error:
             raise CaffeError("%s: %s" % (self.path, error.strerror)) from error
         self._size = os.fstat(self._file.fileno()).st_size
+        self._nodes = lru_cache(maxsize=1000)(self._read_nodes)  # of the pages that get() passes
         first = self._meta(0)
         self._page_size = first[2]
         if self._page_size not in (1 << bits for bits in range(9, 17)):
@@ -98,6 +101,10 @@ class Lmdb:
                 for offset in self._offsets(page, self._LEAF):
                     self._node(page, offset)
 
+    def close(self) -> None:
+        """Close the file. It closes by itself when the last net that reads it is gone."""
+        self._file.close()
+
     def __len__(self) -> int:
         return self._entries
 
@@ -107,11 +114,20 @@ class Lmdb:
         for page in self._leaves(self._root, self._depth):
             offsets = self._offsets(page, self._LEAF)
             for offset in offsets[max(start - passed, 0):]:
-                key, where, size = self._node(page, offset)
-                yield key, page[where:where + size] if where < self._page_size else self._read(where, size)
+                yield self._record(page, offset)
             passed += len(offsets)
         if passed != self._entries:
             self._damaged("%d records where there should be %d" % (passed, self._entries))
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of a key, None if there is no such key. Raises CaffeError, naming the file, if it is damaged."""
+        number = self._root
+        for _ in range(1, self._depth):
+            page, offsets, keys = self._nodes(number, self._BRANCH)  # the first key is empty, for all smaller ones
+            number = self._child(page, offsets[bisect_right(keys, key, 1) - 1])
+        page, offsets, keys = self._nodes(number, self._LEAF)
+        at = bisect_left(keys, key)
+        return self._record(page, offsets[at])[1] if keys[at:at + 1] == [key] else None
 
     def _damaged(self, what):
         raise CaffeError("%s: damaged, cut short, or no LMDB: %s" % (self.path, what))
@@ -155,8 +171,25 @@ class Lmdb:
             yield page
             return
         for offset in self._offsets(page, flag):
-            low, middle, high, _ = self._NODE.unpack_from(page, offset)
-            yield from self._leaves(low | middle << 16 | high << 32, depth - 1)
+            yield from self._leaves(self._child(page, offset), depth - 1)
+
+    def _child(self, page, offset):
+        """The number of the page that a branch's node leads to."""
+        low, middle, high, _ = self._NODE.unpack_from(page, offset)
+        return low | middle << 16 | high << 32
+
+    def _read_nodes(self, number, flag):
+        """A page, where in it its nodes begin, and their keys."""
+        page = self._page(number, flag, self._page_size)
+        offsets = self._offsets(page, flag)
+        begins = [offset + self._NODE.size for offset in offsets]
+        return page, offsets, [page[begin:begin + self._NODE.unpack_from(page, offset)[3]]
+                               for begin, offset in zip(begins, offsets)]
+
+    def _record(self, page, offset):
+        """The key and the value of a leaf's node."""
+        key, where, size = self._node(page, offset)
+        return key, page[where:where + size] if where < self._page_size else self._read(where, size)
 
     def _node(self, page, offset):
         """The key of a leaf's node, and of its value the offset, in the page, or in the file if beyond it, and size."""

@@ -164,6 +164,9 @@ def test_lmdb_as_the_library_reads_it(sizes, tmp_path):
         assert len(found) == len(expected) and list(found.records()) == expected
         for start in 1, len(expected) // 2, len(expected) - 1:
             assert list(found.records(start)) == expected[start:]
+        assert all(found.get(key) == value for key, value in expected)
+        for key in b"", b"%08d" % 10 ** 6, b"%08d0" % 1, b"00", b"y", b"\xff" * 600:
+            assert found.get(key) is None
 
 
 def test_nets_share_a_database_with_scripts(folder):

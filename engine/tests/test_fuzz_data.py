@@ -61,7 +61,8 @@ def test_damaged_database(tmp_path):
     make_lmdb(tmp_path / "db", [random.bytes(random.choice([10, 100, 3000, 9000])) for _ in range(150)])
     with lmdb.open(str(tmp_path / "db"), readonly=True, lock=False) as environment, environment.begin() as transaction:
         expected = dict(transaction.cursor())
-    whole, damaged, refused = (tmp_path / "db" / "data.mdb").read_bytes(), tmp_path / "damaged", 0
+    keys, whole = list(expected), (tmp_path / "db" / "data.mdb").read_bytes()
+    damaged, refused = tmp_path / "damaged", 0
     damaged.mkdir()
     for i in range(MUTATIONS):
         data = bytearray(whole)
@@ -71,6 +72,8 @@ def test_damaged_database(tmp_path):
             data[place] = random.randint(256)
         (damaged / "data.mdb").write_bytes(mutated(whole, random) if i % 4 == 0 else data)
         found = outcome(lambda: list(Lmdb(damaged).records()))
+        value = outcome(lambda: Lmdb(damaged).get(keys[random.randint(len(keys))]))
+        assert value is None or isinstance(value, bytes)
         refused += found is None
         assert found is None or len(found) == len(expected)
         if found and i % 4:  # one byte or four differ, each in one record's value, or in one's key

@@ -311,7 +311,9 @@ def test_errors_of_prediction(folds, work):
     shutil.copytree(str(folds), str(copy))
     damaged = copy / "01-001-aa001" / "val_lmdb" / "data.mdb"
     damaged.write_bytes(b"no LMDB" * 3000)
-    assert_one_line_error(predict(work, copy), damaged.parent, "not a readable LMDB")
+    assert_one_line_error(predict(work, copy), damaged.parent, "damaged, cut short, or no LMDB")
+    damaged.write_bytes((folds / "01-001-aa001" / "val_lmdb" / "data.mdb").read_bytes()[:100000])
+    assert_one_line_error(predict(work, copy), damaged.parent, "damaged, cut short, or no LMDB")
     shutil.copy(str(folds / "02-002-bb002" / "train_lmdb" / "data.mdb"), str(damaged))
     assert_one_line_error(predict(work, copy), damaged.parent, "not the 48 frames of val.txt")
 

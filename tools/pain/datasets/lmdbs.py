@@ -11,6 +11,12 @@ from caffe.proto import caffe_pb2
 
 from pain.errors import Problem
 
+try:
+    from caffe.db import Lmdb  # to which no damage is a crash
+    from caffe.errors import CaffeError as LmdbError
+except ImportError:  # genuine Caffe
+    from pain.datasets.library_lmdb import Lmdb, LmdbError
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -58,20 +64,21 @@ def write_lmdb(path, records, count, bar):
 
 
 @contextlib.contextmanager
-def open_lmdb(path: str | Path) -> Iterator[lmdb.Transaction]:
-    """A read transaction on the LMDB folder `path`, its values as buffers. Raises Problem if it is not one."""
+def open_lmdb(path: str | Path) -> Iterator[Lmdb]:
+    """The LMDB folder `path`, opened: records() yields (key, value), and get(key) gives a value, or None; all bytes.
+
+    Raises Problem if it is missing or damaged, then and within the block.
+    """
     try:
-        environment = lmdb.open(str(path), readonly=True, lock=False, readahead=False)
-    except lmdb.Error as error:
-        raise Problem("%s: not a readable LMDB (%s); remove %s and make it again"
-                      % (path, error, path.parent)) from error
-    with environment, environment.begin(buffers=True) as transaction:
-        yield transaction
+        with contextlib.closing(Lmdb(path)) as database:
+            yield database
+    except LmdbError as error:
+        raise Problem("%s; remove %s and make it again" % (error, Path(path).parent)) from error
 
 
-def read(transaction, name, path):
-    """The value of the key `name` in the LMDB `path`, a buffer. Raises Problem if it is not there."""
-    value = transaction.get(name)
+def read(database, name, path):
+    """The value of the key `name` in the LMDB `path`, bytes. Raises Problem if it is not there."""
+    value = database.get(name)
     if value is None:
         raise Problem("%s: incomplete, no key %s; remove %s and make it again" % (path, name.decode(), path.parent))
     return value

@@ -8,6 +8,7 @@ import numpy as np
 
 from pain.errors import Problem
 from pain.evaluation.frames import Video, check
+from pain.processes import call_apart
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,19 +57,26 @@ def read_video_index(path: Path, lengths: list[int]) -> list[np.ndarray]:
 
 def read_cells(path: Path, variable: str) -> list[np.ndarray]:
     """The cells of a MATLAB file's `variable`, a list of (N,) float64, N > 0. Raises Problem when it is not that."""
-    with open(str(path), "rb") as file:
-        try:
-            from scipy.io import loadmat  # here, so that CSV files need nothing but NumPy
-            cells = loadmat(file, variable_names=[variable]).get(variable)
-        except ImportError:
-            raise Problem("%s: MATLAB files need SciPy; install it with `pip install scipy`" % path) from None
-        except NotImplementedError:
-            raise Problem("%s: a MATLAB 7.3 (HDF5) file; save it in MATLAB with -v7" % path) from None
-        except Exception as error:  # a damaged file may raise anything in SciPy
-            raise Problem("%s: not a readable MATLAB file (%s); save it in MATLAB with -v7" % (path, error)) from error
+    with open(str(path), "rb"):
+        pass  # what the system says of it is no matter of SciPy's
+    try:
+        cells = call_apart(load_cells, str(path), variable)
+    except ImportError:
+        raise Problem("%s: MATLAB files need SciPy; install it with `pip install scipy`" % path) from None
+    except NotImplementedError:
+        raise Problem("%s: a MATLAB 7.3 (HDF5) file; save it in MATLAB with -v7" % path) from None
+    except Exception as error:  # SciPy raises anything for a damaged file, or crashes
+        raise Problem("%s: not a readable MATLAB file (%s); save it in MATLAB with -v7"
+                      % (path, error or type(error).__name__)) from error
     if cells is None or cells.dtype != object or not cells.size:
         raise Problem("%s: no cells named %s in it; save some, one a subject" % (path, variable))
     for s, cell in enumerate(cells.flat, 1):
         if not isinstance(cell, np.ndarray) or cell.dtype.kind not in "buif" or not 0 < cell.size == max(cell.shape):
             raise Problem("%s: cell %d of %s is not a row of numbers; save one a frame" % (path, s, variable))
     return [cell.astype(float).ravel() for cell in cells.flat]
+
+
+def load_cells(path, variable):
+    """What SciPy reads as `variable` of a MATLAB file; None if there is no such."""
+    from scipy.io import loadmat  # here, so that CSV files need nothing but NumPy
+    return loadmat(path, variable_names=[variable], appendmat=False).get(variable)

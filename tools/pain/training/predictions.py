@@ -3,7 +3,6 @@ import contextlib
 import os
 from pathlib import Path
 
-import lmdb
 import numpy as np
 from caffe.proto import caffe_pb2
 from google.protobuf.message import DecodeError
@@ -33,10 +32,9 @@ def check_lmdb(path, names, labels):
     Caffe itself ends the process when it cannot read one.
     """
     try:
-        with open_lmdb(path) as transaction:
-            stored = [(bytes(name), caffe_pb2.Datum.FromString(bytes(value)).label)
-                      for name, value in transaction.cursor()]
-    except (lmdb.Error, DecodeError) as error:
+        with open_lmdb(path) as database:
+            stored = [(name, caffe_pb2.Datum.FromString(value).label) for name, value in database.records()]
+    except DecodeError as error:
         raise Problem("%s: damaged (%s); remove %s and run `make folds`" % (path, error, path.parent)) from error
     if stored != [(key(i, name), label) for i, (name, label) in enumerate(zip(names, labels))]:
         raise Problem("%s: not the %d frames of val.txt; remove %s and run `make folds`"
