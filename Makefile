@@ -21,8 +21,9 @@ JOBS ?= 2
 # JOBS=auto is for trainings on a GPU; other steps then take what is their own default.
 WORKERS = $(if $(filter auto,$(JOBS)),,--jobs $(JOBS))
 # The caffemodel to fine-tune from, or empty to train from scratch: caffe-face's, or else what `make pretrain` made.
-WEIGHTS ?= $(or $(call first,$(call q,$(MODELS)/face_model.caffemodel) $(call q,$(MODELS)/face_verification.caffemodel)), \
-    $(MODELS)/face_model.caffemodel)
+# rcr_style has no trunk that it could fill.
+WEIGHTS ?= $(if $(filter rcr_style,$(VARIANT)),,$(or $(call first,$(call q,$(MODELS)/face_model.caffemodel) $(call q,$(MODELS)/face_verification.caffemodel)), \
+    $(MODELS)/face_model.caffemodel))
 # More arguments for pretrain.py, such as --at-a-time 64 for less memory.
 PRETRAIN ?=
 # The folder with data/, models/ and prototxt/ in it.
@@ -89,8 +90,8 @@ SOLVER = $(WORK)/prototxt/solvers/$(VARIANT).prototxt
 ONE_FOLD = $(if $(FOLD),--fold $(FOLD))
 ON_GPU = $(if $(GPU),--gpu $(GPU))
 
-.PHONY: demo trained_trunk transfer bvlc synthetic fetch identities pretrain verify align folds train predict onnx \
-    evaluate evaluate.pyz report audit app lint test test-full fuzz bench clean
+.PHONY: demo trained_trunk transfer bvlc synthetic fetch identities pretrain verify align folds train predict osvr \
+    facenet2expnet onnx evaluate evaluate.pyz report audit app lint test test-full fuzz bench clean
 .NOTPARALLEL:
 
 demo: trained_trunk
@@ -160,6 +161,18 @@ train: $(CAFFE_SETUP)
 
 predict: $(CAFFE_SETUP)
 	$(CAFFE_PYTHON) tools/predict.py $(call q,$(SOLVER)) --folds $(call q,$(FOLDS)) --models $(call q,$(MODELS)) $(ONE_FOLD) $(ON_GPU)
+
+# OSVR-l1 and OSVR-l2 on the same folds. OSVR: more arguments for osvr.py.
+OSVR ?=
+osvr: $(SETUP)
+	$(PYTHON) tools/osvr.py --aligned $(call q,$(ALIGNED)) --folds $(call q,$(FOLDS)) --models $(call q,$(MODELS)) \
+	    --cache $(call q,$(WORK)/data/features) $(ONE_FOLD) $(WORKERS) $(OSVR)
+
+# A smaller net that the one of WEIGHTS teaches, trained and predicted.
+facenet2expnet: $(CAFFE_SETUP)
+	$(CAFFE_PYTHON) tools/facenet2expnet.py --weights $(call q,$(WEIGHTS)) --prototxt $(call q,$(WORK)/prototxt) \
+	    --folds $(call q,$(FOLDS)) --models $(call q,$(MODELS)) $(ONE_FOLD) $(WORKERS) \
+	    --caffe $(call q,$(CAFFE_COMMAND)$(if $(BF16), -bf16)) $(ON_GPU)
 
 # The folds' nets for programs without Caffe, a .onnx beside each .caffemodel.
 onnx: $(SETUP)
@@ -255,10 +268,3 @@ clean:
 
 .bvlc/bin/caffe:
 	tools/install_bvlc.sh .bvlc
-
-# OSVR-l1 and OSVR-l2, of which the paper quotes figures, on the same folds. OSVR: more arguments for osvr.py.
-OSVR ?=
-.PHONY: osvr
-osvr: $(SETUP)
-	$(PYTHON) tools/osvr.py --aligned $(call q,$(ALIGNED)) --folds $(call q,$(FOLDS)) --models $(call q,$(MODELS)) \
-	    --cache $(call q,$(WORK)/data/features) $(ONE_FOLD) $(WORKERS) $(OSVR)

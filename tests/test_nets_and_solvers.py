@@ -152,7 +152,8 @@ def fold(tmp_path_factory):
 
 
 def test_there_is_a_solver_a_variant():
-    assert {path.stem for path in (ROOT / "prototxt" / "solvers").glob("*")} == set(STAGES)
+    assert set(STAGES) == {path.stem for path in (ROOT / "prototxt" / "solvers").glob("*")
+                           if "/pain_regression.prototxt" in path.read_text()}
 
 
 @pytest.mark.parametrize("variant", sorted(STAGES))

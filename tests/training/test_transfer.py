@@ -14,7 +14,7 @@ from pain.prototxts import make_slim
 from pain.training import transfer
 from pain.variants import METHOD
 from support.caffe_runs import make_folds_of_noise
-from support.project import ENGINE, ROOT, assert_one_line_error, run_tool
+from support.project import ENGINE, assert_one_line_error, run_tool
 
 SEEDS = 2
 
@@ -124,10 +124,10 @@ def test_variants_are_compared_with_the_method(work, tmp_path):
                                caffe=str(ENGINE / "caffe"), jobs=2)
     assert all(table.note.endswith(" Trained and tested on data of unknown origin.") for table in tables)
     starts, variants, differences = tables
-    solvers = list((ROOT / "prototxt/solvers").glob("*"))
-    assert len(variants.rows) == len(solvers) + 1 and len(starts.rows) == 4
-    assert [row[0] for row in variants.rows][0] == "smooth l1 + l1 center loss + sampling"
-    assert len(differences.rows) == 3 + len(solvers) - 1
+    assert len(variants.rows) == 7 + 1 + 1 and len(starts.rows) == 4
+    names = [row[0] for row in variants.rows]
+    assert names[0] == "smooth l1 + l1 center loss + sampling" and names[-2:] == ["FaceNet2ExpNet-style", "all zeros"]
+    assert len(differences.rows) == 3 + 7
     assert all(row[0].endswith(" - smooth l1 + l1 center loss + sampling") for row in differences.rows[3:])
 
 

@@ -72,6 +72,8 @@ VARIANTS = (  # in the paper's order
     quoted("all_zeros", "all zeros", "no pain in any frame", mae=.438, mse=1.353, wmae=2.143, wmse=7.387),
     trained("rcr_style", "RCR-style",
             "a recurrent convolutional network in RCR's manner, of sizes of our own, on windows of 8 frames"),
+    trained("facenet2expnet_style", "FaceNet2ExpNet-style",
+            "a smaller net that a face net has taught, in FaceNet2ExpNet's manner, then trained as the whole method"),
     trained("mse", "mse", "squared error, the paper's equation 1, which is in neither table"),
 )
 METHOD = next(variant for variant in VARIANTS if variant.name == "smooth_l1_center_l1_sampling")  # the whole method

@@ -235,7 +235,7 @@ def train(trainings, caffe="caffe", gpu=None, jobs=1, title="train"):
             refuse_changes(training.folder, files, iteration)
     for weights, first in {training.weights: training for training, iteration in zip(trainings, done)
                            if training.weights and not iteration}.items():
-        print(check_weights(weights, first.folder / first.net), flush=True)
+        print(check_weights(weights, first.folder / first.net, [*first.stages, "deploy"]), flush=True)
     for training, iteration, files in zip(trainings, done, made_with):
         if not iteration:
             write_record(training.folder, files)

@@ -1,5 +1,6 @@
 """The experiment whether fine-tuning from a verification trunk helps: arms, seeds, tables."""
 import ast
+import itertools
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from pain.prototxts import read_prototxt
 from pain.provenance import read_origin
 from pain.tables import Column, Estimate, Table
 from pain.training.caffe_train import train
+from pain.training.facenet2expnet import STUDENT, two_stages
 from pain.training.fold_trainings import fold_training
 from pain.training.predictions import predict_fold
 from pain.variants import METHOD, METRICS, title_of
@@ -31,7 +33,7 @@ STARTS = {"scratch": "from scratch", "frozen": "trunk frozen", "finetuned": "fin
 class Arm(NamedTuple):
     """What is trained: starts are compared in the whole METHOD, variants fine-tuned."""
 
-    start: str  # a key of STARTS
+    start: str  # a key of STARTS, or "taught": a smaller trunk by the weights' (facenet2expnet.py)
     variant: str  # its name
 
 
@@ -62,11 +64,12 @@ def freeze(net, trunk):
 def write_prototxt(source, out, seed, frozen):
     """Copy the folder of prototxts `source` to `out` with this seed, the pain net's trunk frozen or not."""
     trunk = read_prototxt(source / "face_verification.prototxt", caffe_pb2.NetParameter())
-    for path in (source / "pain_regression.prototxt", *sorted((source / "solvers").glob("*.prototxt"))):
-        kind = caffe_pb2.SolverParameter if path.parent.name == "solvers" else caffe_pb2.NetParameter
+    nets = [path for path in sorted(source.glob("*.prototxt")) if not path.stem.startswith("face_verification")]
+    for path in (*nets, *sorted((source / "solvers").glob("*.prototxt"))):
+        kind = caffe_pb2.NetParameter if path in nets else caffe_pb2.SolverParameter
         message = read_prototxt(path, kind())
         seeded(message, seed)
-        if frozen and kind is caffe_pb2.NetParameter:
+        if frozen and path.stem == "pain_regression":
             freeze(message, trunk)
         target = out / path.relative_to(source)
         text = text_format.MessageToString(message)
@@ -112,7 +115,7 @@ def name_of(arm, variants):
 def make_tables(values, zeros, iterations):
     """The tables of starts, of variants, and of their differences. values: {Arm: (R, S, M)}; zeros: (S, M)."""
     starts = [arm for arm in values if arm.variant == METHOD.name]
-    variants = [arm for arm in values if arm.start == "finetuned"]
+    variants = [arm for arm in values if arm.start in ("finetuned", "taught")]
     note = "Means over %d subjects and %d seeds, %d iterations; 95 %% intervals over both." % (
         *reversed(next(iter(values.values())).shape[:2]), iterations)
     figures = [Column(name, title(name), interval=True) for name in METRICS]
@@ -143,10 +146,18 @@ def transfer(folds, prototxt, weights, out, seeds=3, variants=True, caffe="caffe
         raise Problem("%s: no solvers in it; name a folder like prototxt/" % prototxt)
     others = sorted(path.stem for path in (prototxt / "solvers").glob("*.prototxt")
                     if path.stem != METHOD.name and "/pain_regression.prototxt" in path.read_text())
-    arms = [Arm(start, METHOD.name) for start in STARTS] + [Arm("finetuned", variant) for variant in others if variants]
-    runs = {(arm, seed): trainings_of(arm, seed, folds, prototxt, weights, out)
-            for seed in range(1, seeds + 1) for arm in arms}
+    arms = [Arm(start, METHOD.name) for start in STARTS]
+    if variants:
+        arms += [*(Arm("finetuned", variant) for variant in others), Arm("taught", STUDENT)]
+    runs, teaching = {}, []
+    for arm, seed in itertools.product(arms, range(1, seeds + 1)):
+        runs[arm, seed] = trainings_of(arm, seed, folds, prototxt, weights, out)
+        if arm.start == "taught":
+            first, runs[arm, seed] = two_stages(runs[arm, seed], weights)
+            teaching += first
     every = [training for trainings in runs.values() for training in trainings]
+    if teaching:
+        train(teaching, caffe, gpu, jobs, "%d trainings that teach" % len(teaching))
     train(every, caffe, gpu, jobs, "%d trainings" % len(every))
     for training in progress(every, unit="fold", desc="predict"):
         predict_fold(training)

@@ -1,0 +1,46 @@
+"""Train and predict FaceNet2ExpNet-style fold by fold, both stages, as Ding, Zhou and Chellappa (FG 2017) train theirs.
+
+    models/facenet2expnet_features/NN-subject/    stage 1: a smaller trunk learns the face net's last feature maps
+    models/facenet2expnet_style/NN-subject/       stage 2: with a head, from there, by the labels: a row of the tables
+                                                  predictions.csv
+
+What is finished is not done again, so that the command goes on after Ctrl-C.
+"""
+from pathlib import Path
+
+from pain.command import Parser, run
+from pain.errors import Problem
+from pain.nets import use_gpu
+from pain.progress import progress
+from pain.training.caffe_train import train
+from pain.training.facenet2expnet import STUDENT, two_stages
+from pain.training.fold_trainings import fold_training, select_folds
+from pain.training.predictions import predict_fold
+
+
+def main():
+    parser = Parser(__doc__)
+    parser.add_argument("--weights", required=True, help="the face net: a caffemodel of face_verification.prototxt")
+    parser.add_argument("--prototxt", default="prototxt", help="the nets and solvers (default: %(default)s)")
+    parser.add_argument("--folds", default="data/folds", help="where `make folds` put them (default: %(default)s)")
+    parser.add_argument("--models", default="models", help="where results go (default: %(default)s)")
+    parser.add_argument("--fold", type=int, help="only the fold of this number (default: all)")
+    parser.add_argument("--caffe", default="caffe", help="the caffe command (default: %(default)s)")
+    parser.add_argument("--gpu", type=int, help="the GPU to train and predict on (default: the CPU)")
+    parser.add_argument("--jobs", type=int, default=1, help="folds at a time (default: %(default)s)")
+    args = parser.parse_args()
+    if args.jobs < 1:
+        raise Problem("--jobs takes 1 or more")
+    if args.gpu is not None:
+        use_gpu(args.gpu)
+    solver = Path(args.prototxt) / "solvers" / (STUDENT + ".prototxt")
+    teaching, students = two_stages([fold_training(solver, fold, args.models)
+                                     for fold in select_folds(args.folds, args.fold)], args.weights)
+    for stage, trainings in enumerate((teaching, students), 1):
+        train(trainings, args.caffe, args.gpu, args.jobs, "stage %d, %d folds" % (stage, len(trainings)))
+    for training in progress(students, unit="fold", desc="predict"):
+        predict_fold(training)
+
+
+if __name__ == "__main__":
+    run(main)
