@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pain.errors import Problem
+from pain.faces.detector import BATCH
 from pain.files import fingerprint, replacing
 from pain.locks import alone_in
 from pain.provenance import as_dict, origin_of, origin_said
@@ -123,10 +124,10 @@ def about_curve(video: Video, models: list[Path], min_face: float, gap: int, tra
     """What a curve depends on, a dict ready for JSON: of another one --resume does not go on.
 
     video: a Video; models: paths of caffemodels; calibration: the path of a result, or None; the rest: as
-    load_estimator() takes it.
+    load_estimator() takes it. batch: frames computed at a time, on which the last decimals depend.
     """
     return dict(source=video.name, stream=video.stream, width=video.width, height=video.height, min_face=min_face,
-                gap=gap, track=track, calibration=calibration and str(calibration), **about_nets(models))
+                gap=gap, track=track, batch=BATCH, calibration=calibration and str(calibration), **about_nets(models))
 
 
 def about_nets(models: list[Path]) -> dict:

@@ -4,8 +4,8 @@
 
 Batches are detected, and rated, by a few threads, whichever is free. Memory does not grow with the video: at most GAP
 frames, fewer if they are large, wait for a lost face to be found again, and a few batches are under way. What a frame's
-rows say depends on the frames before it and the next GAP ones, and on nothing else: not on how many are computed at a
-time.
+rows say depends on the frames before it, the next GAP ones and, by rounding, the others of its batch. Batches begin at
+the same frames wherever a run goes on, so that it gives what an uninterrupted one gives, bit by bit.
 """
 import itertools
 
@@ -18,8 +18,8 @@ from pain.models import PainNets, load_nets
 from pain.video.doubts import doubt
 from pain.video.scenes import scene_of
 from pain.video.source import Frame
-from pain.video.thread_pool import in_order, workers
-from pain.video.tracking import GAP, MOST_GAP, Tracker
+from pain.video.thread_pool import batches, in_order, workers
+from pain.video.tracking import GAP, MOST_GAP, Tracker, as_in_file, faces_in
 
 MIN_FACE, LEAST_FACE = 0.2, 0.02  # of the image's height: faces in videos are smaller than the archive's
 
@@ -60,29 +60,35 @@ class Estimator:
             for i in faces:
                 values = next(intensities)
                 low, high = self.calibration.bounds(values.mean()) if self.calibration else (np.nan, np.nan)
-                rows[i] = rows[i]._replace(intensity=float(values.mean()), low=float(low), high=float(high),
-                                           spread=float(values.std(ddof=1)) if len(values) > 1 else np.nan)
+                figures = dict(intensity=values.mean(), low=low, high=high,
+                               spread=values.std(ddof=1) if len(values) > 1 else np.nan)
+                rows[i] = rows[i]._replace(**{name: float(as_in_file(name, figures[name])) for name in figures})
         return [(frame, rows) for frame, rows, _ in aligned]
 
     def run(self, frames, earlier=(), next_frame=0, live=False):
         """Yield (Frame, Rows), each frame once and in order.
 
-        frames: an iterator of Frame. earlier, next_frame: Rows of the frames before this one, which are not computed
-        again but given as they are. live: frame by frame, as they come. Whatever reading them raises is raised here.
+        frames: an iterator of Frame. earlier, next_frame: Rows of the frames before this one, which are given as they
+        are. live: frame by frame, as they come. Whatever reading them raises is raised here.
         """
-        rows_of, scenes, frames = {}, {}, iter(frames)
+        rows_of, tracker, given, frames = {}, Tracker(self.track, self.gap), -1, iter(frames)
         for row in earlier:
             rows_of.setdefault(row.frame, []).append(row)
-        for frame in itertools.islice(frames, next_frame):
-            yield frame, rows_of[frame.number]
-            if frame.number >= next_frame - self.gap - 2:  # from which the next may follow
-                scenes[frame.number] = scene_of(frame.image)
+        for batch in batches(frames, lambda frame: frame, live):
+            if batch[-1].number >= next_frame:  # all of it is computed, and those before next_frame for naught
+                frames = itertools.chain(batch, frames)
+                break
+            for frame in batch:
+                tracker.add(frame, faces_in(rows_of[frame.number]), scene_of(frame.image))
+                yield frame, rows_of[frame.number]
+                given = frame.number
         with workers() as pool:
             detected = in_order(pool, lambda batch: (batch, self.detector.faces([frame.image for frame in batch])),
                                 frames, lambda frame: frame, live)
-            known = self._tracked(detected, Tracker(self.track, self.gap, earlier, scenes))
+            known = ((frame, rows) for frame, rows in self._tracked(detected, tracker) if frame.number > given)
             for rated in in_order(pool, self.rate, known, lambda frame_rows: frame_rows[0], live):
-                yield from rated
+                for frame, rows in rated:
+                    yield frame, rows_of.get(frame.number, rows)
 
     @staticmethod
     def _tracked(detected, tracker):

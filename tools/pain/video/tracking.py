@@ -5,7 +5,8 @@ import numpy as np
 import scipy.optimize
 
 from pain.faces.alignment import interpolate
-from pain.video.curve import DECIMALS, FOUND, INTERPOLATED, NONE, Row, no_face
+from pain.faces.detector import Face
+from pain.video.curve import DECIMALS, FOUND, INTERPOLATED, Row, no_face
 from pain.video.scenes import another_scene
 from pain.video.thread_pool import pixels
 
@@ -21,33 +22,28 @@ SIZES = 1.5  # how often as wide or high, at most, a face is when it is found ag
 class Tracker:
     """Who is who from frame to frame, and frames that wait for a lost face to be found again.
 
-    everyone: follow all faces, by the overlap of their boxes; else the largest face is person 1. gap: as GAP.
-    rows: of earlier frames, to go on from; the next frame is the one after the last of them. scenes: of scene_of(), by
-    frame, of the last ones. A cut ends a person, and nothing is interpolated between two places.
+    everyone: follow all faces, by the overlap of their boxes; else the largest face is person 1. gap: as GAP. A cut
+    ends a person, and nothing is interpolated between two places. Faces count with the decimals of curve.csv, so that
+    those of its rows, faces_in(), bring a Tracker to where it was.
     """
 
-    def __init__(self, everyone=False, gap=GAP, rows=(), scenes=None):
-        self.everyone, self.gap = everyone, gap
+    def __init__(self, everyone=False, gap=GAP):
+        self.everyone, self.gap, self.people = everyone, gap, 0
         self.waiting = deque()  # (Frame, dict: person -> Row, or None while it is not known)
-        last = rows[-1].frame if rows else None
-        present = {row.person for row in rows if row.frame == last and row.face != NONE}
-        self.seen = {row.person: row for row in rows if row.person in present and row.face == FOUND}
-        self.people = max((row.person for row in rows), default=0)
-        self.scenes = {person: (scenes or {}).get(row.frame) for person, row in self.seen.items()}
+        self.seen, self.scenes = {}, {}  # by person: the Row in which the face was last found, and the scene around it
 
     def add(self, frame, faces, scene=None):
         """The frames, a list of (Frame, Rows without intensities), of which all is known now that `frame` is.
 
         faces: the Faces that are in it; scene: of scene_of(), or None where cuts do not matter.
         """
-        rows = {}
+        rows, faces = {}, [Face(*map(as_in_file, Face._fields, face)) for face in faces]
         for person in list(self.seen):
             if scene is not None and self.scenes[person] is not None and another_scene(self.scenes[person], scene):
                 self._give_up(person)
         self.waiting.append((frame, rows))
-        for person, face in self._who(faces).items():
-            row = Row(frame.number, frame.time, frame.media_time, person, FOUND, as_in_file("box", face.box),
-                      float(face.confidence), as_in_file("landmarks", face.landmarks))
+        for person, face in sorted(self._who(faces).items()):
+            row = Row(frame.number, frame.time, frame.media_time, person, FOUND, *face)
             if person in self.seen and same_place(self.seen[person].box, row.box):
                 self._fill(self.seen[person], row)
             elif person in self.seen:
@@ -72,10 +68,10 @@ class Tracker:
         if not self.everyone:
             largest = max(faces, key=lambda face: face.box[2] * face.box[3], default=None)
             return {} if largest is None else {1: largest}
-        known = list(self.seen)
-        overlaps = np.array([[overlap(self.seen[person].box, face.box) for face in faces] for person in known])
+        known, columns = list(self.seen), sorted(range(len(faces)), key=lambda j: faces[j].box.tolist())
+        overlaps = np.array([[overlap(self.seen[person].box, faces[j].box) for j in columns] for person in known])
         pairs = zip(*scipy.optimize.linear_sum_assignment(-overlaps)) if known and faces else ()
-        who = {j: known[i] for i, j in pairs if overlaps[i, j] > OVERLAP}
+        who = {columns[k]: known[i] for i, k in pairs if overlaps[i, k] > OVERLAP}
         for j in range(len(faces)):
             if j not in who:
                 self.people += 1
@@ -109,6 +105,11 @@ class Tracker:
 def as_in_file(field, values):
     """The values of a Row's field rounded as in curve.csv, so that a run that goes on from there finds the same."""
     return np.round(values, DECIMALS[field])
+
+
+def faces_in(rows):
+    """The Faces that a Tracker was given of a frame whose Rows these are; of the largest one alone, that one."""
+    return [Face(row.box, row.confidence, row.landmarks) for row in rows if row.face == FOUND]
 
 
 def same_place(box, other):
