@@ -10,7 +10,7 @@ is a file or a folder of that name. In --out come
     curve.about.json    what it is of: the video, the models, the settings
     curve.json          the curve with a summary: mean, peak, time above thresholds, episodes; there once all is done
     curve.png           the same as a picture
-    annotated.mp4       with --annotate: the video with boxes, landmarks and the running curve
+    annotated.mp4       with --annotate: the video, with its sound, and boxes, landmarks and the running curve on it
 
 --model takes caffemodels, a fold's folder, or a variant's: of several folds the mean and the spread are given. Ctrl-C
 leaves what there is of curve.csv, and --resume goes on from there, or begins where there is nothing yet.

@@ -152,6 +152,26 @@ def test_times_that_do_not_rise_are_put_in_order(tmp_path):
     assert len(times) == 5 and (np.diff(times) > 0).all() and times == pytest.approx([0, .1, .1, .1, .2], abs=1e-3)
 
 
+def test_a_pause_of_days_is_shortened(tmp_path):
+    frames = [(image(32, 32), 5e8 + t, []) for t in (0, 0.04, *1e6 * np.arange(1, 31), 3e7 + 0.04)]
+    _, times, _ = written(tmp_path / "a.mp4", frames, 32, 32)
+    assert np.diff(times) == pytest.approx([0.04] + 30 * [2000] + [0.04], abs=1e-3) and times[0] == 5e8
+
+
+def test_a_slow_time_lapse(tmp_path):
+    with Annotator(tmp_path / "a.mp4", 32, 32, 1e-4) as annotator:
+        annotator.add(image(32, 32), 0, [])
+    assert len(decoded(tmp_path / "a.mp4")[0]) == 1
+
+
+def test_large_frames_are_made_smaller(tmp_path):
+    frames, _, codec = written(tmp_path / "a.mp4", [(image(3000, 6000), 0., [
+        row(0., 1., box=20 * BOX, points=20 * POINTS)])], 6000, 3000)
+    assert codec.width == 4072 and 2036 < codec.height < 2500
+    scale = 4072 / 6000
+    assert is_color(frames[0, int(620 * scale):int(2580 * scale), int(800 * scale) - 1], color_of(1)).all()
+
+
 @pytest.mark.parametrize("codec", ["libopenh264", "mpeg4"])
 def test_other_encoders(tmp_path, monkeypatch, codec):
     monkeypatch.setattr(encoder, "CODECS", {"no such codec": {}, codec: encoder.CODECS[codec]})

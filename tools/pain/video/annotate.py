@@ -3,8 +3,9 @@
     with Annotator("annotated.mp4", 640, 480, 25) as annotator:
         annotator.add(image, time, rows)        # each frame, with the Rows it has in curve.csv
 
-Written as H.264 in an MP4 that browsers play while it loads, or as MPEG-4 Visual where FFmpeg was built without an
-encoder of H.264; Annotator.codec says which. Every frame has its own time, whatever the frame rate does.
+With the video's sound, if it is told where that is. Written as H.264 in an MP4 that browsers play while it loads, or as
+MPEG-4 Visual where FFmpeg was built without an encoder of H.264; Annotator.codec says which. Every frame has its own
+time, whatever the frame rate does.
 """
 from collections import deque
 from contextlib import ExitStack
@@ -24,10 +25,14 @@ from pain.plots import color_of
 from pain.provenance import NOT_KNOWN, Origin
 from pain.video.curve import NONE, Row
 from pain.video.encoder import CODECS, encoder
+from pain.video.sound import sound_of
+from pain.video.source import Video
 from pain.video.tracks import pauses
 
+MOST_PIXELS = 3840 * 2160  # of a picture, without the curve
 RATE = 25  # frames a second, where nothing says how many
 TICKS = 60000  # of timestamps, a second: MPEG-4 Visual has 65535 at the most
+LONGEST = 2000 * TICKS  # of a pause, a longer one is cut: MP4 has room for some, which B-frames add up
 SECONDS = 10.  # of the curve
 BT709 = 1  # FFmpeg's number for the colours of HDTV, which players take for granted
 FINE = 2  # the strip is drawn so many times as large, for smooth lines
@@ -37,40 +42,55 @@ PAPER, GRID, INK, NOBODY = "#ffffff", "#e2e2e2", "#666666", "#555555"
 class Annotator:
     """Writes the video `path`, frame by frame: it is there once close() was called, and not at all after discard().
 
-    width, height: of the first frame; frames of another size are fitted into it. rate: frames a second, about; origin:
-    of the nets, which decides what is said of them below the curve.
+    width, height: of the first frame; frames of another size are fitted into it, and large ones made smaller. rate:
+    frames a second, about; origin: of the nets, which decides what is said of them below the curve; video: the Video
+    whose sound it has, too.
     """
 
-    def __init__(self, path: Path | str, width: int, height: int, rate: float | None, origin: Origin = NOT_KNOWN):
-        self.path, self.width, self.height, self.ticks = path, width, height, -1
+    def __init__(self, path: Path | str, width: int, height: int, rate: float | None, origin: Origin = NOT_KNOWN,
+                 video: Video | None = None):
+        smaller = min(1, (MOST_PIXELS / (width * height)) ** 0.5)
+        width, height = max(1, int(smaller * width)), max(1, int(smaller * height))
+        self.path, self.width, self.height, self.ticks, self.cut = path, width, height, -1, 0
         self.unit = max(8, 4 + min(width, height) // 54)  # pixels: the height of small letters
         self.large, self.small = (ImageFont.load_default(size * self.unit) for size in (2, 1.4))
         self.strip = Strip(width + width % 2, 8 * self.unit + height % 2, self.unit,
                            short_notice(origin))
         self.to_yuv = VideoReformatter()
-        self.codec, rate = encoder(), Fraction(rate or RATE).limit_denominator(1001)
+        self.codec, rate = encoder(), Fraction(max(1, rate or RATE)).limit_denominator(1001)
         with ExitStack() as closing:
             partial = closing.enter_context(replacing(path))
-            self.container = closing.enter_context(av.open(str(partial), "w", options={"movflags": "faststart"}))
+            self.container = closing.enter_context(av.open("file:%s" % partial, "w", options={"movflags": "faststart"}))
             self.stream = self.container.add_stream(self.codec, rate=rate, options=dict(CODECS[self.codec]))
             self.stream.width, self.stream.height = self.strip.width, height + self.strip.height
             self.stream.pix_fmt, self.stream.codec_context.gop_size = "yuv420p", max(1, round(2 * rate))
             self.stream.codec_context.colorspace, self.stream.codec_context.color_range = BT709, ColorRange.MPEG
             self.stream.codec_context.color_primaries = self.stream.codec_context.color_trc = BT709
             self.stream.codec_context.time_base = self.stream.time_base = Fraction(1, TICKS)
+            self.sound = video and sound_of(video, self.container)
+            if self.sound:
+                closing.callback(self.sound.close)
             self.closing = closing.pop_all()
 
     def add(self, image: np.ndarray, time: float, rows: list[Row]) -> None:
-        """Write a frame. image: (height, width, 3) uint8 RGB; time: in seconds; rows: the frame's, in its pixels."""
+        """Write a frame, and the sound before it.
+
+        image: (height, width, 3) uint8 RGB; time: in seconds on a player's clock; rows: the frame's, in its pixels.
+        """
         canvas = np.zeros((self.stream.height, self.stream.width, 3), np.uint8)
         canvas[:self.height, :self.width] = self.picture(image, rows)
         canvas[:self.height, self.width:] = canvas[:self.height, self.width - 1:self.width]
         canvas[self.height:] = self.strip.draw(time, rows)
         frame = self.to_yuv.reformat(av.VideoFrame.from_ndarray(canvas, format="rgb24"), format="yuv420p",
                                      dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG)
-        self.ticks = max(self.ticks + 1, round(time * TICKS))
+        ticks = round(time * TICKS) - self.cut
+        if -1 < self.ticks < ticks - LONGEST:
+            self.cut += ticks - LONGEST - self.ticks
+        self.ticks = max(self.ticks + 1, round(time * TICKS) - self.cut)
         frame.pts, frame.time_base = self.ticks, Fraction(1, TICKS)
         self.container.mux(self.stream.encode(frame))
+        if self.sound:
+            self.sound.write(self.ticks / TICKS)
 
     def picture(self, image, rows):
         """The frame with what was found in it, (height, width, 3) uint8 of the first frame's size."""
@@ -125,6 +145,8 @@ class Annotator:
             if self.ticks < 0:
                 raise Problem("%s: a video of no frames; take one that has some" % self.path)
             self.container.mux(self.stream.encode(None))
+            if self.sound:
+                self.sound.end()
 
     def discard(self) -> None:
         """Give up: no file comes of it, and one that was there before stays. After close() it does nothing."""

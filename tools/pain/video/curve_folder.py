@@ -57,7 +57,7 @@ def record_curve(estimator, video: Video, folder: Path, about: dict, resume: boo
         write_curve(path, about, earlier)
         writer = closing.enter_context(contextlib.closing(CurveWriter(path, about)))
         annotator = annotate and closing.enter_context(
-            Annotator(folder / "annotated.mp4", video.width, video.height, video.rate, origin_said(about)))
+            Annotator(folder / "annotated.mp4", video.width, video.height, video.rate, origin_said(about), video))
         rated = closing.enter_context(contextlib.closing(estimator.run(
             video.frames(), earlier, next_frame, video.live)))
         for frame, rows in rated:
@@ -65,7 +65,7 @@ def record_curve(estimator, video: Video, folder: Path, about: dict, resume: boo
             if computed:
                 writer.write(rows)
             if annotator:
-                annotator.add(frame.image, frame.time, rows)
+                annotator.add(frame.image, frame.media_time, rows)
             yield Recorded(frame.number, computed)
 
 

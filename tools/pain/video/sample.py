@@ -29,7 +29,8 @@ def write_video(path: Path | str, images: Iterable[np.ndarray], rate: float = RA
     """Write images (height, width, 3; uint8 RGB; even sizes) as an MP4 that plays while it is still being loaded."""
     codec = encoder()
     options = dict(CODECS[codec], threads="1")
-    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart", "fflags": "+bitexact"}) as container:
+    flags = {"movflags": "+faststart", "fflags": "+bitexact"}
+    with av.open("file:%s" % path, "w", format="mp4", options=flags) as container:
         stream = None
         for image in images:
             if stream is None:

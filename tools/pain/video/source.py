@@ -57,9 +57,9 @@ class Video:
     """What open_video() gives. name: of the source; width, height: of the first frame; rate: frames a second, about;
     count: how many frames there will be, about, or None; live: whether it comes from a camera; damage: once the frames
     are all read, what is wrong with the file, or ""; stream: of which stream of the file it is, None where there is no
-    choice; note: a sentence on that choice, or ""."""
+    choice; note: a sentence on that choice, or ""; file: its address, if it can be read a second time, or None."""
 
-    live, damage, stream, note = False, "", None, ""
+    live, damage, stream, note, file = False, "", None, "", None
 
     def frames(self) -> Iterator[Frame]:
         """Yield every Frame. Once only."""
@@ -183,22 +183,8 @@ class Decoded(Video):
         return 0. if self.own_clock() else (self.container.start_time or 0) / av.time_base
 
     def _pictures(self):
-        packets = self.container.demux(self.picture)
-        while True:
-            try:
-                packet = next(packets)
-            except (StopIteration, IndexError):  # PyAV's at the end, of streams that began midway
-                return
-            except av.FFmpegError:
-                self.broken += 1
-                return
-            broken = packet.is_corrupt  # a decoder with threads may keep silent
-            try:
-                for picture in packet.decode():
-                    broken = broken or picture.is_corrupt
-                    yield picture
-            except av.FFmpegError:
-                broken = True
+        for pictures, broken in decoded(self.container, self.picture):
+            yield from pictures
             self.broken += broken
 
     def frames(self) -> Iterator[Frame]:
@@ -286,7 +272,32 @@ def open_video(source: Path | str | int, formats: Sequence[str] | None = None, r
             return Camera(int(source))
         if "://" in source:
             return Decoded(source, source, formats, stream)
-    return Decoded("file:" + source, source, formats, stream)  # which keeps a colon from being taken for a protocol's
+    video = Decoded("file:" + source, source, formats, stream)  # which keeps a colon from being a protocol's
+    video.file = "file:" + source if Path(source).is_file() else None
+    return video
+
+
+def decoded(container: av.container.InputContainer,
+            stream: av.stream.Stream) -> Iterator[tuple[list[av.frame.Frame], bool]]:
+    """Yield (frames, broken) a packet of a stream: what is in it, and whether it is damaged.
+
+    A decoder with threads may keep silent about that, and is not all that is asked.
+    """
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except (StopIteration, IndexError):  # PyAV's at the end, of streams that began midway
+            return
+        except av.FFmpegError:
+            yield [], True
+            return
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            yield [], True
+        else:
+            yield frames, packet.is_corrupt or any(frame.is_corrupt for frame in frames)
 
 
 def said(error):
