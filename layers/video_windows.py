@@ -17,13 +17,12 @@ import os
 from pathlib import Path
 
 import caffe
-import lmdb
 import numpy as np
 from caffe.proto import caffe_pb2
 from google.protobuf.message import DecodeError
 
 from layers import check_blobs, parse_param_str, show_errors
-from layers.balanced_data import BalancedDataLayer, open_environment
+from layers.balanced_data import BalancedDataLayer, Lmdb, LmdbError
 
 
 @show_errors
@@ -78,12 +77,12 @@ class Windows:
             if not (isinstance(value, int) and value > 0):
                 raise ValueError("video_windows: %s must be a positive integer, not %r" % (name, value))
         self.window, self.batch_size, self.mirror, self.seed = window, batch_size, mirror, seed
-        self.frames, self.first = [], []  # (environment, key) of each, and the number of its video's first
+        self.frames, self.first = [], []  # (LMDB, key) of each, and the number of its video's first
         shapes = set()
         for source in sources:
             try:
-                shapes |= self._scan(source, open_environment(source))
-            except (OSError, lmdb.Error, DecodeError) as error:
+                shapes |= self._scan(Lmdb(source))
+            except (LmdbError, DecodeError) as error:
                 raise ValueError("video_windows: %s: no LMDB of Datums, or damaged (%s); remove it and run `make folds`"
                                  % (source, error)) from error
         if len(shapes) != 1 or None in shapes:
@@ -91,17 +90,16 @@ class Windows:
         self.channels, *size = shapes.pop()
         self.shape = (self.window * self.channels, *size)
 
-    def _scan(self, source, environment):
+    def _scan(self, database):
         """Take in an LMDB's frames. Returns the set of their shapes, with None for what is no raw image."""
         shapes, video = set(), None
-        with environment.begin() as transaction:
-            for key, value in transaction.cursor():
-                datum = caffe_pb2.Datum.FromString(value)
-                shape = datum.channels, datum.height, datum.width
-                shapes.add(shape if len(datum.data) == np.prod(shape) and not datum.encoded else None)
-                before, video = video, key.partition(b"_")[2].rpartition(b"/")[0]  # NNNNNNNN_subject/video/frame.png
-                self.first.append(len(self.frames) if video != before else self.first[-1])
-                self.frames.append((environment, key))
+        for key, value in database.records():
+            datum = caffe_pb2.Datum.FromString(value)
+            shape = datum.channels, datum.height, datum.width
+            shapes.add(shape if len(datum.data) == np.prod(shape) and not datum.encoded else None)
+            before, video = video, key.partition(b"_")[2].rpartition(b"/")[0]  # NNNNNNNN_subject/video/frame.png
+            self.first.append(len(self.frames) if video != before else self.first[-1])
+            self.frames.append((database, key))
         return shapes
 
     def batch(self, number):
@@ -119,9 +117,8 @@ class Windows:
 
     def read(self, frame):
         """The image, (channels, height, width) uint8, and the label of frame number `frame`."""
-        environment, key = self.frames[frame]
-        with environment.begin() as transaction:
-            datum = caffe_pb2.Datum.FromString(transaction.get(key))
+        database, key = self.frames[frame]
+        datum = caffe_pb2.Datum.FromString(database.get(key))
         return np.frombuffer(datum.data, np.uint8).reshape(self.channels, *self.shape[1:]), datum.label
 
 
