@@ -119,7 +119,7 @@ def refused(text, encoding="utf-8"):
     ("frame\tlabel\n1,000\t3\n", "line 2: is 1,000 a thousand or a fraction?"),
     ('frame,label\n0,1\n1,"2\n', "line 3: unexpected end of data"),
     ('frame,label\n0,1\n1,"2"3\n', "line 3: ',' expected"),
-    ("time_s;label\n0:10;3\n", "line 2: the time_s is none"),
+    ("time_s;label\n0:60;3\n", "line 2: the time_s is none"),
     ("frame,label\r0,1\r\r1,7\r", "line 4: the label is not an integer 0..5"),
     (b"PK\x03\x04 an .xlsx", "a spreadsheet program's own file; save it there as CSV"),
     (b"\xd0\xcf\x11\xe0 an .xls", "a spreadsheet program's own file"),

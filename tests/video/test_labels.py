@@ -39,6 +39,34 @@ def test_labels_by_time_are_on_a_players_clock(tmp_path):
     assert (made["frames"], made["mae"], made["labels_without_frame"]) == (3, 0, 0)
 
 
+@pytest.mark.parametrize("name", ["time_s", "Time"])
+@pytest.mark.parametrize("text, seconds", [
+    ("0:10", 10), ("00:01:02.500", 62.5), ("1:02:03", 3723), ("90:00", 5400), (" 0:00:07 ", 7), ("100:00:00", 360000)])
+def test_clock_times(tmp_path, name, text, seconds):
+    made = read(tmp_path, "%s,label\n%s,3\n0:00,1\n" % (name, text))
+    assert (made.by, made.at.tolist(), made.label.tolist()) == ("time_s", [0, seconds], [1, 3])
+    comma = read(tmp_path, "%s;label\n%s;3\n0:00;1\n" % (name, text.replace(".", ",")))
+    assert comma.at.tolist() == [0, seconds]
+
+
+def test_clock_times_and_seconds_in_one_column(tmp_path):
+    assert read(tmp_path, "time_s,label\n0:10,3\n12.5,4\n").at.tolist() == [10, 12.5]
+
+
+@pytest.mark.parametrize("text, noted", [
+    ("frame,label\n1,0\n2,1\n3,2\n", True), ("frame,label\n3,0\n1,1\n", True),
+    ("frame,label\n0,0\n1,1\n", False), ("frame,label\n2,0\n4,1\n", False), ("time_s,label\n1,0\n2,1\n", False)])
+def test_frames_that_seem_to_be_counted_from_1(tmp_path, text, noted):
+    note = read(tmp_path, text).note
+    assert note == noted * ("%s: no label is of frame 0; if frames are counted from 1, take 1 off each"
+                            % (tmp_path / "labels.csv"))
+
+
+def test_two_notes(tmp_path):
+    note = read(tmp_path, "frame,label\n1,1\n2,2\n").note
+    assert "no label is 0; if they are counted from 1, take 1 off each; no label is of frame 0; if frames" in note
+
+
 @given(st.lists(st.floats(0.01, 1), min_size=2, max_size=20), st.lists(st.floats(0, 20), max_size=20, unique=True))
 def test_the_nearest_frame_by_trying_all(gaps, at):
     times = np.cumsum(gaps)
@@ -77,6 +105,9 @@ def test_compare_by_hand():
     ("frame,label\n0,1\n0.5,1\n", "line 3: the frame is none"), ("time_s,label\n-1,1\n", "line 2: the time_s is none"),
     ("frame,label\n1,1\n2,3\n1,1\n", "lines 2, 4: the frame is there more than once"),
     ("label\n1\n", "neither a column frame nor time_s"), ("frame,pspi\n0,1\n", "no column label"),
+    ("time_s,label\n0:60,1\n0:61:00,1\n1:2:3:4,1\n-0:10,1\n0:1e1,1\n:10,1\n0:,1\n", "lines 2, 3, 4 and 4 more: the"),
+    ("time,label\n0:10,1\n5,1\n", "neither a column frame nor time_s"), ("frame,label\n0:10,1\n", "the frame is none"),
+    ("time_s,label\n0:10,1\n10,1\n", "lines 2, 3: the time_s is there more than once"),
     ("frame,label\n", "no rows"), ("time_s,label\nnan,1\n", "line 2: the time_s is none")])
 def test_labels_that_are_none(tmp_path, text, words):
     with pytest.raises(Problem, match=words):

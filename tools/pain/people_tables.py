@@ -28,6 +28,7 @@ SPREADSHEETS = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"  # how .xlsx and .ods begin, a
 NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\ufffe\uffff]")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}$")  # or is it a decimal comma?
+CLOCK = re.compile(r"(?:(\d{1,4}):(?=[0-5]?\d:))?(\d{1,4}):([0-5]?\d(?:[.,]\d*)?)$", re.ASCII)  # [[H:]M:]S
 MINUS = "\u2212"
 
 
@@ -57,8 +58,8 @@ class PeopleTable(NamedTuple):
         i = self.names.index(name)
         return [row[i].strip() for row in self.rows]
 
-    def numbers(self, *names: str) -> list[np.ndarray]:
-        """Columns as (N,) float64 each, NaN for what is no number.
+    def numbers(self, *names: str, clock: str = "") -> list[np.ndarray]:
+        """Columns as (N,) float64 each, NaN for what is no number; in the column `clock` clock times are, in seconds.
 
         Raises Problem as texts() does, and for numbers of which nobody knows what their commas and points mean.
         """
@@ -67,7 +68,8 @@ class PeopleTable(NamedTuple):
             return [np.array(texts, float) for texts in columns]
         except ValueError:
             self._refuse_ambiguous(columns)
-            return [np.array([number(text) for text in texts]) for texts in columns]
+            return [np.array([(seconds if name == clock else number)(text) for text in texts])
+                    for name, texts in zip(names, columns)]
 
     def _refuse_ambiguous(self, columns):
         cells = [(line, text) for texts in columns for line, text in zip(self.lines.tolist(), texts)]
@@ -85,6 +87,15 @@ def number(text: str) -> float:
     """`text`, a number with a decimal point or comma, as a float; NaN when it is none."""
     text = text.strip().replace(MINUS, "-").replace(",", ".")
     return float(text) if NUMBER.match(text) else float("nan")
+
+
+def seconds(text: str) -> float:
+    """`text`, seconds or a clock time (0:10, 1:02:03,5), as seconds; NaN when it is neither."""
+    clock = CLOCK.match(text.strip())
+    if not clock:
+        return number(text)
+    hours, minutes, least = clock.groups()
+    return 3600 * int(hours or 0) + 60 * int(minutes) + number(least)
 
 
 def read_people_table(path: str | Path, known: tuple[str, ...]) -> PeopleTable:

@@ -2,8 +2,9 @@
 
     labels.csv    columns frame,label or time_s,label, a row a labelled frame, in any order: frame counts from 0 and
                   time_s in seconds on a player's clock, as media_time_s in curve.csv; label is an intensity, 0, 1, 2,
-                  3, 4 or 5. More columns do no harm. A label by time is that of the nearest frame, if that is no
-                  further off than half a usual frame. It is read in all the ways in which spreadsheets write CSV
+                  3, 4 or 5. Clock times, such as 0:10 or 00:01:02.500, are read, too, and their column may be called
+                  time. More columns do no harm. A label by time is that of the nearest frame, if that is no further
+                  off than half a usual frame. It is read in all the ways in which spreadsheets write CSV
                   (pain/people_tables.py).
 """
 from collections import Counter
@@ -23,7 +24,7 @@ from pain.video.episodes import ROUNDING
 from pain.video.tracks import in_order, lasts, track_of
 
 METRICS = {"mae": mae, "mse": mse, "pcc": pcc, "wmae": wmae, "wmse": wmse, "icc31": icc31}
-BY = "frame", "time_s"
+BY, CLOCK = ("frame", "time_s"), "time"  # columns; that of clock times alone
 
 
 class Labels(NamedTuple):
@@ -50,22 +51,27 @@ def labels(path: Path | str) -> Labels:
 
 def parse_labels(content: bytes, path: Path | str) -> Labels:
     """The Labels in the content (bytes) of a table; path: what to call it. Raises Problem as labels() does."""
-    table = parse_people_table(content, path, ("label", *BY))
-    by = [name for name in BY if table.has(name)]
-    if not by and table.has("label"):
+    table = parse_people_table(content, path, ("label", *BY, CLOCK))
+    by = next((name for name in BY if table.has(name)), None)
+    if by is None and table.has(CLOCK) and all(":" in text for text in table.texts(CLOCK)):
+        by = CLOCK
+    if by is None:
+        table.texts("label")  # it is the first to be missed
         raise Problem("%s: neither a column frame nor time_s in its header; say where each label belongs" % path)
-    label, at = table.numbers("label", *by[:1]) if by else table.numbers("label")
-    by, where, good = by[0], (table.place, table.lines), np.isfinite(at) & (at >= 0)
+    label, at = table.numbers("label", by, clock="" if by == "frame" else by)
+    where, good = (table.place, table.lines), np.isfinite(at) & (at >= 0)
     if by == "frame":
         good &= at % 1 == 0
     refuse(~good, *where, "the %s is none" % by)
-    note = from_one(label, CLASSES - 1)
+    notes = [from_one(label, CLASSES - 1)]
     refuse(~np.isin(label, range(CLASSES)), *where, "the label is not an integer 0..%d" % (CLASSES - 1),
-           note if (label == CLASSES).any() else "")
+           notes[0] if (label == CLASSES).any() else "")
     count = Counter(at.tolist())
     refuse(np.array([count[place] > 1 for place in at.tolist()]), *where, "the %s is there more than once" % by)
-    order = np.argsort(at)
-    return Labels(by, at[order], label[order].astype(int), note and "%s: %s" % (path, note))
+    if by == "frame" and at.min() == 1:
+        notes.append("no label is of frame 0; if frames are counted from 1, take 1 off each")
+    order, note = np.argsort(at), "; ".join(filter(None, notes))
+    return Labels(BY[by != "frame"], at[order], label[order].astype(int), note and "%s: %s" % (path, note))
 
 
 def placed(rows: list[Row], labels: Labels) -> PlacedLabels:

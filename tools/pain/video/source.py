@@ -100,7 +100,7 @@ class Decoded(Video):
         rates = self.picture.average_rate, self.picture.guessed_rate  # a raw DV's average is of the ticks of its clock
         self.rate = float(next((rate for rate in rates if rate and 0 < rate <= MOST_RATE), RATE))
         seconds = self.own_seconds() or (self.container.duration or 0) / av.time_base
-        self.count = self.picture.frames or round(seconds * self.rate) or None
+        self.count = self.picture.frames or max(0, round(seconds * self.rate)) or None
         self.ratio = float(self.picture.sample_aspect_ratio or 1)  # of a pixel's width to its height
         self.broken = 0
         size = round(self.picture.width * self.ratio), self.picture.height
