@@ -1,6 +1,7 @@
 """files.py: files and folders that are whole or not there, and the project's own tables and JSON."""
 import hashlib
 import json
+import os
 import tempfile
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pain import files, locks
 from pain.errors import Problem
 from pain.files import (
     fingerprint,
@@ -18,8 +20,10 @@ from pain.files import (
     read_json,
     replacing,
     rounded,
+    swept,
     write_csv,
 )
+from pain.locks import locked
 
 
 def test_a_file_is_replaced_when_it_is_whole(tmp_path):
@@ -124,6 +128,51 @@ def test_of_a_folder_that_fails_nothing_is_left_and_the_old_one_stays(tmp_path):
         (partial / "new").touch()
         raise KeyboardInterrupt
     assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["folder", "folder/old"]
+
+
+def test_what_the_killed_left_is_removed_and_what_others_are_writing_is_not(tmp_path):
+    for name in ".a.17.partial.txt", ".a.5.partial.txt", ".a.b.18.partial.txt", ".a.19.partial.csv", ".b.20.partial":
+        (tmp_path / name).write_text("half")
+    writing = locked(tmp_path / ".a.17.partial.txt")
+    with replacing(tmp_path / "a.txt") as partial:
+        partial.write_text("whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".a.17.partial.txt", ".a.19.partial.csv", ".a.b.18.partial.txt", ".b.20.partial", "a.txt"]
+    os.close(writing)
+    with replacing(tmp_path / "a.txt"):
+        pass
+    assert not (tmp_path / ".a.17.partial.txt").exists()
+
+
+def test_at_no_time_is_there_half_a_folder(tmp_path, monkeypatch):
+    def killed(_):
+        raise KeyboardInterrupt
+
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "old").touch()
+    with pytest.raises(KeyboardInterrupt), making(tmp_path / "folder") as partial:
+        (partial / "new").touch()
+        monkeypatch.setattr(files, "remove", killed)
+    assert not (tmp_path / "folder").exists() or len(list((tmp_path / "folder").iterdir())) == 1
+
+
+def test_no_two_make_the_same_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "PATIENCE", 0.1)
+    with making(tmp_path / "folder") as partial:
+        (partial / "a").touch()
+        with pytest.raises(Problem, match="another process is at work here"), making(tmp_path / "folder"):
+            pass
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_leftovers_are_swept_but_for_what_is_being_made(tmp_path):
+    for name in "s/.v1.partial", "s/.v2.partial", "s/v3":
+        (tmp_path / name / "inside").mkdir(parents=True)
+    handle = locked(tmp_path / "s/.v2.partial")
+    with swept(tmp_path, "*/.*.partial"):
+        assert sorted(path.name for path in (tmp_path / "s").iterdir()) == [".v2.partial", "v3"]
+        os.close(handle)
+    assert sorted(path.name for path in (tmp_path / "s").iterdir()) == ["v3"]
 
 
 def test_values_as_json_has_them():

@@ -48,7 +48,7 @@ def test_a_folder_is_one_holder_s_and_of_what_it_has_started(tmp_path, monkeypat
         child = int(holder.stdout.readline())
         for killed in (lambda: None, holder.kill):
             killed()
-            with pytest.raises(Problem, match="folder: another process is at work in this folder; wait"):
+            with pytest.raises(Problem, match="folder: another process is at work here; wait"):
                 with alone_in(folder):
                     pass
     monkeypatch.setattr(locks, "PATIENCE", 20)

@@ -9,31 +9,10 @@ import pytest
 
 from pain.errors import Problem
 from pain.processes import workers
+from support.processes import PATIENCE, is_running, started, wait_until
 from support.project import ROOT
 
-PATIENCE = 20  # seconds, on a machine that is busy
-
-
-def start(code, *arguments):
-    """Start Python on these lines, which can import pain. Its output is read from .stdout."""
-    return subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)], stdout=subprocess.PIPE, text=True,
-                            env=dict(os.environ, PYTHONPATH=str(ROOT / "tools")), start_new_session=True)
-
-
-def is_running(pid):
-    """Whether there is a process of this number that is no zombie."""
-    try:
-        return subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], stdout=subprocess.PIPE).stdout.strip()[:1] not in (
-            b"", b"Z")
-    except OSError:
-        return False
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+PAIN = dict(os.environ, PYTHONPATH=str(ROOT / "tools"))  # an environment in which pain can be imported
 
 
 IN_WORKERS = """
@@ -58,12 +37,12 @@ if __name__ == "__main__":
                                             ("spawn", signal.SIGKILL), ("spawn", signal.SIGHUP)])
 def test_workers_end_with_their_parent(tmp_path, usual_signals, method, number):
     (tmp_path / "tool.py").write_text(IN_WORKERS)
-    parent = subprocess.Popen([sys.executable, str(tmp_path / "tool.py"), method], stdout=subprocess.PIPE, text=True,
-                              stderr=subprocess.PIPE, env=dict(os.environ, PYTHONPATH=str(ROOT / "tools")))
-    pids = [int(parent.stdout.readline()) for _ in range(2)]
-    assert len({parent.pid, *pids}) == 3 and all(map(is_running, pids))
-    parent.send_signal(number)
-    error = parent.communicate(timeout=PATIENCE)[1]
+    with started(sys.executable, tmp_path / "tool.py", method, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                 env=PAIN) as parent:
+        pids = [int(parent.stdout.readline()) for _ in range(2)]
+        assert len({parent.pid, *pids}) == 3 and all(map(is_running, pids))
+        parent.send_signal(number)
+        error = parent.communicate(timeout=PATIENCE)[1]
     if number == signal.SIGKILL:
         assert parent.returncode == -number
     else:
@@ -101,21 +80,19 @@ time.sleep(600)
 @pytest.mark.parametrize("how", [pytest.param("by the kernel", marks=pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="prctl is Linux's")), "watched"])
 def test_a_command_ends_with_who_started_it(how):
-    parent = start(STARTS_A_COMMAND, how)
-    pid = int(parent.stdout.readline())
-    wait_until(lambda: "sleep" in subprocess.run(["ps", "-o", "comm=", "-p", str(pid)], capture_output=True,
-                                                 text=True).stdout)
-    parent.kill()
-    parent.wait()
+    with started(sys.executable, "-c", STARTS_A_COMMAND, how, stdout=subprocess.PIPE, env=PAIN) as parent:
+        pid = int(parent.stdout.readline())
+        wait_until(lambda: "sleep" in subprocess.run(["ps", "-o", "comm=", "-p", str(pid)], capture_output=True,
+                                                     text=True).stdout)
     wait_until(lambda: not is_running(pid))
-    parent.stdout.close()
 
 
 @pytest.mark.parametrize("watched", [False, True])
 def test_a_command_that_ends_by_itself_is_what_it_was(watched):
-    process = start("import os, sys; from pain.ending_with_parent import become\n%s\n"
-                    "become(os.getppid(), ['sh', '-c', 'echo x; exit 7'])" % ("sys.platform = 'another'" * watched))
-    assert process.communicate(timeout=PATIENCE)[0] == "x\n" and process.returncode == 7
+    done = subprocess.run([sys.executable, "-c", "import os, sys; from pain.ending_with_parent import become\n%s\n"
+                           "become(os.getppid(), ['sh', '-c', 'echo x; exit 7'])"
+                           % ("sys.platform = 'another'" * watched)], stdout=subprocess.PIPE, text=True, env=PAIN)
+    assert (done.returncode, done.stdout) == (7, "x\n")
 
 
 def test_a_command_that_is_not_there_is_said():

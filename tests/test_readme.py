@@ -123,7 +123,7 @@ def train_another_variant(checkout):
     shell("make train predict VARIANT=l1_center_l1", checkout)
 
 
-def test_every_command(checkout):
+def test_every_command(checkout, usual_signals):
     preparations = {"CAFFE=bvlc": share_the_data, "make align": use_demo_as_archive, "theirs.csv": write_tables,
                     "plot_curve.py": train_another_variant}
     ran, output = [], None

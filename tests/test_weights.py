@@ -1,4 +1,5 @@
 """What of a net a caffemodel fills: the rules against Caffe itself, in every format there has been, and the command."""
+import functools
 import os
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ import pytest
 from caffe.proto import caffe_pb2
 from google.protobuf import text_format
 
-from pain import nets, weights
+from pain import models, nets, weights
 from pain.errors import Problem
 from support.caffe_runs import write_slim_nets
 from support.project import BVLC, FACE, GENUINE, PAIN, ROOT, assert_one_line_error, needs_bvlc, run_tool
@@ -213,6 +214,23 @@ def test_too_few_values_are_refused(tmp_path):
 
 def run_check(*args):
     return run_tool("check_weights.py", *args, cwd=str(ROOT))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e38])  # the last is a number, and what is computed with it is none
+def test_what_is_no_number_is_refused(slim, tmp_path, value):
+    net = nets.build_net(slim / PAIN.name, ["deploy"])
+    net.params["conv3"][0].data[...] = value
+    net.save(str(tmp_path / "a.caffemodel"))
+    load = functools.partial(models.PainNets, [tmp_path / "a.caffemodel"], slim / PAIN.name)
+    check = functools.partial(nets.check_weights, tmp_path / "a.caffemodel", slim / PAIN.name)
+    if np.isfinite(value):
+        assert check()
+        with pytest.raises(Problem, match="computes what is no number .* lower base_lr"):
+            load()(np.full((1, 112, 96, 3), 200, np.uint8))
+        return
+    for read in load, check:
+        with pytest.raises(Problem, match="a.caffemodel: layer conv3 has weights that are no numbers"):
+            read()
 
 
 def test_the_command_tells_what_is_filled(slim, tmp_path):

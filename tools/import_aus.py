@@ -15,19 +15,18 @@ import numpy as np
 
 from pain.baselines.action_units import FITS, filled, find_table, intensities, is_archive, read_coders, read_table
 from pain.command import Parser, run
-from pain.datasets.pspi import parse_pspi, quantise
+from pain.datasets.frames_csv import read_frames
 from pain.errors import Problem
 from pain.evaluation.results import COLUMNS
-from pain.files import making, read_csv, write_csv
+from pain.files import making, write_csv
 from pain.progress import progress
 
 
 def read_videos(frames_csv):
     """{(subject, video): (names of its frames, their labels)} of frames.csv, in its order."""
     videos = {}
-    for line, row in enumerate(read_csv(frames_csv, ("subject", "video", "frame", "pspi"), "make align"), 2):
-        label = int(quantise(parse_pspi(row["pspi"], "%s: line %d" % (frames_csv, line))))
-        videos.setdefault((row["subject"], row["video"]), []).append((row["frame"], label))
+    for frame in read_frames(frames_csv):
+        videos.setdefault((frame.subject, frame.video), []).append((frame.frame, frame.label))
     return {video: tuple(zip(*frames)) for video, frames in videos.items()}
 
 

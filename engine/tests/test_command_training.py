@@ -154,6 +154,16 @@ def until(running, said, text):
     raise AssertionError("".join(said))
 
 
+@pytest.fixture
+def usual_signals():
+    """What a process starts with does not ignore Ctrl-C or a hangup, as what nohup and cron start does."""
+    numbers = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in numbers.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def train_with_signals(provider, args, *sent):
     """Train; send each of (signal, text), once the text has been logged. Returns status, log, snapshots' iterations."""
     with start(provider, "train", "-solver", "slow_solver.prototxt", *args) as running:
@@ -171,7 +181,7 @@ def train_with_signals(provider, args, *sent):
 
 
 @both
-def test_hangup_snapshots_and_ctrl_c_stops(provider):
+def test_hangup_snapshots_and_ctrl_c_stops(provider, usual_signals):
     status, said, snapshots = train_with_signals(
         provider, (), (signal.SIGHUP, "Iteration 2, lr"), (signal.SIGINT, "Iteration 6, lr"))
     assert status == 0
@@ -184,7 +194,7 @@ def test_hangup_snapshots_and_ctrl_c_stops(provider):
 
 
 @both
-def test_effects_can_be_chosen(provider):
+def test_effects_can_be_chosen(provider, usual_signals):
     status, said, snapshots = train_with_signals(
         provider, ("-sigint_effect", "none", "--sighup_effect=stop"),
         (signal.SIGINT, "Iteration 2, lr"), (signal.SIGHUP, "Iteration 10, lr"))
@@ -192,7 +202,7 @@ def test_effects_can_be_chosen(provider):
     assert "stopped early" in said
 
 
-def test_ctrl_c_while_importing_ends_it_without_a_word():
+def test_ctrl_c_while_importing_ends_it_without_a_word(usual_signals):
     Path("torch.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(30)\n")
     running = subprocess.Popen([sys.executable, "-c", "import caffe_command; caffe_command.main()"], text=True,
                                env=dict(os.environ, PYTHONPATH=os.pathsep.join([os.getcwd(), str(ENGINE)])),

@@ -12,6 +12,7 @@ import pytest
 import skimage.io
 from caffe.proto import caffe_pb2
 
+from pain import locks
 from pain.datasets import folds, lmdbs
 from pain.datasets.redundant_frames import keep_code
 from pain.errors import Problem
@@ -130,6 +131,33 @@ def test_finished_folds_stay_and_stale_ones_are_made_again(aligned, tmp_path):
     write_frames(aligned, rows)
     folds.make_folds(aligned, out)
     assert (out / "01-001-aa001" / "val.txt").read_text().splitlines()[0].endswith(" 2")
+
+
+def test_what_is_of_no_subject_any_more_goes(aligned, tmp_path):
+    out = tmp_path / "folds"
+    folds.make_folds(aligned, out)
+    (out / "notes").mkdir()
+    (out / ".04-gone.partial").mkdir()
+    write_frames(aligned, [row for row in read_frames(aligned) if row[0] != "002-bb002"])
+    folds.make_folds(aligned, out)
+    assert sorted(path.name for path in out.iterdir()) == ["01-001-aa001", "02-003-cc003", "notes"]
+    assert (out / "01-001-aa001" / "train.txt").read_text().count("bb002") == 0
+
+
+def test_no_two_make_the_same_folds(aligned, tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "PATIENCE", 0.1)
+    with locks.alone_in(tmp_path / "folds"), pytest.raises(Problem, match="folds: another process is at work here"):
+        folds.make_folds(aligned, tmp_path / "folds")
+
+
+def test_a_folder_outside_is_never_removed(aligned, tmp_path):
+    outside = tmp_path / "x"
+    outside.mkdir()
+    rows = read_frames(aligned)
+    write_frames(aligned, [["/../../x", *rows[0][1:]], *rows])
+    with pytest.raises(Problem, match="no name for a file or folder"):
+        folds.make_folds(aligned, tmp_path / "out" / "folds")
+    assert outside.exists()
 
 
 def test_an_interrupted_fold_is_never_taken_for_finished(aligned, tmp_path, monkeypatch):

@@ -112,3 +112,10 @@ def test_a_label_file_that_is_missing_or_no_text_is_refused(tmp_path):
     with pytest.raises(Problem) as raised:
         unbc.read_pspi(path)
     assert len(str(raised.value)) < len(str(path)) + 100  # of a whole book, the first words
+
+
+@pytest.mark.parametrize("text", ["1e999 3", "4 1e999", "x 1", "4", "nan 1", "4 6"])
+def test_what_are_no_action_units_is_refused(tmp_path, text):
+    (tmp_path / "f_facs.txt").write_text(text)
+    with pytest.raises(Problem, match="f_facs.txt: "):
+        unbc.read_action_units(tmp_path / "f_facs.txt")

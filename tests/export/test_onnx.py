@@ -252,6 +252,12 @@ def test_the_fold_and_the_preparation_are_in_the_file(slim, tmp_path):
     (fold / "train.log").write_text(command + "\nI1126 solver.cpp] net: ...\n")
     solver = (ROOT / "prototxt" / "solvers" / "mse.prototxt").read_text()
     (tmp_path / "mse.prototxt").write_text(solver)
+    assert onnx_file.how_trained(fold / "pain_iter_5000.caffemodel")["solver"] == solver
+    for damaged in command + ' "', "$ caffe train -solver", "$ caffe train -solver ../nowhere", "":
+        (fold / "train.log").write_text(damaged)
+        assert onnx_file.how_trained(fold / "pain_iter_5000.caffemodel") == {
+            "iteration": "5000", "command": damaged, "fold": fold.name}
+    (fold / "train.log").write_text(command + "\nI1126 solver.cpp] net: ...\n")
     origin = Origin(Data(ARCHIVE, 25, 48391, HISTOGRAM, (fold.name,)), "mse", 5000)
     write_origin(fold / "pain_iter_5000.caffemodel", origin)
     process = run_tool("export_onnx.py", fold / "pain_iter_5000.caffemodel", "--net", slim / PAIN.name)
@@ -318,10 +324,12 @@ def test_what_differs_is_not_written(slim, tmp_path, monkeypatch):
 
 def test_what_is_no_number_is_not_written(slim, tmp_path):
     net = write_model(slim / PAIN.name, tmp_path / "a.caffemodel")
-    net.params["conv3"][0].data[0] = np.inf
-    net.save(str(tmp_path / "a.caffemodel"))
-    with pytest.raises(Problem, match="not exported.*intensity differs from caffe's by nan"):
-        onnx_file.export(tmp_path / "a.caffemodel", slim / PAIN.name, tmp_path / "a.onnx")
+    for value, words in (np.inf, "layer conv3 has weights that are no numbers"), (
+            1e38, "not exported.*intensity differs from caffe's by nan"):
+        net.params["conv3"][0].data[0] = value
+        net.save(str(tmp_path / "a.caffemodel"))
+        with pytest.raises(Problem, match=words):
+            onnx_file.export(tmp_path / "a.caffemodel", slim / PAIN.name, tmp_path / "a.onnx")
     assert not (tmp_path / "a.onnx").exists()
 
 

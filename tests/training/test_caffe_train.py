@@ -9,7 +9,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import time
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from pain import files, variants
 from pain.provenance import OWN, SYNTHETIC, UNKNOWN, Data, Origin, Start, read_origin, write_origin
 from pain.training.caffe_train import command_words
 from support.caffe_runs import make_folds_of_noise
+from support.processes import started, wait_until
 from support.project import BVLC, ENGINE, ROOT, assert_one_line_error, needs_bvlc, run_tool
 
 VARIANTS = [variant.name for variant in variants.VARIANTS if variant.solver]
@@ -119,20 +119,16 @@ def test_centers_are_learned_by_the_solver(folds, work):
     assert set(np.round(steps).astype(int)) <= {-2, 0, 2} and (np.abs(steps) > 1.9).sum() > 100
 
 
-def test_an_interrupted_fold_goes_on(folds, work):
+def test_an_interrupted_fold_goes_on(folds, work, usual_signals):
     variant = "smooth_l1_center_l1_sampling"
     solver = work / "prototxt" / "solvers" / (variant + ".prototxt")
     solver.write_text(solver.read_text().replace("max_iter: 6", "max_iter: 4000").replace("snapshot: 2", ""))
-    process = subprocess.Popen(
-        [str(PYTHON), str(ROOT / "tools" / "train.py"), str(solver), "--folds", str(folds), "--models",
-         str(work / "models"), "--fold", "1", "--caffe", str(CAFFE)], stderr=subprocess.PIPE,
-        universal_newlines=True)
     log = work / "models" / variant / "01-001-aa001" / "train.log"
-    deadline = time.time() + 60
-    while time.time() < deadline and not (log.exists() and "Iteration 5 " in log.read_text()):
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    error = process.communicate(timeout=60)[1]
+    with started(PYTHON, ROOT / "tools" / "train.py", solver, "--folds", folds, "--models", work / "models", "--fold",
+                 1, "--caffe", CAFFE, stderr=subprocess.PIPE) as process:
+        wait_until(lambda: log.exists() and "Iteration 5 " in log.read_text())
+        process.send_signal(signal.SIGINT)
+        error = process.communicate(timeout=60)[1]
     assert process.returncode == 130 and "Traceback" not in error, error
     states = list(log.parent.glob("*.solverstate"))
     assert len(states) == 1

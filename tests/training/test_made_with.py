@@ -1,4 +1,6 @@
 """What a training was made with, against what it would be made with now: every kind of change, and what is none."""
+import json
+
 import pytest
 
 from pain.errors import Problem
@@ -15,13 +17,16 @@ def files(tmp_path):
     paths = [tmp_path / name for name in ("solver.prototxt", "net.prototxt", "start.caffemodel")]
     for path, text in zip(paths, (SOLVER % "fixed", NET, "weights")):
         path.write_text(text)
+    (tmp_path / "data").mkdir()
+    for name in "fold.json", "train.txt", "data.mdb":
+        (tmp_path / "data" / name).write_text("a")
     return paths
 
 
 def differs(folder, files, iteration=10):
     """In what the files differ from the record, as the error says it; empty for nothing."""
     try:
-        refuse_changes(folder, ingredients(*files), iteration)
+        refuse_changes(folder, ingredients(*files, files[0].parent / "data"), iteration)
     except Problem as problem:
         assert str(problem).startswith("%s: was trained with another " % folder) and "remove the folder" in str(problem)
         return str(problem).split("another ", 1)[1].split(";")[0]
@@ -34,21 +39,21 @@ def differs(folder, files, iteration=10):
     ('net: "net.prototxt"', 'net: "elsewhere/net.prototxt" momentum: 0.9', "momentum"),
     ("max_iter: 10", "max_iter: 20", ""), ("max_iter: 10", "max_iter: 9", "max_iter")])
 def test_solvers(tmp_path, files, old, new, words):
-    write_record(tmp_path, ingredients(*files))
+    write_record(tmp_path, ingredients(*files, files[0].parent / "data"))
     files[0].write_text(files[0].read_text().replace(old, new))
     assert differs(tmp_path, files) == words
 
 
 def test_with_poly_the_rate_depends_on_the_last_iteration(tmp_path, files):
     files[0].write_text(SOLVER % "poly")
-    write_record(tmp_path, ingredients(*files))
+    write_record(tmp_path, ingredients(*files, files[0].parent / "data"))
     files[0].write_text(files[0].read_text().replace("max_iter: 10", "max_iter: 20"))
     assert differs(tmp_path, files, 5) == "max_iter"
 
 
 def test_nets_and_weights(tmp_path, files):
-    write_record(tmp_path, ingredients(*files))
-    assert ingredients(*files)["weights"] == sha256(files[2])
+    write_record(tmp_path, ingredients(*files, files[0].parent / "data"))
+    assert ingredients(*files, files[0].parent / "data")["weights"] == sha256(files[2])
     files[1].write_text("# a comment\n" + NET.replace(" top", "\n  top"))
     assert differs(tmp_path, files) == ""
     files[1].write_text(NET.replace("dim: 1", "dim: 2"))
@@ -58,6 +63,19 @@ def test_nets_and_weights(tmp_path, files):
     assert differs(tmp_path, [*files[:2], None]) == "net, weights"  # from scratch
     files[2].unlink()
     assert differs(tmp_path, files) == "net"  # nobody can tell
+
+
+def test_data(tmp_path, files):
+    write_record(tmp_path, ingredients(*files, tmp_path / "data"))
+    (tmp_path / "data" / "data.mdb").write_text("made again, of the same")
+    assert differs(tmp_path, files) == ""
+    (tmp_path / "data" / "fold.json").write_text("of other frames")
+    assert differs(tmp_path, files) == "data"
+    refuse_changes(tmp_path, ingredients(*files, tmp_path / "data"), 10, of=("net", "weights"))
+    record = json.loads((tmp_path / "made_with.json").read_text())
+    del record["data"]  # of an older version
+    (tmp_path / "made_with.json").write_text(json.dumps(record))
+    assert differs(tmp_path, files) == ""
 
 
 @pytest.mark.parametrize("content", [None, "", "{}", "[]", '{"solver": "no_such_field: 1", "net": "", "weights": ""}',

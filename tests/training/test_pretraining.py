@@ -4,7 +4,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import caffe
 import numpy as np
@@ -16,6 +15,7 @@ from pain import prototxts
 from pain.provenance import UNKNOWN, read_origin
 from pain.training import pretraining
 from support.caffe_runs import write_samples
+from support.processes import started, wait_until
 from support.project import BVLC, ENGINE, ROOT, assert_one_line_error, needs_bvlc, run_tool
 
 PEOPLE = 5
@@ -117,17 +117,16 @@ def test_a_batch_in_parts_is_the_same_batch(slim, data, tmp_path):
         np.testing.assert_allclose(parts[key], whole[key], rtol=1e-4, atol=1e-6)
 
 
-def test_an_interrupted_training_goes_on(slim, data, tmp_path):
+def test_an_interrupted_training_goes_on(slim, data, tmp_path, usual_signals):
     forever = SETTINGS.replace("max_iter: 4", "max_iter: 100000").replace("snapshot: 2", "")
     command = [sys.executable, str(ROOT / "tools/pretrain.py"), str(slim / "face_verification_solver.prototxt"),
                "--identities", str(data), "--models", str(tmp_path), "--caffe", str(ENGINE / "caffe"), "--batch", "10",
                "--settings", forever]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, universal_newlines=True)
-    log, deadline = tmp_path / "face_verification/train.log", time.time() + 60
-    while time.time() < deadline and not (log.exists() and "Iteration 5 " in log.read_text()):
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    error = process.communicate(timeout=60)[1]
+    log = tmp_path / "face_verification/train.log"
+    with started(*command, stderr=subprocess.PIPE) as process:
+        wait_until(lambda: log.exists() and "Iteration 5 " in log.read_text())
+        process.send_signal(signal.SIGINT)
+        error = process.communicate(timeout=60)[1]
     assert process.returncode == 130 and "Traceback" not in error, error
     assert not (tmp_path / "face_verification.caffemodel").exists()
     state, = log.parent.glob("*.solverstate")

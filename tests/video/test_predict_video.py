@@ -3,7 +3,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from types import SimpleNamespace
 
 import av
@@ -18,6 +17,7 @@ from pain.notice import notice, short_notice
 from pain.provenance import SYNTHETIC, Data, Origin, write_origin
 from pain.video.curve import COLUMNS, FOUND, INTERPOLATED, NONE, no_face, read_curve
 from support.caffe_runs import save_random_net, write_slim_nets
+from support.processes import started, wait_until
 from support.project import ROOT, SHARED, assert_one_line_error, needs_shared, run_tool
 from support.videos import write
 
@@ -150,18 +150,15 @@ def test_a_pipe_gives_the_same_curve(video, made, model, tmp_path):
         np.testing.assert_allclose(ours.intensity, theirs.intensity, atol=1e-5)
 
 
-def test_interrupted_and_resumed_it_is_the_same(images, model, tmp_path, predict):
+def test_interrupted_and_resumed_it_is_the_same(images, model, tmp_path, predict, usual_signals):
     long = write(tmp_path / "long.mkv", images * 4, "ffv1", "bgr0")
     whole, out = tmp_path / "whole", tmp_path / "out"
     assert predict(long, "--model", model, "--out", whole).returncode == 0
-    process = subprocess.Popen([sys.executable, str(ROOT / "tools" / "predict_video.py"), str(long), "--model",
-                                str(model), "--out", str(out)], stderr=subprocess.PIPE, universal_newlines=True)
-    deadline = time.monotonic() + 60
-    while not ((out / "curve.csv").exists() and (out / "curve.csv").stat().st_size > 1500):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    with started(sys.executable, ROOT / "tools" / "predict_video.py", long, "--model", model, "--out", out,
+                 stderr=subprocess.PIPE) as process:
+        wait_until(lambda: (out / "curve.csv").exists() and (out / "curve.csv").stat().st_size > 1500)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
     lines = [line for line in said.split("\n") if line and "%|" not in line]
     assert process.returncode == 130 and len(lines) == 1 and "--resume goes on" in lines[0], said
     partial = read_curve(out / "curve.csv")[1]

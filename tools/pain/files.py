@@ -4,29 +4,51 @@ import csv
 import hashlib
 import json
 import os
+import re
 import shutil
 from itertools import accumulate
 from pathlib import Path
 
 from pain.errors import Problem
+from pain.locks import alone_with, locked
 
 MOST_JSON, DEEPEST = 64 << 20, 40  # of JSON: bytes, and levels of lists and dicts; nothing of ours has so many
 
 
 @contextlib.contextmanager
 def replacing(path):
-    """Give a temporary path beside `path`; on success it is flushed to disk and renamed to `path`, else removed."""
+    """Give a temporary path beside `path`; on success it is flushed to disk and renamed to `path`, else removed.
+
+    So is what was left there of `path` by those who were killed, whose locks have gone with them.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(".%s.%d.partial%s" % (path.stem, os.getpid(), path.suffix))
+    leftover = re.compile(r"\.%s\.\d+\.partial%s" % (re.escape(path.stem), re.escape(path.suffix)))
+    sweep(map(path.with_name, filter(leftover.fullmatch, os.listdir(str(path.parent)))))
     try:
-        yield partial
+        with holding(partial):
+            yield partial
         with open(str(partial), "rb+") as file:
             os.fsync(file.fileno())
         os.replace(str(partial), str(path))
     finally:
         if partial.exists():
             partial.unlink()
+
+
+@contextlib.contextmanager
+def holding(path):
+    """Lock a folder or a file, made if missing, for a while. Gives whether nobody else has locked it."""
+    try:
+        handle = locked(path)
+    except OSError:  # there are no locks, and nobody can tell
+        handle = None
+    try:
+        yield handle is not None
+    finally:
+        if handle is not None:
+            os.close(handle)
 
 
 def write_csv(path, columns, rows):
@@ -89,16 +111,61 @@ def parse_json(text):
 
 @contextlib.contextmanager
 def making(folder):
-    """Give an empty folder, .NAME.partial, that on success is renamed to `folder`, in the place of what is there."""
+    """Give an empty folder, .NAME.partial, that on success is renamed to `folder`, in the place of what is there.
+
+    Raises Problem while another process makes it.
+    """
     partial = folder.with_name(".%s.partial" % folder.name)
-    shutil.rmtree(str(partial), ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-        shutil.rmtree(str(folder), ignore_errors=True)
+    partial.mkdir(parents=True, exist_ok=True)
+    with alone_with(partial):
+        for leftover in partial.iterdir():
+            remove(leftover)
+        try:
+            yield partial
+        except BaseException:
+            remove(partial)
+            raise
+        discard(folder)
         partial.rename(folder)
+
+
+@contextlib.contextmanager
+def swept(folder, *patterns):
+    """Remove, before the block and after it, what was left half made in `folder`: what glob `patterns` match there."""
+    def leftovers():
+        return [path for pattern in patterns for path in Path(folder).glob(pattern)]
+
+    sweep(leftovers())
+    try:
+        yield
     finally:
-        shutil.rmtree(str(partial), ignore_errors=True)
+        sweep(leftovers())
+
+
+def sweep(paths):
+    """Remove those of the files and folders that nobody is making."""
+    for path in paths:
+        with holding(path) as is_ours:
+            if is_ours:
+                remove(path)
+
+
+def discard(folder):
+    """Remove a folder, if it is there, so that at no time half of it stands under its name."""
+    if folder.exists():
+        aside = folder.with_name(".%s.old.partial" % folder.name)
+        remove(aside)
+        folder.rename(aside)
+        remove(aside)
+
+
+def remove(path):
+    """Remove a file, or a folder with all that is in it, if it is there and can be removed."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(str(path), ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def sha256(path):

@@ -8,6 +8,14 @@ from pathlib import Path
 CLUTTER = {"__macosx", "icon\r", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information",
            "@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "lost+found"}
 
+LONGEST_NAME = 150  # bytes: a subject's, a video's and a frame's make an LMDB's key, of 511 at most
+
+
+def is_name(name: str) -> bool:
+    """Whether a file or folder may have this name, of LONGEST_NAME bytes at most: it leads nowhere else, and prints."""
+    return (name.isprintable() and 0 < len(name.encode()) <= LONGEST_NAME and not set("/\\") & set(name)
+            and name not in (".", ".."))
+
 
 def is_clutter(name: str) -> bool:
     """Whether a file or folder of this name is nobody's data, but what a system or a program has left: .DS_Store."""

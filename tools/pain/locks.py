@@ -42,9 +42,20 @@ def alone_in(folder):
     Gives a list of what a program that is started here is to inherit (pass_fds) so as to hold the lock, too: empty
     where the file system knows no locks, and nobody is kept out. The lock is the file .lock, removed at the end.
     """
-    path, deadline = Path(folder) / NAME, time.monotonic() + PATIENCE
+    path = Path(folder) / NAME
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = None
+    with alone_with(path) as lock:
+        try:
+            yield lock
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+
+
+@contextlib.contextmanager
+def alone_with(path):
+    """Hold `path`, a folder on this machine or a file, locked; else as alone_in()."""
+    handle, deadline = None, time.monotonic() + PATIENCE
     while handle is None:
         try:
             handle = locked(path)
@@ -56,14 +67,13 @@ def alone_in(folder):
             os.close(handle)
             handle = None
         elif handle is None and time.monotonic() > deadline:
-            raise Problem("%s: another process is at work in this folder; wait until it is done, or end it" % folder)
+            raise Problem("%s: another process is at work here; wait until it is done, or end it"
+                          % (path.parent if path.name == NAME else path))
         elif handle is None:
             time.sleep(0.1)
     try:
         yield [] if handle is None else [handle]
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
         if handle is not None:
             os.close(handle)
 

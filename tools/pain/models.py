@@ -11,9 +11,10 @@ import numpy as np
 
 from pain.errors import Problem
 from pain.folders import is_clutter
-from pain.nets import build_net, load_net, use_gpu
+from pain.nets import build_net, finite, load_net, use_gpu
 from pain.project import ROOT
 from pain.provenance import origin_of
+from pain.weights import is_whole
 
 NET = "prototxt/pain_regression.prototxt"
 
@@ -33,7 +34,7 @@ class PainNets:
         self.free.put(self.nets)
 
     def __call__(self, faces: np.ndarray) -> np.ndarray:
-        """The intensities, 0..5, (N, nets) float64, of aligned faces, (N, 112, 96, 3) uint8 RGB."""
+        """The intensities, 0..5, (N, nets) float64, of aligned faces, (N, 112, 96, 3) uint8 RGB. Raises as finite()."""
         pixels, found = faces[..., ::-1].transpose(0, 3, 1, 2), []
         nets = self.take()
         try:
@@ -43,7 +44,7 @@ class PainNets:
                 found.append(net.forward()["intensity"].ravel().astype(float))
         finally:
             self.free.put(nets)
-        return np.stack(found, 1)
+        return finite(np.stack(found, 1), self.net_file)
 
     def take(self):
         """Nets that no thread is using: if there are none, new ones with the same weights."""
@@ -100,11 +101,15 @@ def find_models(paths: Iterable[str | os.PathLike]) -> list[Path]:
 
 
 def last_snapshot(folder: Path) -> Path | None:
-    """The folder's caffemodel of the latest iteration, or None."""
-    of_iteration = {int(re.search(r"_iter_(\d+)$", file.stem).group(1)): file
-                    for file in folder.glob("*_iter_*.caffemodel")
-                    if re.search(r"_iter_\d+$", file.stem) and not is_clutter(file.name)}
-    return of_iteration[max(of_iteration)] if of_iteration else None
+    """The folder's caffemodel of the latest iteration whose snapshot is whole; of any, if none is; or None."""
+    of_iteration = {int(name.group(1)): file for file in folder.glob("*_iter_*.caffemodel")
+                    for name in [re.search("_iter_([0-9]+)$", file.stem)] if name and not is_clutter(file.name)}
+    files = [of_iteration[iteration] for iteration in sorted(of_iteration, reverse=True)]
+    for file in files:
+        state = file.with_suffix(".solverstate")
+        if is_whole(file) and (is_whole(state) or not state.exists()):
+            return file
+    return files[0] if files else None
 
 
 def find_net(model: str | os.PathLike) -> Path:

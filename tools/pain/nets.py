@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import caffe
+import numpy as np
 from caffe.proto import caffe_pb2
 
 from pain.errors import Problem
@@ -47,25 +48,50 @@ def build_net(net_file, stages=()):
 
 
 def load_net(net_file, weights, stages=()):
-    """The net in phase TEST with the weights, all of its layers filled. Raises Problem if they are of another net."""
+    """The net in phase TEST with the weights, all of its layers filled.
+
+    Raises Problem if they are of another net, or not all numbers.
+    """
     net = build_net(net_file, stages)
     for layer in match(net, read_blobs(weights)):
         if layer.status != "filled":
             raise Problem("%s: of another net than %s: %s" % (weights, net_file, difference(layer)))
-    net.copy_from(str(weights))
+    copy_weights(net, weights)
     return net
 
 
+def copy_weights(net, weights):
+    """Copy the caffemodel into the net. Raises Problem if then not all of the net's weights are numbers."""
+    net.copy_from(str(weights))
+    for layer, blobs in net.params.items():
+        if not all(np.isfinite(blob.data).all() for blob in blobs):
+            raise Problem("%s: layer %s has weights that are no numbers (NaN or infinite), as after a training that "
+                          "diverged; take others, or train anew with a lower base_lr" % (weights, layer))
+
+
+def finite(outputs, net_file):
+    """`outputs`, an array of what the net has computed. Raises Problem if not all of it are numbers."""
+    if not np.isfinite(outputs).all():
+        raise Problem("%s: computes what is no number (NaN or infinite) with these weights; take others, or train anew "
+                      "with a lower base_lr" % net_file)
+    return outputs
+
+
 def check_weights(path, net_file, stages=("deploy",)):
-    """Say in a line what of the net the caffemodel fills. Raises Problem if that is nothing, or if Caffe would stop."""
+    """Say in a line what of the net the caffemodel fills.
+
+    Raises Problem if that is nothing, if Caffe would stop, or if it holds what is no number.
+    """
     stored = read_blobs(path)
-    layers = match(build_net(net_file, stages), stored)
+    net = build_net(net_file, stages)
+    layers = match(net, stored)
     for layer in layers:
         if layer.status == "refused":
             raise Problem("%s: caffe would refuse it for %s: %s" % (path, net_file, difference(layer)))
     if not names(layers, "filled"):
         raise Problem("%s: fills no layer of %s; it is of another net (its layers: %s)"
                       % (path, net_file, listed([name for name in stored if stored[name]])))
+    copy_weights(net, path)
     return summary(path, layers)
 
 

@@ -58,6 +58,18 @@ def read_blobs(path):
     return {layer.name: [stored_blob(blob) for blob in layer.blobs] for layer in layers}
 
 
+def is_whole(path):
+    """Whether a snapshot's file, a caffemodel or a solverstate, is there and complete: an interrupted caffe leaves half
+    ones.
+    """
+    try:
+        if Path(path).suffix == ".solverstate":
+            return bool(caffe_pb2.SolverState.FromString(Path(path).read_bytes()).ByteSize())
+        return all(blob.size == np.prod(blob.shape) for blobs in read_blobs(path).values() for blob in blobs)
+    except (OSError, DecodeError, Problem):
+        return False
+
+
 def stored_blob(proto):
     """The StoredBlob of a BlobProto."""
     legacy = any(proto.HasField(axis) for axis in ("num", "channels", "height", "width"))

@@ -12,11 +12,11 @@ from pain.baselines.features import VERSION
 from pain.baselines.ordinal_rows import apex_of
 from pain.baselines.osvr import OSVR
 from pain.baselines.projection import Projection
-from pain.datasets.pspi import parse_pspi, quantise
+from pain.datasets.frames_csv import read_frames
 from pain.errors import Problem
 from pain.evaluation.metrics import pcc
 from pain.evaluation.results import COLUMNS
-from pain.files import fingerprint, making, read_csv, read_json, write_csv
+from pain.files import fingerprint, making, read_json, write_csv
 from pain.provenance import Data, Origin, write_origin
 
 
@@ -40,14 +40,12 @@ class FoldModel(NamedTuple):
 
 
 def read_videos(frames_csv: str | Path) -> list[LabelledVideo]:
-    """The videos of frames.csv in its order, without those of which no frame was aligned. Raises Problem for bad rows.
-    """
+    """The videos of frames.csv in its order, without those of which no frame was aligned. Raises as read_frames()."""
     videos = {}
-    for line, row in enumerate(read_csv(frames_csv, ("subject", "video", "frame", "pspi", "status"), "make align"), 2):
-        label = int(quantise(parse_pspi(row["pspi"], "%s: line %d" % (frames_csv, line))))
-        if row["status"] != "missing":
-            videos.setdefault((row["subject"], row["video"]), []).append((row, label))
-    return [LabelledVideo(*names, [row for row, _ in frames], np.array([label for _, label in frames]))
+    for frame in read_frames(frames_csv):
+        if frame.is_aligned:
+            videos.setdefault((frame.subject, frame.video), []).append(frame)
+    return [LabelledVideo(*names, [frame.row for frame in frames], np.array([frame.label for frame in frames]))
             for names, frames in videos.items()]
 
 

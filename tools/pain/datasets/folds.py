@@ -8,46 +8,44 @@ from pathlib import Path
 
 import numpy as np
 
+from pain.datasets.frames_csv import MADE_BY, read_frames
 from pain.datasets.lmdbs import HEIGHT, WIDTH, datum, datums, key, open_lmdb, read, write_list, write_lmdb
-from pain.datasets.pspi import CLASSES, parse_pspi, quantise
+from pain.datasets.pspi import CLASSES
 from pain.datasets.redundant_frames import RULES
 from pain.errors import Problem
-from pain.files import read_csv, read_json, sha256
+from pain.files import discard, read_json, remove, sha256
 from pain.images import read_image
+from pain.locks import alone_in
 from pain.processes import workers
 from pain.progress import progress
 from pain.provenance import Data, Origin, read_origin, write_origin
 
-MADE_BY = "make align"
+RECORD = "fold.json"  # in a fold's folder: what it was made from
 
 
 class Subject:
     """A subject's usable frames: names (`subject/video/frame.png`), labels (N,) 0..5, keep (N,) for training."""
 
-    def __init__(self, name, rows, rule):
+    def __init__(self, name, frames, rule):
         self.name = name
-        self.names = ["%s/%s/%s.png" % (name, row["video"], row["frame"]) for row in rows]
-        self.labels = np.array([row["label"] for row in rows])
-        videos = np.array([row["video"] for row in rows])
-        self.keep = np.zeros(len(rows), bool)
+        self.names = [frame.image for frame in frames]
+        self.labels = np.array([frame.label for frame in frames])
+        videos = np.array([frame.video for frame in frames])
+        self.keep = np.zeros(len(frames), bool)
         for video in dict.fromkeys(videos):
             self.keep[videos == video] = RULES[rule](self.labels[videos == video])
 
 
 def read_subjects(frames_csv: str | Path, rule: str) -> list[Subject]:
-    """The subjects of frames.csv, a list of Subject in its order. Raises Problem for a bad row or a lone subject."""
-    rows_of = {}
-    for line, row in enumerate(read_csv(frames_csv, ("subject", "video", "frame", "pspi", "status"), MADE_BY), 2):
-        if row["status"] in ("detected", "interpolated"):
-            row["label"] = int(quantise(parse_pspi(row["pspi"], "%s: line %d" % (frames_csv, line))))
-            rows_of.setdefault(row["subject"], []).append(row)
-        elif row["status"] != "missing":
-            raise Problem("%s: line %d: status %r is not detected, interpolated or missing"
-                          % (frames_csv, line, row["status"]))
-    if len(rows_of) < 2:
+    """The subjects of frames.csv, a list of Subject in its order. Raises as read_frames(), and for a lone subject."""
+    frames_of = {}
+    for frame in read_frames(frames_csv):
+        if frame.is_aligned:
+            frames_of.setdefault(frame.subject, []).append(frame)
+    if len(frames_of) < 2:
         raise Problem("%s: frames of %d subject; leaving one subject out takes two or more"
-                      % (frames_csv, len(rows_of)))
-    return [Subject(name, rows, rule) for name, rows in rows_of.items()]
+                      % (frames_csv, len(frames_of)))
+    return [Subject(name, frames, rule) for name, frames in frames_of.items()]
 
 
 def encode(path, label):
@@ -93,14 +91,21 @@ def make_folds(aligned: str | Path, out: str | Path, rule: str = "code", seed: i
     """Make every fold of the aligned dataset that is not there yet. Returns the list of Subject.
 
     aligned: folder with frames.csv and the aligned PNGs; rule: a key of RULES; jobs: decoding processes.
-    Raises Problem for unusable frames, an unreadable image, or a full disk; finished folds stay.
+    Folds of subjects that are no longer there are removed. Raises Problem for unusable frames, an unreadable image, a
+    full disk, or when another process makes folds in `out`; finished folds stay.
     """
     aligned, out = Path(aligned), Path(out)
     subjects = read_subjects(aligned / "frames.csv", rule)
-    made_from = {"frames.csv": sha256(aligned / "frames.csv"),
-                 "redundant": rule, "seed": seed}
+    with alone_in(out):
+        return make_folds_alone(aligned, out, subjects, rule, seed, jobs)
+
+
+def make_folds_alone(aligned, out, subjects, rule, seed, jobs):
+    """make_folds() of these Subjects, in a folder that is locked."""
+    made_from = {"frames.csv": sha256(aligned / "frames.csv"), "redundant": rule, "seed": seed}
     kept = sum(subject.keep.sum() for subject in subjects)
     names = ["%02d-%s" % (number, subject.name) for number, subject in enumerate(subjects, 1)]
+    remove_stale(out, names)
     folders = [current_folder(out, name, made_from) for name in names]
     frames = sum(len(subject.names) for subject in subjects)
     data = data_of(aligned / "frames.csv", subjects)
@@ -126,16 +131,33 @@ def data_of(frames_csv, subjects):
     return Data(read_origin(frames_csv).kind, len(subjects), int(counts.sum()), tuple(counts.tolist()))
 
 
+def partial_folder(out, name):
+    """Where the fold of this name grows."""
+    return out / (".%s.partial" % name)
+
+
+def remove_stale(out, names):
+    """Remove from `out` the folds, and what grows or was left of them, that are not of these names."""
+    growing = {partial_folder(out, name) for name in names}
+    for folder in out.iterdir():
+        if folder.name.startswith("."):
+            if folder.name.endswith(".partial") and folder not in growing:
+                remove(folder)
+        elif folder.name not in names and (folder / RECORD).exists():
+            discard(folder)
+
+
 def current_folder(out, name, made_from):
     """The fold's folder: `out`/name when it is finished, else .name.partial beside it; made from other things, none."""
-    finished, partial = out / name, out / (".%s.partial" % name)
+    finished, partial = out / name, partial_folder(out, name)
     for folder in finished, partial:
-        if folder.exists() and made_from != read_made_from(folder / "fold.json"):
-            shutil.rmtree(str(folder))
+        if folder.exists() and made_from != read_made_from(folder / RECORD):
+            discard(folder)
     if finished.exists():
+        remove(partial)
         return finished
-    partial.mkdir(parents=True, exist_ok=True)
-    (partial / "fold.json").write_text(json.dumps(made_from, indent=1) + "\n")
+    partial.mkdir(exist_ok=True)
+    (partial / RECORD).write_text(json.dumps(made_from, indent=1) + "\n")
     return partial
 
 

@@ -105,7 +105,7 @@ def read_action_units(path: str | Path) -> dict[int, float]:
     try:
         rows = [line.split() for line in read_label(path).splitlines() if line.strip()]
         units = {int(number(row[0])): number(row[1]) for row in rows}
-    except (ValueError, IndexError):
+    except (ValueError, OverflowError, IndexError):
         raise Problem("%s: not rows of action units" % path) from None
     if not all(0 <= intensity <= 5 for intensity in units.values()):
         raise Problem("%s: an intensity that is not 0..5" % path)

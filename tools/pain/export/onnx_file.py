@@ -63,11 +63,12 @@ def how_trained(weights):
     if log.exists():
         with open(str(log), errors="replace") as file:
             texts["command"] = file.readline().strip()
-        solver = re.search(r"-solver\s+(.*)", texts["command"])
-        path = weights.parent / shlex.split(solver.group(1))[0] if solver else None
         texts["fold"] = weights.resolve().parent.name
-        if path and path.exists():
-            texts["solver"] = path.read_text()
+        try:
+            words = shlex.split(texts["command"])
+            texts["solver"] = (weights.parent / words[words.index("-solver") + 1]).read_text()
+        except (ValueError, IndexError, OSError):  # a log that says something else; a solver that is gone
+            pass
     return texts
 
 

@@ -1,7 +1,6 @@
 """Photographs of people aligned, person by person: a folder of faces and faces.csv."""
 from __future__ import annotations
 
-import shutil
 from collections import Counter, namedtuple
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from pain.faces.detector import detect
 from pain.faces.photographs import enlarged, read_photograph
 from pain.faces.rows import FACE_COLUMNS, detected, earlier_rows, missing
 from pain.faces.workers import in_workers
-from pain.files import making, read_csv, write_csv
+from pain.files import making, read_csv, swept, write_csv
 from pain.progress import progress
 
 AlignedImage = namedtuple("AlignedImage", ("person", "image", "bytes", *FACE_COLUMNS))  # a row of faces.csv
@@ -56,10 +55,8 @@ def align_people(root, out, people, jobs=1):
     Raises Problem as in_workers() does.
     """
     root, out = Path(root), Path(out)
-    for leftover in out.glob(".*.partial"):
-        shutil.rmtree(str(leftover))
     people, tasks = {person: images for person, images in people.items() if images}, []
-    with progress(total=sum(map(len, people.values())), unit="image", desc="align") as bar:
+    with swept(out, ".*.partial"), progress(total=sum(map(len, people.values())), unit="image", desc="align") as bar:
         for person, images in people.items():
             if is_finished(out / person, images):
                 bar.update(len(images))

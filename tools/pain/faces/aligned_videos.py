@@ -11,7 +11,7 @@ from pain.faces.alignment import align, interpolate, save
 from pain.faces.detector import detect
 from pain.faces.rows import FACE_COLUMNS, detected, earlier_rows, interpolated, missing
 from pain.faces.workers import in_workers
-from pain.files import making, write_csv
+from pain.files import making, swept, write_csv
 from pain.progress import progress
 from pain.provenance import Data, Origin, write_origin
 
@@ -65,7 +65,8 @@ def align_faces(root: str | Path, out: str | Path, jobs: int = 1) -> list[list[s
         tasks.append((root, out, subject, video, labels))
     results = [finished_rows(*task) for task in tasks]
     todo = [i for i, rows in enumerate(results) if rows is None]
-    with progress(total=sum(len(task[-1]) for task in tasks), unit="frame", desc="align") as bar:
+    with swept(out, "*/.*.partial"), progress(total=sum(len(task[-1]) for task in tasks), unit="frame",
+                                              desc="align") as bar:
         bar.update(sum(len(rows) for rows in results if rows))
         for i, rows in in_workers(align_video, [tasks[i] for i in todo], jobs):
             results[todo[i]] = rows

@@ -10,10 +10,9 @@ from PIL import Image
 
 from pain.datasets.black_frames import read_frame
 from pain.errors import Problem
-from pain.folders import is_clutter
+from pain.folders import LONGEST_NAME, is_clutter, is_name
 from pain.progress import progress
 
-LONGEST_NAME = 200  # bytes: a person's and an image's make an LMDB's key, of 511 at most
 LARGEST = 1000  # pixels: an image with a longer side is shrunk, which bounds memory and keeps fine detail from aliasing
 
 
@@ -46,7 +45,7 @@ def list_names(folder, kind):
         found = sorted((entry for entry in entries if kind(entry) and not is_clutter(entry.name)),
                        key=lambda one: one.name)
     for entry in found:
-        if not entry.name.isprintable() or len(entry.name.encode()) > LONGEST_NAME:
+        if not is_name(entry.name):
             raise Problem("%s: %r is no name to work with; give it printable characters, %d bytes at most"
                           % (folder, entry.name, LONGEST_NAME))
     return found

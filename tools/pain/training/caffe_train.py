@@ -1,7 +1,6 @@
 """A run of `caffe train` in its folder: started, watched, interrupted, gone on with."""
 import collections
 import concurrent.futures
-import contextlib
 import datetime
 import os
 import re
@@ -11,10 +10,10 @@ import subprocess
 from pathlib import Path
 
 from caffe.proto import caffe_pb2
-from google.protobuf.message import DecodeError
 
 from pain.command import ToldToEnd
 from pain.errors import Problem
+from pain.files import remove, sweep
 from pain.locks import alone_in
 from pain.nets import check_weights
 from pain.processes import ending_with_this
@@ -23,10 +22,12 @@ from pain.project import ROOT
 from pain.prototxts import parse
 from pain.provenance import Data, Origin, read_origin, record_of, start_from, write_origin
 from pain.training.made_with import ingredients, refuse_changes, write_record
+from pain.weights import is_whole
 
 ITERATION = re.compile(r"Iteration (\d+)[ ,].*?loss = (\S+)")
 ENGINE = re.compile(r"\bcaffe train .*, on PyTorch (\S+), ")  # what ours says of itself; BVLC's does not
 PATIENCE = 8  # seconds for a snapshot when someone has told us to end, who will soon end us
+SUFFIXES = "caffemodel", "solverstate"  # of a snapshot's files
 SNAPSHOT = re.compile(r"Snapshotting solver state to .*_iter_(\d+)\.solverstate$")  # its caffemodel is written by then
 
 
@@ -48,26 +49,56 @@ class Training:
         parameters = parse(text, caffe_pb2.SolverParameter(), solver)
         self.max_iter, self.prefix = parameters.max_iter, parameters.snapshot_prefix
         self.net, self.stages = parameters.net, list(parameters.train_state.stage)  # the net relative to self.folder
+        if self.prefix in ("", "..") or self.prefix != Path(self.prefix).name:
+            raise Problem("%s: snapshot_prefix %r: give a name alone, of files in %s" % (solver, self.prefix, folder))
         for name in lmdbs:
             if not (self.data / name / "data.mdb").exists():
                 raise Problem("%s: no such LMDB; make it with `%s`" % (self.data / name, made_by))
 
     def snapshots(self):
-        """The iterations of which there is a snapshot, oldest first."""
-        return sorted(int(state.stem.rsplit("_", 1)[1])
-                      for state in self.folder.glob(self.prefix + "_iter_*.solverstate"))
+        """The iterations of which there is a file of a snapshot, oldest first."""
+        name = re.compile(r"%s_iter_([0-9]+)\.(caffemodel|solverstate)" % re.escape(self.prefix))
+        found = map(name.fullmatch, os.listdir(str(self.folder)) if self.folder.is_dir() else [])
+        return sorted({int(match.group(1)) for match in found if match})
 
     def last_snapshot(self):
-        """The iteration of the last whole snapshot, 0 if there is none. An interrupted caffe leaves half ones."""
+        """The iteration of the last whole snapshot, 0 if there is none."""
         for iteration in reversed(self.snapshots()):
-            if (is_whole(self.folder / self.snapshot(iteration, "solverstate"), caffe_pb2.SolverState)
-                    and is_whole(self.folder / self.snapshot(iteration, "caffemodel"), caffe_pb2.NetParameter)):
+            if all(is_whole(self.folder / self.snapshot(iteration, suffix)) for suffix in SUFFIXES):
                 return iteration
         return 0
 
     def snapshot(self, iteration, suffix):
         """The name, within the fold's folder, of a snapshot's file."""
         return "%s_iter_%d.%s" % (self.prefix, iteration, suffix)
+
+    def prepare(self):
+        """Make the folder and its links to the data, and remove what an interrupted run has left.
+
+        Returns the iteration of the last snapshot. Raises Problem when it was made with other files (made_with.py), or
+        when another process is training in the folder.
+        """
+        with alone_in(self.folder):
+            self.link()
+            sweep(self.folder.glob(".*.partial*"))
+            done = self.put_in_order()
+            if done:
+                refuse_changes(self.folder, self.made_with(), done)
+        return done
+
+    def put_in_order(self):
+        """Remove snapshots that are not whole, and when training is finished all but the last. Returns its iteration.
+        """
+        last = self.last_snapshot()
+        for iteration in self.snapshots():
+            files = [self.folder / self.snapshot(iteration, suffix) for suffix in SUFFIXES]
+            if iteration < last and last >= self.max_iter:
+                for file in (*files, record_of(files[0])):
+                    remove(file)
+            for file in files if iteration > last else ():
+                if not is_whole(file):
+                    remove(file)
+        return last
 
     def link(self):
         """Make the folder and its links to the data."""
@@ -82,7 +113,7 @@ class Training:
 
     def made_with(self):
         """What this training is made with, as made_with.py has it."""
-        return ingredients(self.solver, self.folder / self.net, self.weights)
+        return ingredients(self.solver, self.folder / self.net, self.weights, self.data)
 
     def origin(self, done):
         """The Origin of nets trained from iteration `done` on; unknown if until then they learned from other data."""
@@ -107,7 +138,11 @@ class Training:
 
     def go_on(self, caffe, gpu, threads, children, bar, lock):
         """run() in a folder that is locked: what caffe inherits of `lock`, it holds for as long as it lives."""
-        done = self.last_snapshot()
+        done, made_with = self.last_snapshot(), self.made_with()
+        if done:
+            refuse_changes(self.folder, made_with, done)
+        else:
+            write_record(self.folder, made_with)
         origin = self.origin(done)
         command = [*command_words(caffe), "train", "-solver", os.path.relpath(str(self.solver), str(self.folder))]
         if done:
@@ -148,16 +183,7 @@ class Training:
             children.discard(process)
         if status:
             raise Problem("%s: caffe stopped with status %d: %s" % (self.log, status, last_words(tail)))
-        if done >= self.max_iter:
-            self.prune()
-
-    def prune(self):
-        """Remove all snapshots but the last: they are there to go on from."""
-        for iteration in self.snapshots()[:-1]:
-            for suffix in "caffemodel", "solverstate":
-                (self.folder / self.snapshot(iteration, suffix)).unlink()
-            with contextlib.suppress(FileNotFoundError):
-                record_of(self.folder / self.snapshot(iteration, "caffemodel")).unlink()
+        self.put_in_order()
 
 
 def command_words(caffe):
@@ -193,17 +219,8 @@ class Children(set):
         except subprocess.TimeoutExpired:
             pass
         finally:
-            for process in self:
+            for process in list(self):
                 process.kill()
-
-
-def is_whole(path, message):
-    """Whether the file holds a complete protobuf message of this class."""
-    try:
-        message.FromString(path.read_bytes())
-    except (OSError, DecodeError):
-        return False
-    return True
 
 
 def is_finite(text):
@@ -226,19 +243,10 @@ def train(trainings, caffe="caffe", gpu=None, jobs=1, title="train"):
 
     Raises Problem when one fails, of which snapshots stay, and when one was made with other files (made_with.py).
     """
-    for training in trainings:
-        training.link()
-    done = [training.last_snapshot() for training in trainings]
-    made_with = [training.made_with() for training in trainings]
-    for training, iteration, files in zip(trainings, done, made_with):
-        if iteration:
-            refuse_changes(training.folder, files, iteration)
+    done = [training.prepare() for training in trainings]
     for weights, first in {training.weights: training for training, iteration in zip(trainings, done)
                            if training.weights and not iteration}.items():
         print(check_weights(weights, first.folder / first.net, [*first.stages, "deploy"]), flush=True)
-    for training, iteration, files in zip(trainings, done, made_with):
-        if not iteration:
-            write_record(training.folder, files)
     todo = [training for training, iteration in zip(trainings, done) if iteration < training.max_iter]
     threads = max(1, os.cpu_count() // jobs)
     children = Children()

@@ -2,7 +2,6 @@
 import hashlib
 import json
 import os
-import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -15,7 +14,8 @@ from pain.datasets.lmdbs import HEIGHT, WIDTH, datum, datums, write_list, write_
 from pain.errors import Problem
 from pain.faces.aligned_people import align_people, list_faces, write_faces
 from pain.faces.photographs import list_people
-from pain.files import replacing
+from pain.files import remove, replacing
+from pain.locks import alone_in
 from pain.processes import workers
 from pain.progress import progress
 from pain.provenance import Data, Origin, write_origin
@@ -49,8 +49,8 @@ def make_lmdb(folder, people, out, least, seed, jobs):
     record, lmdb, partial = out / "identities.json", out / "train_lmdb", out / ".train_lmdb.partial"
     if read_made_from(record) == source and (lmdb / "data.mdb").exists():
         return
-    for old in lmdb, partial:
-        shutil.rmtree(str(old), ignore_errors=True)
+    for old in record, lmdb, partial:  # first what says that the rest is whole
+        remove(old)
     out.mkdir(parents=True, exist_ok=True)
     order = np.random.RandomState(seed).permutation(len(samples))
     names, labels = [names[i] for i in order], [labels[i] for i in order]
@@ -63,7 +63,7 @@ def make_lmdb(folder, people, out, least, seed, jobs):
             text.write_text("".join(person + "\n" for person in people), encoding="utf-8")
         partial.rename(lmdb)
     finally:
-        shutil.rmtree(str(partial), ignore_errors=True)
+        remove(partial)
     with replacing(record) as text:
         text.write_text(json.dumps(source, indent=1) + "\n")
 
@@ -74,7 +74,7 @@ def make_identities(root, out, jobs=1, aligned=False, least=2, seed=1):
     aligned: whether the images are aligned faces already; least: faces a person must have; seed: of the shuffling.
     Returns the people, as list_people(); the faces used, {person: paths}; and list_faces()'s Counter of all images.
     Raises Problem for a folder without images, fewer than two people with faces, an image that is no aligned face when
-    it should be, a full disk, and as align_people() does.
+    it should be, a full disk, when another process makes the same, and as align_people() does.
     """
     root, out, people = Path(root), Path(out), list_people(root)
     if aligned:
@@ -90,6 +90,7 @@ def make_identities(root, out, jobs=1, aligned=False, least=2, seed=1):
     if len(kept) < 2:
         raise Problem("%s: %d of %d people have %d faces or more; telling people apart takes two"
                       % (root, len(kept), len(people), least))
-    make_lmdb(folder, kept, out, least, seed, jobs)
+    with alone_in(out):
+        make_lmdb(folder, kept, out, least, seed, jobs)
     write_origin(out / "train.txt", Origin(Data(kind_of_people(root), len(kept), sum(map(len, kept.values())))))
     return people, kept, counts

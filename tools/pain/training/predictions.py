@@ -10,9 +10,10 @@ from google.protobuf.message import DecodeError
 from pain.datasets.lmdbs import key, open_lmdb, read_list
 from pain.errors import Problem
 from pain.evaluation.results import COLUMNS
-from pain.files import write_csv
-from pain.nets import load_net
+from pain.files import read_csv, write_csv
+from pain.nets import finite, load_net
 from pain.provenance import read_origin, write_origin
+from pain.training.made_with import refuse_changes
 
 
 @contextlib.contextmanager
@@ -55,21 +56,38 @@ def predict(training, iteration):
         predictions = []
         while len(predictions) < len(names):
             predictions.extend(net.forward()["intensity"].ravel().astype(float))
-    return np.array(predictions[:len(names)]), names, labels
+    return finite(np.array(predictions[:len(names)]), training.snapshot(iteration, "caffemodel")), names, labels
+
+
+def is_current(out, model, training):
+    """Whether the predictions in `out` are by this caffemodel, of the frames and labels that the fold has now."""
+    names, labels = read_list(training.data / "val.txt")
+    try:
+        rows = read_csv(out, COLUMNS, "make predict")
+    except Problem:
+        return False
+    frames = [tuple(row[column] for column in COLUMNS[:4]) for row in rows]
+    return out.stat().st_mtime >= model.stat().st_mtime and frames == list(identified(names, labels))
+
+
+def identified(names, labels):
+    """The first four of COLUMNS of each frame."""
+    return ((*Path(name).with_suffix("").parts, str(label)) for name, label in zip(names, labels))
 
 
 def predict_fold(training):
-    """Write the fold's predictions.csv unless it is newer than the last snapshot. Returns that snapshot's iteration.
+    """Write the fold's predictions.csv unless it is current. Returns the iteration of the snapshot that predicts.
 
-    Raises Problem if there is no snapshot.
+    Raises Problem if there is no snapshot, or if net or data have changed since.
     """
     iteration = training.last_snapshot()
     if not iteration:
         raise Problem("%s: no snapshot; train the fold with `make train`" % training.folder)
+    refuse_changes(training.folder, training.made_with(), iteration, of=("net", "data"))
     out, model = training.folder / "predictions.csv", training.folder / training.snapshot(iteration, "caffemodel")
-    if not out.exists() or out.stat().st_mtime < model.stat().st_mtime:
+    if not is_current(out, model, training):
         predictions, names, labels = predict(training, iteration)
-        write_csv(out, COLUMNS, [(*Path(name).with_suffix("").parts, label, "%.6f" % prediction)
-                                 for name, label, prediction in zip(names, labels, predictions)])
+        write_csv(out, COLUMNS, [(*frame, "%.6f" % prediction)
+                                 for frame, prediction in zip(identified(names, labels), predictions)])
         write_origin(out, read_origin(model))
     return iteration

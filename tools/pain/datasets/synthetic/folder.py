@@ -1,11 +1,13 @@
 """The folder of a synthetic dataset: made whole, found made already, or refused."""
 import json
 import os
-import shutil
 from pathlib import Path
 
 from pain.errors import Problem
-from pain.files import read_json, replacing
+from pain.files import read_json, remove, replacing
+from pain.folders import contents
+from pain.locks import NAME as LOCK
+from pain.locks import alone_in
 
 SEEDS = 0, 2 ** 32 - 1  # least and highest
 RECORD = "synthetic.json"  # in the folder: the arguments it was made with
@@ -32,12 +34,14 @@ def make_once(out, draw, **arguments):
         raise Problem("%s: holds the synthetic dataset of %s; remove it or name another folder"
                       % (out, " ".join("--%s %s" % item for item in found.items())))
     partial = out.with_name(out.name + ".partial")
-    if arguments_of(partial):
-        shutil.rmtree(str(partial))
-    partial.mkdir(parents=True, exist_ok=True)
-    with replacing(partial / RECORD) as record:
-        record.write_text(json.dumps(arguments) + "\n")
-    draw(partial, **arguments)
+    arguments_of(partial)
+    with alone_in(partial):
+        for leftover in partial.iterdir():
+            if leftover.name not in (LOCK, RECORD):  # which says that it is ours
+                remove(leftover)
+        with replacing(partial / RECORD) as record:
+            record.write_text(json.dumps(arguments) + "\n")
+        draw(partial, **arguments)
     os.replace(str(partial), str(out))
     return True
 
@@ -47,7 +51,7 @@ def arguments_of(folder):
     try:
         return read_json(folder / RECORD)
     except (FileNotFoundError, NotADirectoryError, ValueError):
-        if folder.exists() and not (folder.is_dir() and not os.listdir(str(folder))):
+        if folder.exists() and not (folder.is_dir() and not contents(folder)):
             raise Problem("%s: holds something that is no synthetic dataset; name a new folder"
                           % folder) from None
         return {}
