@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from support.bare_python import run_bare_tool
 from support.project import ROOT, assert_one_line_error
 
 
@@ -102,3 +103,21 @@ def test_wrong_arguments_are_one_line(tmp_path, arguments, words):
 def test_help_is_the_first_line_of_the_doc(tmp_path):
     process = finish(tmp_path, PARSER % "parser.parse_args(['--help'])")
     assert process.returncode == 0 and "Does a thing." in process.stdout and "At length" not in process.stdout
+
+
+@pytest.mark.parametrize("tool", sorted(path.name for path in (ROOT / "tools").glob("*.py")))
+def test_a_missing_package_is_one_line(tool):
+    process = run_bare_tool(tool, "--help", packages=())
+    assert_one_line_error(process, tool + ": this command: needs the package", "install")
+
+
+def test_an_interrupt_while_it_is_imported_is_one_line(tmp_path):
+    (tmp_path / "numpy.py").write_text("raise KeyboardInterrupt")
+    process = subprocess.run([sys.executable, str(ROOT / "tools" / "evaluate.py")], text=True, stderr=subprocess.PIPE,
+                             env=dict(os.environ, PYTHONPATH=str(tmp_path)))
+    assert process.returncode == 130
+    assert process.stderr == "evaluate.py: interrupted; run the same command again to go on\n"
+
+
+def test_a_package_that_is_missing_later_is_one_line(tmp_path):
+    assert_one_line_error(finish(tmp_path, "import no_such_package"), "needs the package no_such_package")

@@ -11,9 +11,11 @@ complete; one that is complete and newer than its frames is not made again.
 """
 import os
 
-from pain.command import Parser, run
-from pain.errors import Problem
-from pain.faces.aligned_videos import align_faces, files_left_out, summary
+from pain.command import Parser, run, starting
+
+with starting(__name__):
+    from pain.errors import Problem
+    from pain.faces.aligned_videos import align_faces, files_left_out, summary
 
 
 def main():

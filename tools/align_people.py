@@ -11,10 +11,12 @@ complete; one that is complete and newer than its images is not made again.
 import os
 from pathlib import Path
 
-from pain.command import Parser, run
-from pain.errors import Problem
-from pain.faces.aligned_people import align_people, left_out, list_faces, write_faces
-from pain.faces.photographs import list_people
+from pain.command import Parser, run, starting
+
+with starting(__name__):
+    from pain.errors import Problem
+    from pain.faces.aligned_people import align_people, left_out, list_faces, write_faces
+    from pain.faces.photographs import list_people
 
 
 def main():

@@ -24,13 +24,15 @@ import secrets
 from pathlib import Path
 from urllib.parse import quote
 
-from pain.command import Parser, run
-from pain.errors import Problem
-from pain.notice import terminal_lines
-from pain.page.origin_guard import is_loopback
-from pain.page.server import MB, create_app, listen, server
-from pain.provenance import origin_said
-from pain.video.arguments import add_arguments
+from pain.command import Parser, run, starting
+
+with starting(__name__):
+    from pain.errors import Problem
+    from pain.notice import terminal_lines
+    from pain.page.origin_guard import is_loopback
+    from pain.page.server import MB, create_app, listen, server
+    from pain.provenance import origin_said
+    from pain.video.arguments import add_arguments
 
 
 def arguments():

@@ -12,11 +12,13 @@ data only with itself. The exit status is 1 if anything is wrong that may change
 import os
 import sys
 
-from pain.command import Parser, run
-from pain.datasets.audit import audit, lines_of, may_change_figures
-from pain.datasets.inventory import faces_of_aligned, find_faces, read_dataset
-from pain.errors import Problem
-from pain.faces.detector import FaceDetector
+from pain.command import Parser, run, starting
+
+with starting(__name__):
+    from pain.datasets.audit import audit, lines_of, may_change_figures
+    from pain.datasets.inventory import faces_of_aligned, find_faces, read_dataset
+    from pain.errors import Problem
+    from pain.faces.detector import FaceDetector
 
 
 def main():

@@ -9,10 +9,12 @@ and nothing refused, else 1. tools/train.py and tools/predict.py go by the same 
 """
 import sys
 
-from pain.command import Parser, run
-from pain.models import find_net
-from pain.nets import build_net
-from pain.weights import count, listed, match, names, read_blobs, shapes_text, summary
+from pain.command import Parser, run, starting
+
+with starting(__name__):
+    from pain.models import find_net
+    from pain.nets import build_net
+    from pain.weights import count, listed, match, names, read_blobs, shapes_text, summary
 
 
 def main():

@@ -7,15 +7,17 @@ is, and results.py which files can be read.
 """
 import json
 
-from pain.command import Parser, run
-from pain.errors import Problem
-from pain.evaluation.arguments import add_arguments, read_arguments
-from pain.evaluation.evaluate import evaluate
-from pain.evaluation.frames import frames_of, from_one
-from pain.evaluation.metrics import METRICS, all_metrics
-from pain.evaluation.printing import comparisons_text, table_text, tables, wide
-from pain.evaluation.published import published_text
-from pain.files import or_none, replacing, write_csv
+from pain.command import Parser, run, starting
+
+with starting(__name__):
+    from pain.errors import Problem
+    from pain.evaluation.arguments import add_arguments, read_arguments
+    from pain.evaluation.evaluate import evaluate
+    from pain.evaluation.frames import frames_of, from_one
+    from pain.evaluation.metrics import METRICS, all_metrics
+    from pain.evaluation.printing import comparisons_text, table_text, tables, wide
+    from pain.evaluation.published import published_text
+    from pain.files import or_none, replacing, write_csv
 
 
 def main():

@@ -10,10 +10,12 @@ means and where the weights come from, by their record, stand in the file's meta
 """
 from pathlib import Path
 
-from pain.command import Parser, run
-from pain.errors import Problem
-from pain.export.onnx_file import export
-from pain.progress import progress, write
+from pain.command import Parser, run, starting
+
+with starting(__name__):
+    from pain.errors import Problem
+    from pain.export.onnx_file import export
+    from pain.progress import progress, write
 
 
 def main():

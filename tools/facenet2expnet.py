@@ -8,14 +8,16 @@ What is finished is not done again, so that the command goes on after Ctrl-C.
 """
 from pathlib import Path
 
-from pain.command import Parser, run
-from pain.errors import Problem
-from pain.nets import use_gpu
-from pain.progress import progress
-from pain.training.caffe_train import train
-from pain.training.facenet2expnet import STUDENT, two_stages
-from pain.training.fold_trainings import fold_training, select_folds
-from pain.training.predictions import predict_fold
+from pain.command import Parser, run, starting
+
+with starting(__name__):
+    from pain.errors import Problem
+    from pain.nets import use_gpu
+    from pain.progress import progress
+    from pain.training.caffe_train import train
+    from pain.training.facenet2expnet import STUDENT, two_stages
+    from pain.training.fold_trainings import fold_training, select_folds
+    from pain.training.predictions import predict_fold
 
 
 def main():

@@ -14,10 +14,12 @@ A card of the manifest, a file:
 
 A file that is there is checked and never replaced, unless --force says so.
 """
-from pain.command import Parser, run
-from pain.downloads.fetch import describe, fetch
-from pain.downloads.manifest import MANIFEST, read_manifest
-from pain.errors import Problem
+from pain.command import Parser, run, starting
+
+with starting(__name__):
+    from pain.downloads.fetch import describe, fetch
+    from pain.downloads.manifest import MANIFEST, read_manifest
+    from pain.errors import Problem
 
 
 def main():

@@ -11,15 +11,17 @@ from their neighbours. pain/baselines/action_units.py says how each program is r
 import json
 from pathlib import Path
 
-import numpy as np
+from pain.command import Parser, run, starting
 
-from pain.baselines.action_units import FITS, filled, find_table, intensities, is_archive, read_coders, read_table
-from pain.command import Parser, run
-from pain.datasets.frames_csv import read_frames
-from pain.errors import Problem
-from pain.evaluation.results import COLUMNS
-from pain.files import making, write_csv
-from pain.progress import progress
+with starting(__name__):
+    import numpy as np
+
+    from pain.baselines.action_units import FITS, filled, find_table, intensities, is_archive, read_coders, read_table
+    from pain.datasets.frames_csv import read_frames
+    from pain.errors import Problem
+    from pain.evaluation.results import COLUMNS
+    from pain.files import making, write_csv
+    from pain.progress import progress
 
 
 def read_videos(frames_csv):

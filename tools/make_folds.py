@@ -13,14 +13,16 @@ val_lmdb, from which the train_lmdbs copy it. A fold is built in .NN-subject.par
 import os
 from pathlib import Path
 
-import numpy as np
+from pain.command import Parser, run, starting
 
-from pain.command import Parser, run
-from pain.datasets.folds import make_folds
-from pain.datasets.pspi import CLASSES
-from pain.datasets.redundant_frames import RULES
-from pain.errors import Problem
-from pain.provenance import UNKNOWN, read_origin
+with starting(__name__):
+    import numpy as np
+
+    from pain.datasets.folds import make_folds
+    from pain.datasets.pspi import CLASSES
+    from pain.datasets.redundant_frames import RULES
+    from pain.errors import Problem
+    from pain.provenance import UNKNOWN, read_origin
 
 
 def main():

@@ -13,11 +13,13 @@ for byte those of Caffe's convert_imageset. The LMDB is made again when faces, -
 import os
 from pathlib import Path
 
-from pain.command import Parser, run
-from pain.datasets.lmdbs import HEIGHT, WIDTH
-from pain.errors import Problem
-from pain.faces.aligned_people import left_out
-from pain.training.identities import make_identities
+from pain.command import Parser, run, starting
+
+with starting(__name__):
+    from pain.datasets.lmdbs import HEIGHT, WIDTH
+    from pain.errors import Problem
+    from pain.faces.aligned_people import left_out
+    from pain.training.identities import make_identities
 
 
 def main():

@@ -9,9 +9,11 @@ face tells people apart. People of other seeds are other people, and none is a s
 import functools
 import os
 
-from pain.command import Parser, run
-from pain.datasets.synthetic.folder import SEEDS, check_ranges, make_once, said
-from pain.datasets.synthetic.people import draw_people
+from pain.command import Parser, run, starting
+
+with starting(__name__):
+    from pain.datasets.synthetic.folder import SEEDS, check_ranges, make_once, said
+    from pain.datasets.synthetic.people import draw_people
 
 
 def main():

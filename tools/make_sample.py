@@ -6,10 +6,12 @@ H.264, or else MPEG-4, at 25 frames a second. The same every time.
 """
 from pathlib import Path
 
-from pain.command import Parser, run
-from pain.errors import Problem
-from pain.files import replacing, write_csv
-from pain.video.sample import draw, write_video
+from pain.command import Parser, run, starting
+
+with starting(__name__):
+    from pain.errors import Problem
+    from pain.files import replacing, write_csv
+    from pain.video.sample import draw, write_video
 
 
 def main():

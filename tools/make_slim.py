@@ -7,9 +7,11 @@ relative `net:` finds the slim net. --batch and --solver are for the variants; p
 """
 from pathlib import Path
 
-from pain.command import Parser, run
-from pain.errors import Problem
-from pain.prototxts import PROTOTXT, make_slim
+from pain.command import Parser, run, starting
+
+with starting(__name__):
+    from pain.errors import Problem
+    from pain.prototxts import PROTOTXT, make_slim
 
 
 def main():

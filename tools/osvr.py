@@ -10,15 +10,17 @@ import itertools
 import os
 from pathlib import Path
 
-from pain.baselines.features import video_features
-from pain.baselines.osvr import OSVR, check_parameters
-from pain.baselines.osvr_folds import is_made, learn_fold, made_from, read_videos, write_fold
-from pain.command import Parser, run
-from pain.errors import Problem
-from pain.processes import workers
-from pain.progress import progress, write
-from pain.provenance import read_origin
-from pain.training.fold_trainings import select_folds
+from pain.command import Parser, run, starting
+
+with starting(__name__):
+    from pain.baselines.features import video_features
+    from pain.baselines.osvr import OSVR, check_parameters
+    from pain.baselines.osvr_folds import is_made, learn_fold, made_from, read_videos, write_fold
+    from pain.errors import Problem
+    from pain.processes import workers
+    from pain.progress import progress, write
+    from pain.provenance import read_origin
+    from pain.training.fold_trainings import select_folds
 
 GRID = (1.0, 10.0, 100.0), (0.1, 1.0)  # of gamma1 and gamma2: a part of the authors' 0.01..1000, which takes days
 

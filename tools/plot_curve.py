@@ -5,15 +5,17 @@
 Subjects and videos go by name, or by number from 1 in the result's order: `--subject 3 --video 2` is the same video in
 our results and in the authors' .mat file, which has only numbers.
 """
-import numpy as np
+from pain.command import Parser, run, starting
 
-from pain.command import Parser, run
-from pain.errors import Problem
-from pain.evaluation.frames import full_name
-from pain.evaluation.origins import origin_lines, origin_warning
-from pain.evaluation.paper_figure import draw_paper_figure, find_video
-from pain.evaluation.results import read_results
-from pain.files import replacing
+with starting(__name__):
+    import numpy as np
+
+    from pain.errors import Problem
+    from pain.evaluation.frames import full_name
+    from pain.evaluation.origins import origin_lines, origin_warning
+    from pain.evaluation.paper_figure import draw_paper_figure, find_video
+    from pain.evaluation.results import read_results
+    from pain.files import replacing
 
 
 def main():

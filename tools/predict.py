@@ -6,11 +6,13 @@
 Run by the Python of the caffe that is to do it, after tools/train.py. A fold's predictions that are newer than its
 snapshot are left as they are.
 """
-from pain.command import Parser, run
-from pain.nets import use_gpu
-from pain.progress import progress, write
-from pain.training.fold_trainings import fold_training, select_folds
-from pain.training.predictions import predict_fold
+from pain.command import Parser, run, starting
+
+with starting(__name__):
+    from pain.nets import use_gpu
+    from pain.progress import progress, write
+    from pain.training.fold_trainings import fold_training, select_folds
+    from pain.training.predictions import predict_fold
 
 
 def main():

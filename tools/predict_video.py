@@ -19,22 +19,24 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from pain.command import Parser, fail, run
-from pain.errors import Problem
-from pain.evaluation.calibration import Calibration
-from pain.models import find_models
-from pain.notice import terminal_lines
-from pain.progress import progress
-from pain.provenance import origin_said
-from pain.video.arguments import add_arguments
-from pain.video.curve import FACES, FOUND
-from pain.video.curve_folder import about_curve, finish_curve, record_curve, refuse_earlier
-from pain.video.episodes import THRESHOLDS
-from pain.video.estimator import LEAST_FACE, MIN_FACE, load_estimator
-from pain.video.labels import labels
-from pain.video.smoothing import smoothing
-from pain.video.source import RATE, open_video
-from pain.video.tracking import GAP, MOST_GAP
+from pain.command import Parser, fail, run, starting
+
+with starting(__name__):
+    from pain.errors import Problem
+    from pain.evaluation.calibration import Calibration
+    from pain.models import find_models
+    from pain.notice import terminal_lines
+    from pain.progress import progress
+    from pain.provenance import origin_said
+    from pain.video.arguments import add_arguments
+    from pain.video.curve import FACES, FOUND
+    from pain.video.curve_folder import about_curve, finish_curve, record_curve, refuse_earlier
+    from pain.video.episodes import THRESHOLDS
+    from pain.video.estimator import LEAST_FACE, MIN_FACE, load_estimator
+    from pain.video.labels import labels
+    from pain.video.smoothing import smoothing
+    from pain.video.source import RATE, open_video
+    from pain.video.tracking import GAP, MOST_GAP
 
 
 def arguments():

@@ -11,9 +11,11 @@
 It is nothing but `caffe train -solver solver.prototxt` in that folder. Ctrl-C makes caffe write a snapshot; the same
 command goes on from the last one, and leaves a finished training as it is.
 """
-from pain.command import Parser, run
-from pain.errors import Problem
-from pain.training.pretraining import pretrain
+from pain.command import Parser, run, starting
+
+with starting(__name__):
+    from pain.errors import Problem
+    from pain.training.pretraining import pretrain
 
 
 def main():

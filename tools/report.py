@@ -10,14 +10,16 @@ The page is pain/report/static/page.html, a Jinja template, with its style and s
 """
 from pathlib import Path
 
-from pain import tables
-from pain.command import Parser, run
-from pain.errors import Problem
-from pain.evaluation.arguments import add_arguments, read_arguments
-from pain.report.contents import evaluate_all
-from pain.report.figures import draw_figures
-from pain.report.page import write_page
-from pain.report.tables import all_tables
+from pain.command import Parser, run, starting
+
+with starting(__name__):
+    from pain import tables
+    from pain.errors import Problem
+    from pain.evaluation.arguments import add_arguments, read_arguments
+    from pain.report.contents import evaluate_all
+    from pain.report.figures import draw_figures
+    from pain.report.page import write_page
+    from pain.report.tables import all_tables
 
 
 def main():

@@ -13,11 +13,13 @@ Ctrl-C makes caffe write one. Of a finished fold's snapshots only the last is ke
 """
 from pathlib import Path
 
-from pain.command import Parser, run
-from pain.errors import Problem
-from pain.training.caffe_train import train
-from pain.training.fold_trainings import fold_training, select_folds
-from pain.training.jobs import jobs_for
+from pain.command import Parser, run, starting
+
+with starting(__name__):
+    from pain.errors import Problem
+    from pain.training.caffe_train import train
+    from pain.training.fold_trainings import fold_training, select_folds
+    from pain.training.jobs import jobs_for
 
 
 def main():

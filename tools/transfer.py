@@ -12,12 +12,14 @@ figure of a draw is the mean over its pairs of a seed and a subject; differences
 """
 from pathlib import Path
 
-from pain.command import Parser, run
-from pain.errors import Problem
-from pain.nets import use_gpu
-from pain.tables import markdown, write
-from pain.training.fold_trainings import select_folds
-from pain.training.transfer import transfer
+from pain.command import Parser, run, starting
+
+with starting(__name__):
+    from pain.errors import Problem
+    from pain.nets import use_gpu
+    from pain.tables import markdown, write
+    from pain.training.fold_trainings import select_folds
+    from pain.training.transfer import transfer
 
 
 def main():

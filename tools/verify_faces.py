@@ -16,11 +16,13 @@ import json
 import os
 from pathlib import Path
 
-from pain.command import Parser, run
-from pain.errors import Problem
-from pain.evaluation.lfw import NET, lines_of, verify_faces, write_roc
-from pain.files import or_none, replacing
-from pain.nets import use_gpu
+from pain.command import Parser, run, starting
+
+with starting(__name__):
+    from pain.errors import Problem
+    from pain.evaluation.lfw import NET, lines_of, verify_faces, write_roc
+    from pain.files import or_none, replacing
+    from pain.nets import use_gpu
 
 
 def main():

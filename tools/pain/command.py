@@ -1,12 +1,13 @@
 """How every command behaves: errors of one line, exit statuses, Ctrl-C."""
 import argparse
+import contextlib
 import errno
 import os
 import signal
 import sys
 from pathlib import Path
 
-from pain.errors import Problem, one_line
+from pain.errors import Problem, needed_for, one_line
 
 ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
@@ -25,6 +26,13 @@ class Parser(argparse.ArgumentParser):
         fail("%s; see --help" % message)
 
 
+@contextlib.contextmanager
+def starting(name):
+    """Around a command's imports: a package that is missing is one line, and so is Ctrl-C. name: its __name__."""
+    with one_line_at_the_end() if name == "__main__" else contextlib.nullcontext():
+        yield
+
+
 def run(main):
     """Run `main()` as the program: exit 0, 2 with one line on stderr for what a user can mend, 130 on Ctrl-C.
 
@@ -34,9 +42,17 @@ def run(main):
     for number in ENDING:
         if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores one
             signal.signal(number, interrupt)
-    try:
+    with one_line_at_the_end():
         main()
         sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def one_line_at_the_end():
+    """Exit as run() does when the block raises something."""
+    try:
+        with needed_for("this command"):
+            yield
     except BrokenPipeError:  # the reader (`| head`) has seen enough
         discard_output()
     except KeyboardInterrupt:
