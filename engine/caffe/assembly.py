@@ -35,13 +35,13 @@ class Assembly:
         if param.type not in TABLE:
             raise CaffeError("layer %s: unknown layer type %r; known are %s"
                              % (param.name, param.type, ", ".join(sorted(TABLE))))
-        log.info("Creating layer " + param.name)
+        log.info("Creating layer " + param.name, at="layer_factory.hpp:77")
         layer = TABLE[param.type](param, self.context)
-        log.info("Creating Layer " + param.name)
+        log.info("Creating Layer " + param.name, at="net.cpp:86")
         given_gradient = any(self._needs[name] for name in param.bottom)  # propagate_down: true alone asks for none
         node = Node(layer, *self._take_bottoms(param))
         self._make_tops(node)
-        log.info("Setting up " + param.name)
+        log.info("Setting up " + param.name, at="net.cpp:124")
         layer.set_up(node.bottoms, node.tops)
         self._log_tops(node)
         for i, spec in enumerate(layer.specs):
@@ -54,7 +54,7 @@ class Assembly:
         """A layer's bottoms: their names, Blobs, and whether each wants a gradient."""
         bottoms, needs = [], []
         for i, name in enumerate(param.bottom):
-            log.info("%s <- %s" % (param.name, name))
+            log.info("%s <- %s" % (param.name, name), at="net.cpp:408")
             self._available.pop(name, None)
             bottoms.append(self.blobs[name])
             needs.append(param.propagate_down[i] if param.propagate_down else self._needs[name])
@@ -64,7 +64,7 @@ class Assembly:
         """Make a layer's tops, Blobs, and find their names."""
         for i, name in enumerate(node.layer.param.top):
             if name in node.bottom_names[i:i + 1]:
-                log.info("%s -> %s (in-place)" % (node.name, name))
+                log.info("%s -> %s (in-place)" % (node.name, name), at="net.cpp:369")
             elif name in self.blobs:
                 node.layer.fail("Top blob '%s' produced by multiple sources." % name)
             else:
@@ -80,17 +80,18 @@ class Assembly:
             node.tops.append(self.blobs["(automatic)"])
 
     def _add_blob(self, node, name):
-        log.info("%s -> %s" % (node.name, name))
+        log.info("%s -> %s" % (node.name, name), at="net.cpp:382")
         self.blobs[name] = Blob(device=self.context.device)
         self._needs[name] = False
 
     def _log_tops(self, node):
         for blob, weight in zip(node.tops, node.layer.loss_weights):
-            log.info("Top shape: %s(%d)" % ("".join("%d " % size for size in blob.shape), blob.count))
+            log.info("Top shape: %s(%d)" % ("".join("%d " % size for size in blob.shape), blob.count),
+                     at="net.cpp:131")
             if weight:
-                log.info("    with loss weight %g" % weight)
+                log.info("    with loss weight %g" % weight, at="net.cpp:134")
             self._values += blob.count
-        log.info("Memory required for data: %d" % (4 * self._values))
+        log.info("Memory required for data: %d" % (4 * self._values), at="net.cpp:139")
 
     def _add_param(self, layer, index, spec):
         """Register a learnable blob, or have it share the one of the same name."""
@@ -101,7 +102,8 @@ class Assembly:
                 self._owners[spec.name] = blob, len(self.learnable) - 1, layer.param.name, index
             return
         owner, position, *where = self._owners[spec.name]
-        log.info("Sharing parameters '%s' owned by layer '%s', param index %d" % (spec.name, *where))
+        log.info("Sharing parameters '%s' owned by layer '%s', param index %d" % (spec.name, *where),
+                 at="net.cpp:467")
         if spec.share_mode == caffe_pb2.ParamSpec.PERMISSIVE:
             if blob.count != owner.count:
                 layer.fail("cannot share param '%s': it has %d values there, %d here"
@@ -135,8 +137,8 @@ class Assembly:
                 node.need_backward, node.needs = False, [False] * len(node.needs)
             if not contributes:
                 node.need_backward = False
-            log.info("%s %s backward computation."
-                     % (node.name, "needs" if node.need_backward else "does not need"))
+            says, at = ("needs", "net.cpp:200") if node.need_backward else ("does not need", "net.cpp:202")
+            log.info("%s %s backward computation." % (node.name, says), at=at)
             for j, name in enumerate(node.bottom_names):
                 if contributes:
                     under_loss.add(name)

@@ -63,29 +63,29 @@ def read_solver(path):
 
 
 def broken_by(state, rule):
-    """What of the NetStateRule the NetState does not meet, in words; None if it meets it (BVLC net.cpp)."""
+    """What of the NetStateRule the NetState does not meet, in words, and where BVLC's says so; None if it meets it."""
     if rule.HasField("phase") and rule.phase != state.phase:
-        return "The NetState phase (%d) differed from the phase (%d)" % (state.phase, rule.phase)
+        return "The NetState phase (%d) differed from the phase (%d)" % (state.phase, rule.phase), "net.cpp:296"
     if rule.HasField("min_level") and state.level < rule.min_level:
-        return "The NetState level (%d) is below the min_level (%d)" % (state.level, rule.min_level)
+        return "The NetState level (%d) is below the min_level (%d)" % (state.level, rule.min_level), "net.cpp:306"
     if rule.HasField("max_level") and state.level > rule.max_level:
-        return "The NetState level (%d) is above the max_level (%d)" % (state.level, rule.max_level)
+        return "The NetState level (%d) is above the max_level (%d)" % (state.level, rule.max_level), "net.cpp:316"
     for stage in rule.stage:
         if stage not in state.stage:
-            return "The NetState did not contain stage '%s'" % stage
+            return "The NetState did not contain stage '%s'" % stage, "net.cpp:332"
     for stage in rule.not_stage:
         if stage in state.stage:
-            return "The NetState contained a not_stage '%s'" % stage
+            return "The NetState contained a not_stage '%s'" % stage, "net.cpp:347"
     return None
 
 
 def filter_net(param):
     """A copy of the net with only the layers whose include and exclude rules its state meets."""
     def meets(rule, layer):
-        reason = broken_by(param.state, rule)
-        if reason:
-            log.info("%s specified by a rule in layer %s" % (reason, layer.name))
-        return reason is None
+        broken = broken_by(param.state, rule)
+        if broken:
+            log.info("%s specified by a rule in layer %s" % (broken[0], layer.name), at=broken[1])
+        return broken is None
 
     filtered = caffe_pb2.NetParameter()
     filtered.CopyFrom(param)

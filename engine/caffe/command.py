@@ -135,16 +135,19 @@ def chosen_gpus(text):
     return [int(part) for part in parts]
 
 
-def use_device(text):
-    """Compute on the first of the GPUs that the flag -gpu names, or on the CPU. Returns all of their numbers."""
+def use_device(text, words, at):
+    """Compute on the first of the GPUs that the flag -gpu names, or on the CPU. Returns all of their numbers.
+
+    words: what the log says before the numbers; at: the lines of caffe.cpp that log GPUs, and the CPU.
+    """
     gpus = chosen_gpus(text)
     if gpus:
-        log.info("Using GPUs " + ", ".join(map(str, gpus)))
+        log.info(words + ", ".join(map(str, gpus)), at="caffe.cpp:%d" % at[0])
         for gpu in reversed(gpus):
             context.set_device(gpu)
         context.set_mode_gpu()
     else:
-        log.info("Use CPU.")
+        log.info("Use CPU.", at="caffe.cpp:%d" % at[1])
         context.set_mode_cpu()
     return gpus
 
@@ -153,10 +156,10 @@ def stages(flags):
     return [stage for stage in flags.stage.split(",") if stage]
 
 
-def make_net(flags, phase, weights=None):
-    """The net of -model, in the state that the flags describe, with the weights of the caffemodel."""
+def make_net(flags, phase, at, weights=None):
+    """The net of -model, in the state that the flags describe, with the weights of the caffemodel. at: use_device's."""
     need(flags.iterations > 0, "-iterations must be 1 or more, not %d" % flags.iterations)
-    use_device(flags.gpu)
+    use_device(flags.gpu, "Use GPU with device ID ", at)
     with precision(flags):
         return pycaffe.Net(flags.model, phase, flags.level, stages(flags), weights)
 
@@ -211,7 +214,7 @@ def train(flags):
     param.train_state.stage.extend(stages(flags))
     if not flags.gpu and param.HasField("solver_mode") and param.solver_mode == caffe_pb2.SolverParameter.GPU:
         flags.gpu = str(param.device_id)
-    gpus = use_device(flags.gpu)
+    gpus = use_device(flags.gpu, "Using GPUs ", at=(204, 197))
     if len(gpus) > 1:  # a step of BVLC's averages the gradients of a batch for each GPU
         param.iter_size *= len(gpus)
         log.warning("%d GPUs: GPU %d does the work of all, with iter_size %d; the steps are the same, but no faster"
@@ -222,38 +225,39 @@ def train(flags):
         solver = solvers.get_solver(param)
     solver.action, solver.keep = signals, False
     if flags.snapshot:
-        log.info("Resuming from " + flags.snapshot)
+        log.info("Resuming from " + flags.snapshot, at="caffe.cpp:235")
         solver.restore(flags.snapshot)
-    log.info("Starting Optimization")
+    log.info("Starting Optimization", at="caffe.cpp:239")
     solver.solve()
-    log.info("Optimization Done.")
+    log.info("Optimization Done.", at="caffe.cpp:250")
 
 
 def test(flags):
     """Run the net forward, and log each batch's outputs and their means."""
     need(flags.model, "Need a model definition to score: -model FILE")
     need(flags.weights, "Need model weights to score: -weights FILE")
-    net = make_net(flags, caffe_pb2.TEST, flags.weights)
+    net = make_net(flags, caffe_pb2.TEST, (266, 275), flags.weights)
     net.context.forward_only = True
-    log.info("Running for %d iterations." % flags.iterations)
+    log.info("Running for %d iterations." % flags.iterations, at="caffe.cpp:281")
     losses, sums = 0., {}  # sums: (output, index) -> sum over the batches
     for i in range(flags.iterations):
         losses += net.run_forward()
         for name in net.outputs:
             for k, value in enumerate(net.blobs[name].tensor.float().flatten().tolist()):
-                log.info("Batch %d, %s = %g" % (i, name, value))
+                log.info("Batch %d, %s = %g" % (i, name, value), at="caffe.cpp:304")
                 sums[name, k] = sums.get((name, k), 0.) + value
-    log.info("Loss: %g" % (losses / flags.iterations))
+    log.info("Loss: %g" % (losses / flags.iterations), at="caffe.cpp:309")
     for (name, _), total in sums.items():
         mean, weight = total / flags.iterations, net.blob_loss_weights[name]
-        log.info("%s = %g" % (name, mean) + (" (* %g = %g loss)" % (weight, weight * mean) if weight else ""))
+        log.info("%s = %g" % (name, mean) + (" (* %g = %g loss)" % (weight, weight * mean) if weight else ""),
+                 at="caffe.cpp:321")
 
 
 def time(flags):
     """Log how long each layer's forward and backward take on average, in ms."""
     need(flags.model, "Need a model definition to time: -model FILE")
     need(flags.phase in ("", "TRAIN", "TEST"), 'phase must be "TRAIN" or "TEST", not %r' % flags.phase)
-    net = make_net(flags, caffe_pb2.TEST if flags.phase == "TEST" else caffe_pb2.TRAIN)
+    net = make_net(flags, caffe_pb2.TEST if flags.phase == "TEST" else caffe_pb2.TRAIN, (339, 343))
     net.context.keep = False
 
     def ms(function, *args):
@@ -262,13 +266,13 @@ def time(flags):
         context.synchronize()
         return 1000 * (clock.perf_counter() - start)
 
-    log.info("Performing Forward")
-    log.info("Initial loss: %g" % net.run_forward())
-    log.info("Performing Backward")
+    log.info("Performing Forward", at="caffe.cpp:351")
+    log.info("Initial loss: %g" % net.run_forward(), at="caffe.cpp:356")
+    log.info("Performing Backward", at="caffe.cpp:357")
     net.run_backward()
     context.synchronize()
-    log.info("*** Benchmark begins ***")
-    log.info("Testing for %d iterations." % flags.iterations)
+    log.info("*** Benchmark begins ***", at="caffe.cpp:365")
+    log.info("Testing for %d iterations." % flags.iterations, at="caffe.cpp:366")
     layers = range(len(net.layers))
     forward, backward = [0.] * len(layers), [0.] * len(layers)
     begin = clock.perf_counter()
@@ -278,22 +282,23 @@ def time(flags):
             forward[k] += ms(net.run_forward, k, k)
         for k in reversed(layers):
             backward[k] += ms(net.run_backward, k, k)
-        log.info("Iteration: %d forward-backward time: %g ms." % (i + 1, 1000 * (clock.perf_counter() - start)))
+        log.info("Iteration: %d forward-backward time: %g ms." % (i + 1, 1000 * (clock.perf_counter() - start)),
+                 at="caffe.cpp:394")
     total = 1000 * (clock.perf_counter() - begin)
-    log.info("Average time per layer: ")
+    log.info("Average time per layer: ", at="caffe.cpp:397")
     for name, ahead, back in zip(net.layer_dict, forward, backward):
-        log.info("%10s\tforward: %g ms." % (name, ahead / flags.iterations))
-        log.info("%10s\tbackward: %g ms." % (name, back / flags.iterations))
-    log.info("Average Forward pass: %g ms." % (sum(forward) / flags.iterations))
-    log.info("Average Backward pass: %g ms." % (sum(backward) / flags.iterations))
-    log.info("Average Forward-Backward: %g ms." % (total / flags.iterations))
-    log.info("Total Time: %g ms." % total)
-    log.info("*** Benchmark ends ***")
+        log.info("%10s\tforward: %g ms." % (name, ahead / flags.iterations), at="caffe.cpp:400")
+        log.info("%10s\tbackward: %g ms." % (name, back / flags.iterations), at="caffe.cpp:403")
+    log.info("Average Forward pass: %g ms." % (sum(forward) / flags.iterations), at="caffe.cpp:408")
+    log.info("Average Backward pass: %g ms." % (sum(backward) / flags.iterations), at="caffe.cpp:410")
+    log.info("Average Forward-Backward: %g ms." % (total / flags.iterations), at="caffe.cpp:412")
+    log.info("Total Time: %g ms." % total, at="caffe.cpp:414")
+    log.info("*** Benchmark ends ***", at="caffe.cpp:415")
 
 
 def device_query(flags):
     """Log what is known of the GPUs that -gpu names, or of all."""
-    log.info("Querying GPUs " + flags.gpu)
+    log.info("Querying GPUs " + flags.gpu, at="caffe.cpp:138")
     if not flags.gpu and not torch.cuda.device_count():
         log.error("no GPU here that PyTorch can use")
     for number in chosen_gpus(flags.gpu or ("all" if torch.cuda.device_count() else "")):

@@ -13,19 +13,23 @@ def _mean(tensor):
 def forward(node):
     """Log the mean magnitude of the layer's tops and weights (BVLC net.cpp, ForwardDebugInfo)."""
     for name, blob in zip(node.top_names, node.tops):
-        log.info("    [Forward] Layer %s, top blob %s data: %g" % (node.name, name, _mean(blob.tensor)))
+        log.info("    [Forward] Layer %s, top blob %s data: %g" % (node.name, name, _mean(blob.tensor)),
+                 at="net.cpp:593")
     for i, (blob, spec) in enumerate(zip(node.layer.blobs, node.layer.specs)):
-        log.info("    [Forward] Layer %s, param blob %s data: %g" % (node.name, spec.name or i, _mean(blob.tensor)))
+        log.info("    [Forward] Layer %s, param blob %s data: %g" % (node.name, spec.name or i, _mean(blob.tensor)),
+                 at="net.cpp:605")
 
 
 def backward(node):
     """Log the mean magnitude of the gradients that the layer computed (BVLC net.cpp, BackwardDebugInfo)."""
     for name, blob, needed in zip(node.bottom_names, node.bottoms, node.needs):
         if needed:
-            log.info("    [Backward] Layer %s, bottom blob %s diff: %g" % (node.name, name, _mean(blob.grad)))
+            log.info("    [Backward] Layer %s, bottom blob %s diff: %g" % (node.name, name, _mean(blob.grad)),
+                     at="net.cpp:621")
     for i, (blob, needed) in enumerate(zip(node.layer.blobs, node.layer.param_propagate_down)):
         if needed:
-            log.info("    [Backward] Layer %s, param blob %d diff: %g" % (node.name, i, _mean(blob.grad)))
+            log.info("    [Backward] Layer %s, param blob %d diff: %g" % (node.name, i, _mean(blob.grad)),
+                     at="net.cpp:632")
 
 
 def params(net):
@@ -35,7 +39,8 @@ def params(net):
 
     values, grads = [blob.tensor for blob, _ in net.learnable], [blob.grad for blob, _ in net.learnable]
     log.error("    [Backward] All net params (data, diff): L1 norm = (%g, %g); L2 norm = (%g, %g)"
-              % (norm(values, 1), norm(grads, 1), norm(values, 2), norm(grads, 2)))
+              % (norm(values, 1), norm(grads, 1), norm(values, 2), norm(grads, 2)),
+              at="net.cpp:721")
 
 
 def first_not_finite(net):

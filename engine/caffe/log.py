@@ -1,6 +1,6 @@
 """Log lines in glog's shape, which BVLC's parse_log.py and other tools read, on stderr.
 
-    I1124 07:20:11.123456  4711 solver.py:120] Iteration 100, loss = 0.25
+    I1124 07:20:11.123456  4711 solver.cpp:239] Iteration 100 (2.5 iter/s, 40s/100 iters), loss = 0.25
 
 GLOG_minloglevel (0 info, 1 warning, 2 error, 3 fatal) hides what is below it; what is fatal is always said.
 """
@@ -21,15 +21,17 @@ def _least_level():
     return min(int(level), 3) if level.isdecimal() else 0
 
 
-def _write(level, message, frames, *values):
+def _write(level, message, at, *values):
+    """Log it as from this place in BVLC's sources, or as from the caller of this one's caller if it is None."""
     if level < _least_level():
         return
+    if at is None:
+        caller = sys._getframe(2)
+        at = "%s:%d" % (os.path.basename(caller.f_code.co_filename), caller.f_lineno)
     message = message % values if values else message
     now = time.time()
-    caller = sys._getframe(frames)
     stamp = time.strftime("%m%d %H:%M:%S", time.localtime(now)) + ".%06d" % (now % 1 * 1e6)
-    line = "%s%s %5d %s:%d] %s" % (_LEVELS[level], stamp, threading.get_native_id(),
-                                   os.path.basename(caller.f_code.co_filename), caller.f_lineno, message)
+    line = "%s%s %5d %s] %s" % (_LEVELS[level], stamp, threading.get_native_id(), at, message)
     line += "" if line.endswith("\n") else "\n"
     for stream in filter(None, (sys.stderr, _file)):
         try:
@@ -39,22 +41,25 @@ def _write(level, message, frames, *values):
             pass
 
 
-def info(message, *values):
-    """Log the message, in which values, if any, fill in for %s and the like."""
-    _write(0, message, 2, *values)
+def info(message, *values, at=None):
+    """Log the message, in which values, if any, fill in for %s and the like.
+
+    at: the place in BVLC's sources that says the same, such as "net.cpp:53"; people's scripts look for it.
+    """
+    _write(0, message, at, *values)
 
 
 def warning(message):
-    _write(1, message, 2)
+    _write(1, message, None)
 
 
-def error(message):
-    _write(2, message, 2)
+def error(message, at=None):
+    _write(2, message, at)
 
 
 def fatal(message):
     """Log what ends the program; ending it is the caller's."""
-    _write(3, message, 2)
+    _write(3, message, None)
 
 
 def to_folder(folder):
@@ -75,7 +80,7 @@ def to_folder(folder):
 class _Module(types.ModuleType):
     def __call__(self, message):
         """`caffe.log("text")`, as in pycaffe, though caffe.log is this module."""
-        _write(0, message, 2)
+        _write(0, message, "_caffe.cpp:68")
 
 
 sys.modules[__name__].__class__ = _Module

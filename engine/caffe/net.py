@@ -31,7 +31,7 @@ class Net:
         self.callbacks = {"before_forward": [], "after_forward": [], "before_backward": [], "after_backward": []}
         self.parts, self.stretches = {}, {}  # stretches.py's
         filtered = filter_net(param)
-        log.info("Initializing net from parameters: \n%s", filtered)
+        log.info("Initializing net from parameters: \n%s", filtered, at="net.cpp:53")
         for layer_param in filtered.layer:
             if not layer_param.HasField("phase"):
                 layer_param.phase = self.context.phase
@@ -43,8 +43,8 @@ class Net:
         self.inputs: list[str] = made.input_names  # of the blobs to be set from outside: the tops of Input layers
         self.outputs: list[str] = made.output_names  # of the blobs that no layer takes
         for name in self.outputs:
-            log.info("This network produces output " + name)
-        log.info("Network initialization done.")
+            log.info("This network produces output " + name, at="net.cpp:244")
+        log.info("Network initialization done.", at="net.cpp:257")
 
     # Running.
 
@@ -128,7 +128,7 @@ class Net:
         layers = self._layers()
         for param in source.layer:
             if param.name not in layers:
-                log.info("Ignoring source layer " + param.name)
+                log.info("Ignoring source layer " + param.name, at="net.cpp:746")
         given = [param for param in source.layer
                  if param.name in layers and (param.blobs or layers[param.name].blobs)]
         for param in given:

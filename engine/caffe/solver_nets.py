@@ -5,10 +5,13 @@ from caffe.context import derived, set_random_seed
 from caffe.errors import CaffeError
 from caffe.proto import caffe_pb2
 
+_SAYS_TRAIN_NET = {"train_net_param": "solver.cpp:88", "train_net": "solver.cpp:92", "net_param": "solver.cpp:97",
+                   "net": "solver.cpp:102"}
+
 
 def make_train_net(param):
     """The pycaffe.Net that the SolverParameter has trained, with the weights that it names. Raises CaffeError."""
-    fields = "net", "net_param", "train_net", "train_net_param"
+    fields = sorted(_SAYS_TRAIN_NET)
     given = [name for name in fields if param.HasField(name)]
     if len(given) != 1:
         raise CaffeError("SolverParameter must specify a train net using %s of these fields: %s"
@@ -16,7 +19,7 @@ def make_train_net(param):
     name, = given
     source = getattr(param, name)
     log.info("Creating training net " + ("specified in %s." % name if name.endswith("param") else
-                                         "from %s file: %s" % (name, source)))
+                                         "from %s file: %s" % (name, source)), at=_SAYS_TRAIN_NET[name])
     if param.random_seed >= 0:
         set_random_seed(param.random_seed)
     return _make_net(param, source, caffe_pb2.TRAIN, param.train_state, None)
@@ -43,7 +46,7 @@ def make_test_nets(param, seed):
         raise CaffeError("test_interval must be greater than 0 where there are test nets: %d" % param.test_interval)
     made = []
     for i, (where, source) in enumerate(nets):
-        log.info("Creating test net (#%d) specified by %s" % (i, where))
+        log.info("Creating test net (#%d) specified by %s" % (i, where), at="solver.cpp:190")
         made.append(_make_net(param, source, caffe_pb2.TEST, param.test_state[i] if param.test_state else None,
                               derived(seed, i)))
         made[-1].debug_info = param.debug_info
@@ -62,6 +65,6 @@ def _make_net(param, source, phase, state, seed):
     made = pycaffe.Net.__new__(pycaffe.Net)  # whose own constructor is for files
     net.Net.__init__(made, net_param, seed)
     for path in (path.strip() for paths in param.weights for path in paths.split(",")):
-        log.info("Finetuning from " + path)
+        log.info("Finetuning from " + path, at="solver.cpp:72")
         snapshot.load_weights(made, path)
     return made

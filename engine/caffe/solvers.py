@@ -63,7 +63,7 @@ class Solver:
         self._iter = self._step = 0
         self._stopped = False
         check_param(self.param, self.type)
-        log.info("Initializing solver from parameters: \n%s", self.param)
+        log.info("Initializing solver from parameters: \n%s", self.param, at="solver.cpp:45")
         self.net: pycaffe.Net = make_train_net(self.param)
         self.test_nets: list[pycaffe.Net] = make_test_nets(self.param, self.net.context.seed)
         self.history = [torch.zeros_like(blob.tensor) for _ in range(self.histories) for blob, _ in self.net.learnable]
@@ -71,7 +71,7 @@ class Solver:
             blob.grad = torch.zeros_like(blob.tensor)  # laid out as the weights, and the history, are
         self._update = graphs.Update(self, uses_time=self.update is updates.adam)
         self._clock, self._displayed = time.perf_counter(), 0
-        log.info("Solver scaffolding done.")
+        log.info("Solver scaffolding done.", at="solver.cpp:57")
 
     # Training.
 
@@ -92,7 +92,8 @@ class Solver:
             self._step = self._iter // p.stepsize
         elif p.lr_policy == "multistep" and self._step < len(p.stepvalue) and self._iter >= p.stepvalue[self._step]:
             self._step += 1
-            log.info("MultiStep Status: Iteration %d, step = %d" % (self._iter, self._step))
+            log.info("MultiStep Status: Iteration %d, step = %d" % (self._iter, self._step),
+                     at="sgd_solver.cpp:50")
         rate = updates.learning_rate(p, self._iter, self._step)
         if not math.isfinite(rate):
             raise CaffeError("Iteration %d: the learning rate is %g; check base_lr, gamma, power and max_iter"
@@ -107,8 +108,8 @@ class Solver:
     def solve(self, resume_file: str | os.PathLike | None = None) -> None:
         """Train up to max_iter, from the solverstate `resume_file` if given, with tests and snapshots on the way."""
         p = self.param
-        log.info("Solving " + self.net.name)
-        log.info("Learning Rate Policy: " + p.lr_policy)
+        log.info("Solving " + self.net.name, at="solver.cpp:289")
+        log.info("Learning Rate Policy: " + p.lr_policy, at="solver.cpp:290")
         self._stopped = False
         if p.snapshot_after_train:
             check_prefix(p)
@@ -118,14 +119,14 @@ class Solver:
         if p.snapshot_after_train and not (p.snapshot and self._iter % p.snapshot == 0):
             self.snapshot()
         if self._stopped:
-            log.info("Optimization stopped early.")
+            log.info("Optimization stopped early.", at="solver.cpp:311")
             return
         if p.display and self._iter % p.display == 0:
             losses.append(self._forward_only(self.net))
-            log.info("Iteration %d, loss = %g" % (self._iter, sum(losses) / len(losses)))
+            log.info("Iteration %d, loss = %g" % (self._iter, sum(losses) / len(losses)), at="solver.cpp:327")
         if p.test_interval and self._iter % p.test_interval == 0:
             self._test_all()
-        log.info("Optimization Done.")
+        log.info("Optimization Done.", at="solver.cpp:332")
 
     @engines_turn
     def step(self, iters: int) -> None:
@@ -193,12 +194,12 @@ class Solver:
         """Update the weights by their gradients, and count the iteration. The gradients become what was subtracted."""
         p, learnable, rate = self.param, self.net.learnable, self.lr
         if p.display and self._iter % p.display == 0:
-            log.info("Iteration %d, lr = %g" % (self._iter, rate))
+            log.info("Iteration %d, lr = %g" % (self._iter, rate), at="sgd_solver.cpp:112")
         if p.clip_gradients >= 0:
             norm = updates.clip([blob.grad for blob, _ in learnable], p.clip_gradients)
             if norm > p.clip_gradients:
                 log.info("Gradient clipping: scaling down gradients (L2 norm %g > %g) by scale factor %g"
-                         % (norm, p.clip_gradients, p.clip_gradients / norm))
+                         % (norm, p.clip_gradients, p.clip_gradients / norm), at="sgd_solver.cpp:99")
         (self._update if graphs.usable(self.net.context.device) else self._update_weights)(rate, self._iter)
         self._iter += 1
 
@@ -209,7 +210,8 @@ class Solver:
         now = time.perf_counter()
         lapse, done = now - self._clock, self._iter - self._displayed
         log.info("Iteration %d (%g iter/s, %gs/%d iters), loss = %g"
-                 % (self._iter, done / max(lapse, 1e-9), lapse, self.param.display, loss))
+                 % (self._iter, done / max(lapse, 1e-9), lapse, self.param.display, loss),
+                 at="solver.cpp:239")
         self._clock, self._displayed = now, self._iter
         self._log_outputs("Train", self.net, self._outputs(self.net).tolist())
 
@@ -222,7 +224,7 @@ class Solver:
 
     def _test(self, index, test_net):
         """Run test_iter batches with the train net's weights, and log the mean of each output."""
-        log.info("Iteration %d, Testing net (#%d)" % (self._iter, index))
+        log.info("Iteration %d, Testing net (#%d)" % (self._iter, index), at="solver.cpp:347")
         test_net.share_weights(self.net)
         count, loss, scores = self.param.test_iter[index], 0., None
         for _ in range(count):
@@ -231,7 +233,7 @@ class Solver:
                 self.snapshot()
             elif action == "stop":
                 self._stopped = True
-                log.info("Test interrupted.")
+                log.info("Test interrupted.", at="solver.cpp:396")
                 return
             batch_loss = self._forward_only(test_net)
             if math.isfinite(loss) and not math.isfinite(batch_loss):  # said once; training can go on
@@ -246,7 +248,7 @@ class Solver:
         if scores is None:
             return
         if self.param.test_compute_loss:
-            log.info("Test loss: %g" % (loss / count))
+            log.info("Test loss: %g" % (loss / count), at="solver.cpp:401")
         self._log_outputs("Test", test_net, (scores / count).tolist())
 
     @staticmethod
@@ -260,7 +262,8 @@ class Solver:
         for i, (name, value) in enumerate(zip(names, values)):
             weight = which.blob_loss_weights[name]
             log.info("    %s net output #%d: %s = %g" % (phase, i, name, value)
-                     + (" (* %g = %g loss)" % (weight, weight * value) if weight else ""))
+                     + (" (* %g = %g loss)" % (weight, weight * value) if weight else ""),
+                     at="solver.cpp:258" if phase == "Train" else "solver.cpp:414")
 
     # Snapshots.
 
@@ -273,12 +276,13 @@ class Solver:
             raise CaffeError("Iteration %d: no snapshot is written, for not finite is %s. %s"
                              % (self._iter, broken, REMEDY))
         hdf5 = p.snapshot_format == caffe_pb2.SolverParameter.HDF5
-        kind, end = ("HDF5", ".h5") if hdf5 else ("binary proto", "")
+        kind, end, *at = (("HDF5", ".h5", "solver.cpp:474", "sgd_solver.cpp:296") if hdf5 else
+                          ("binary proto", "", "solver.cpp:464", "sgd_solver.cpp:284"))
         weights, state = ("%s_iter_%d.%s%s" % (p.snapshot_prefix, self._iter, what, end)
                           for what in ("caffemodel", "solverstate"))
-        log.info("Snapshotting to %s file %s" % (kind, weights))
+        log.info("Snapshotting to %s file %s" % (kind, weights), at=at[0])
         (snapshot.save_weights_hdf5 if hdf5 else snapshot.save_weights)(self.net, weights, p.snapshot_diff)
-        log.info("Snapshotting solver state to %s file %s" % (kind, state))
+        log.info("Snapshotting solver state to %s file %s" % (kind, state), at=at[1])
         (snapshot.save_state_hdf5 if hdf5 else snapshot.save_state)(
             state, snapshot.State(self._iter, weights, self._step, self.net.context.seed, self.history))
 
@@ -288,7 +292,7 @@ class Solver:
         state = snapshot.load_state(path, [tuple(tensor.shape) for tensor in self.history])
         if state.weights:
             snapshot.load_weights(self.net, state.weights)
-        log.info("%s: restoring history" % type(self).__name__)
+        log.info("SGDSolver: restoring history", at="sgd_solver.cpp:336")
         for tensor, array in zip(self.history, state.history):
             tensor.copy_(torch.from_numpy(array))
         self._iter, self._step, self._displayed = state.iter, state.step, state.iter

@@ -152,5 +152,6 @@ def only_line(said, pattern):
     assert re.search(pattern, lines[0]), lines[0]
 
 
-# glog's, before each message.
-PREFIX = re.compile(r"[IWEF]\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ [\w.]+:\d+\] ")
+# glog's, before each message: when and by which thread; and with where in the sources.
+WHEN = re.compile(r"[IWEF]\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ ", re.MULTILINE)
+PREFIX = re.compile(WHEN.pattern + r"[\w.]+:\d+\] ")

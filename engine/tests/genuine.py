@@ -133,9 +133,9 @@ def make_folders(folder):
 
 
 def log_lines(text):
-    """The training's part of a log, without glog's prefix and without what the clock has said."""
-    lines = [line.partition("] ")[2] for line in text.splitlines()]
-    return [re.sub(r" \(\S+ iter/s, \S+s/5 iters\)", "", line) for line in lines[lines.index("Solving tiny"):]]
+    """The training's part of a log, from the place in the sources on, and without what the clock has said."""
+    lines = [re.sub(r" \(\S+ iter/s, \S+s/5 iters\)", "", line.split(None, 3)[-1]) for line in text.splitlines()]
+    return lines[lines.index("solver.cpp:289] Solving tiny"):]
 
 
 # How prototxts are read: prototext_runs.py.

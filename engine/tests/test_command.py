@@ -21,6 +21,7 @@ from command_runs import (  # noqa: F401
     LAYERS,
     PREFIX,
     SOLVER,
+    WHEN,
     both,
     folder,
     last_line,
@@ -168,8 +169,8 @@ def test_whatever_happens_is_one_line(error, pattern, run, monkeypatch):
 # Test, time, device_query.
 
 def numbers_apart(said, since):
-    """The log's messages after `since`: each as its words, and its numbers."""
-    lines = [PREFIX.sub("", line) for line in said[said.index(since):].splitlines()]
+    """The log's messages after `since`, with their places: each as its words, and its numbers."""
+    lines = [WHEN.sub("", line) for line in said[said.index(since):].splitlines()]
     number = r"(?<![\w#])-?(?:\d+(?:\.\d+)?(?:e[+-]?\d+)?|nan|inf)\b"
     return [(re.sub(number, "N", line), [float(found) for found in re.findall(number, line)]) for line in lines]
 
@@ -182,7 +183,8 @@ def test_test_says_what_genuine_says(run):
     assert ours[0] == theirs[0] == 0
     ours, theirs = (numbers_apart(said, "Running for") for _, said in (ours, theirs))
     assert [words for words, _ in ours] == [words for words, _ in theirs]
-    assert any(words == "deep = N" for words, _ in ours) and any("(* N = N loss)" in words for words, _ in ours)
+    for words in "caffe.cpp:N] deep = N", "caffe.cpp:N] loss = N (* N = N loss)":
+        assert words in dict(ours)
     for (words, mine), (_, other) in zip(ours, theirs):
         assert mine == pytest.approx(other, rel=1e-4, abs=1e-6), words
 
@@ -199,7 +201,7 @@ def test_time_says_what_genuine_says(phase, run):
 
 
 def test_times_add_up(run):
-    found = dict((words, numbers) for words, numbers in numbers_apart(
+    found = dict((words.replace("caffe.cpp:N] ", ""), numbers[1:]) for words, numbers in numbers_apart(
         run("time", "-model", "slow.prototxt", "-iterations", "3")[1], "Initial loss"))
     layers = [numbers[0] for words, numbers in found.items() if words.endswith("forward: N ms.")]
     assert found["      data\tforward: N ms."][0] >= 30

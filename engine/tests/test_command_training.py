@@ -1,4 +1,5 @@
 """`caffe train` beside genuine Caffe's: its log, snapshots and weights, and the signals that it heeds."""
+import functools
 import os
 import re
 import signal
@@ -16,6 +17,7 @@ from command_runs import (  # noqa: F401
     NET,
     PREFIX,
     SOLVER,
+    WHEN,
     both,
     folder,
     needs_genuine,
@@ -27,9 +29,9 @@ from command_runs import (  # noqa: F401
 )
 
 # What parse_log.py looks for.
-ITERATION = re.compile(r"Iteration (\d+)(?: \(\S+ iter/s, \S+s/\d+ iters\))?, (loss|lr) = (\S+)$")
-TESTING = re.compile(r"Iteration (\d+), Testing net \(#(\d+)\)$")
-OUTPUT = re.compile(r"(Train|Test) net output #(\d+): (\w+) = (\S+)(?: \(\* (\S+) = (\S+) loss\))?$")
+ITERATION = re.compile(r"(\w+\.cpp:\d+)] Iteration (\d+)(?: \(\S+ iter/s, \S+s/\d+ iters\))?, (loss|lr) = (\S+)$")
+TESTING = re.compile(r"(\w+\.cpp:\d+)] Iteration (\d+), Testing net \(#(\d+)\)$")
+OUTPUT = re.compile(r"(\w+\.cpp:\d+)] {5}(Train|Test) net output #(\d+): (\w+) = (\S+)(?: \(\* (\S+) = (\S+) loss\))?$")
 
 
 def records(said):
@@ -51,9 +53,9 @@ def same(ours, theirs):
 
 
 def until_training(said):
-    """What a log says before the training, without glog's prefix and the three lines that differ."""
-    lines = [PREFIX.sub("", line) for line in said[:said.index("Starting Optimization")].splitlines()]
-    return [line for line in lines if line != '  stage: ""' and not re.match(r"caffe train|The NetState level", line)]
+    """What a log says, and from where, before the training, without when, and without the three lines that differ."""
+    lines = [WHEN.sub("", line) for line in said[:said.index("Starting Optimization")].splitlines()]
+    return [line for line in lines if line != '  stage: ""' and not re.search(r"caffe train|The NetState level", line)]
 
 
 SHARED = """
@@ -87,6 +89,45 @@ def test_train_logs_as_genuine():
                   "] Optimization Done."):
         assert words in ours[1] and words in theirs[1], words
     assert all(PREFIX.match(line) for line in ours[1].splitlines() if "] " in line)
+
+
+DATA_NET = """name: "p" layer { name: "x" type: "DummyData" top: "x" dummy_data_param { shape { dim: 2 dim: 3 }
+  data_filler { type: "constant" value: 2 } } } layer { name: "ip" type: "InnerProduct" bottom: "x" top: "y"
+  inner_product_param { num_output: 2 weight_filler { type: "constant" value: 1 } } }
+  layer { name: "l" type: "Reduction" bottom: "y" top: "l" loss_weight: 2 }
+  layer { name: "t" type: "Power" bottom: "y" top: "t" exclude { phase: TRAIN } }"""
+LOGGED = {
+    "all in one file": ("train_net_param { %s } test_net_param { %s debug_info: true } test_iter: 1 debug_info: true "
+                        "clip_gradients: 0.1 lr_policy: 'multistep' stepvalue: 1 stepvalue: 3 display: 1"
+                        % (DATA_NET, DATA_NET)),
+    "the same net": ("net_param { %s } test_iter: [1, 2] test_compute_loss: true snapshot_format: HDF5 snapshot: 2 "
+                     "lr_policy: 'fixed' display: 2 iter_size: 2" % DATA_NET),
+    "other files": ("train_net: 'data.prototxt' test_net: 'data.prototxt' test_iter: 1 test_initialization: false "
+                    "lr_policy: 'fixed' display: 3 type: 'Adam'")}
+
+
+@needs_genuine
+@pytest.mark.parametrize("name", LOGGED)
+def test_every_line_names_the_place_that_genuine_names(name, run):
+    """In a training, and in one that goes on from its snapshot."""
+    Path("data.prototxt").write_text(DATA_NET)
+    Path("logged.prototxt").write_text("base_lr: 0.01 gamma: 0.5 max_iter: 4 test_interval: 2 snapshot_prefix: 's' "
+                                       "solver_mode: CPU " + LOGGED[name])
+
+    def lines(said):
+        found = [WHEN.sub("", line) for line in said.splitlines() if WHEN.match(line)]
+        return [re.sub(r" \(\S+ iter/s, \S+s/|(?<=\.\d{3})\d+", "", line) for line in found
+                if not re.match(r"command.py|hdf5.cpp|.*restoring history", line)]
+
+    for provider in (run, functools.partial(process, "genuine")):
+        logs = [provider("train", "-solver", "logged.prototxt")]
+        if name != "all in one file":
+            state, = Path().glob("s_iter_4.solverstate*")
+            logs.append(provider("train", "-solver", "logged.prototxt", "-snapshot", state))
+        if provider is run:
+            ours = logs
+    for (status, mine), (_, other) in zip(ours, logs):
+        assert status == 0 and lines(mine) == lines(other)
 
 
 def test_resuming_ends_in_the_same_bytes(run):
@@ -187,8 +228,8 @@ def test_hangup_snapshots_and_ctrl_c_stops(provider, usual_signals):
     assert status == 0
     first, last = snapshots
     assert 3 <= first < last <= 9
-    for words in ("Snapshotting to binary proto file tiny_iter_%d.caffemodel" % last, "Optimization stopped early.",
-                  "Optimization Done."):
+    for words in ("solver.cpp:464] Snapshotting to binary proto file tiny_iter_%d.caffemodel" % last,
+                  "solver.cpp:311] Optimization stopped early.", "caffe.cpp:250] Optimization Done."):
         assert words in said
     assert "Iteration 12" not in said
 

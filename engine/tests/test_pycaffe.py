@@ -114,7 +114,7 @@ def test_log_and_its_level(capfd):
     finally:
         os.environ["GLOG_minloglevel"] = before or "0"
     said = capfd.readouterr().err
-    assert said.startswith("I") and " test_pycaffe.py:" in said and said.endswith("] told\n")
+    assert said.startswith("I") and " _caffe.cpp:68] " in said and said.endswith("] told\n")
 
 
 def test_drawing_needs_pydot_and_says_so(tmp_path):
