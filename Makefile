@@ -91,7 +91,7 @@ ONE_FOLD = $(if $(FOLD),--fold $(FOLD))
 ON_GPU = $(if $(GPU),--gpu $(GPU))
 
 .PHONY: demo trained_trunk transfer bvlc synthetic fetch identities pretrain verify align folds train predict osvr \
-    facenet2expnet onnx evaluate evaluate.pyz report audit app lint test test-full fuzz bench clean
+    facenet2expnet temporal onnx evaluate evaluate.pyz report audit app lint test test-full fuzz bench clean
 .NOTPARALLEL:
 
 demo: trained_trunk
@@ -173,6 +173,13 @@ facenet2expnet: $(CAFFE_SETUP)
 	$(CAFFE_PYTHON) tools/facenet2expnet.py --weights $(call q,$(WEIGHTS)) --prototxt $(call q,$(WORK)/prototxt) \
 	    --folds $(call q,$(FOLDS)) --models $(call q,$(MODELS)) $(ONE_FOLD) $(WORKERS) \
 	    --caffe $(call q,$(CAFFE_COMMAND)$(if $(BF16), -bf16)) $(ON_GPU)
+
+# What the nets of a variant's folds gain from time: an LSTM on their features, and smoothing. TEMPORAL: more arguments.
+TEMPORAL ?=
+temporal: $(CAFFE_SETUP)
+	$(CAFFE_PYTHON) tools/temporal.py $(call q,$(SOLVER)) \
+	    --temporal $(call q,$(WORK)/prototxt/temporal_regression_solver.prototxt) --folds $(call q,$(FOLDS)) \
+	    --models $(call q,$(MODELS)) $(ONE_FOLD) $(WORKERS) --caffe $(call q,$(CAFFE_COMMAND)) $(ON_GPU) $(TEMPORAL)
 
 # The folds' nets for programs without Caffe, a .onnx beside each .caffemodel.
 onnx: $(SETUP)

@@ -74,6 +74,8 @@ VARIANTS = (  # in the paper's order
             "a recurrent convolutional network in RCR's manner, of sizes of our own, on windows of 8 frames"),
     trained("facenet2expnet_style", "FaceNet2ExpNet-style",
             "a smaller net that a face net has taught, in FaceNet2ExpNet's manner, then trained as the whole method"),
+    quoted("temporal_lstm", "LSTM over time", "an LSTM on the features that a variant's nets have of every frame"),
+    quoted("smoothed", "smoothed in time", "a variant's predictions smoothed by a Gaussian"),
     trained("mse", "mse", "squared error, the paper's equation 1, which is in neither table"),
 )
 METHOD = next(variant for variant in VARIANTS if variant.name == "smooth_l1_center_l1_sampling")  # the whole method

@@ -1,0 +1,56 @@
+"""Does time help? An LSTM on the features of a variant's trained folds, and a Gaussian on its predictions.
+
+    models/temporal_lstm/NN-subject/    sequences.h5        the features that the fold's net has of the others' frames
+                                        solver.prototxt, train.log, pain_iter_N.caffemodel
+                                        predictions.csv
+    models/smoothed/NN-subject/         predictions.csv     the variant's own, smoothed in time by a Gaussian
+                                        smoothing.json      whose width the other subjects' predictions have chosen
+
+Run after `make train predict` of all folds of the variant. Features take a pass of a fold's net over all frames, and
+are kept in features.npz beside its snapshot. What is finished is not done again.
+"""
+from pathlib import Path
+
+from pain.baselines.smoothing import predict_smoothed
+from pain.command import Parser, run
+from pain.errors import Problem
+from pain.evaluation.results import read_result
+from pain.nets import use_gpu
+from pain.progress import progress
+from pain.training.caffe_train import train
+from pain.training.fold_trainings import fold_training, select_folds
+from pain.training.temporal import predict_temporal, temporal_training
+
+
+def main():
+    parser = Parser(__doc__)
+    parser.add_argument("solver", help="the variant's: prototxt/solvers/<variant>.prototxt")
+    parser.add_argument("--temporal", default="prototxt/temporal_regression_solver.prototxt",
+                        help="the LSTM's solver, its net beside it (default: %(default)s)")
+    parser.add_argument("--settings", default="", metavar="PROTOTXT", help="fields to set in the LSTM's solver")
+    parser.add_argument("--folds", default="data/folds", help="where `make folds` put them (default: %(default)s)")
+    parser.add_argument("--models", default="models", help="where training put them (default: %(default)s)")
+    parser.add_argument("--fold", type=int, help="only the fold of this number (default: all)")
+    parser.add_argument("--caffe", default="caffe", help="the caffe command (default: %(default)s)")
+    parser.add_argument("--gpu", type=int, help="the GPU to train and predict on (default: the CPU)")
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time (default: %(default)s)")
+    args = parser.parse_args()
+    if args.jobs < 1:
+        raise Problem("--jobs takes 1 or more")
+    if args.gpu is not None:
+        use_gpu(args.gpu)
+    folds = select_folds(args.folds)
+    bases = [fold_training(args.solver, fold, args.models) for fold in select_folds(args.folds, args.fold)]
+    result = read_result(Path(args.models) / Path(args.solver).stem)
+    for base in bases:
+        predict_smoothed(result, base.folder, args.models)
+    prepared = [temporal_training(args.temporal, base, folds, args.models, args.settings)
+                for base in progress(bases, unit="fold", desc="features")]
+    trainings = [training for training, _ in prepared]
+    train(trainings, args.caffe, args.gpu, args.jobs, "LSTM, %d folds" % len(trainings))
+    for base, (training, sequences) in zip(bases, prepared):
+        predict_temporal(training, base, sequences)
+
+
+if __name__ == "__main__":
+    run(main)
