@@ -64,10 +64,11 @@ def freeze(net, trunk):
 def write_prototxt(source, out, seed, frozen):
     """Copy the folder of prototxts `source` to `out` with this seed, the pain net's trunk frozen or not."""
     trunk = read_prototxt(source / "face_verification.prototxt", caffe_pb2.NetParameter())
-    nets = [path for path in sorted(source.glob("*.prototxt")) if not path.stem.startswith("face_verification")]
-    for path in (*nets, *sorted((source / "solvers").glob("*.prototxt"))):
-        kind = caffe_pb2.NetParameter if path in nets else caffe_pb2.SolverParameter
-        message = read_prototxt(path, kind())
+    messages = {path: read_prototxt(path, caffe_pb2.SolverParameter())
+                for path in sorted((source / "solvers").glob("*.prototxt"))}
+    for path in sorted({source / Path(solver.net).name for solver in messages.values()}):
+        messages[path] = read_prototxt(path, caffe_pb2.NetParameter())
+    for path, message in messages.items():
         seeded(message, seed)
         if frozen and path.stem == "pain_regression":
             freeze(message, trunk)
