@@ -114,6 +114,15 @@ def test_pandas_reads_it_with_its_defaults_and_stacks_several(tmp_path):
         read_curve(tmp_path / "c.csv")
 
 
+@pytest.mark.parametrize("name, shown", [("a.mp4", "a.mp4"), (None, ""), ("=1+2.mp4", "'=1+2.mp4"), ("a\n\tb", "a  b"),
+                                         ("@\0", "'@ "), ("\udcffé", " é")])
+def test_the_column_video_is_one_line_that_no_spreadsheet_computes(tmp_path, name, shown):
+    write_curve(tmp_path / "curve.csv", {"source": name}, [no_face(0, 0, 0)])
+    text = (tmp_path / "curve.csv").read_text(encoding="utf-8")
+    assert text.count("\n") == 2 and text.split("\n")[1].startswith(shown + ",")
+    assert read_curve(tmp_path / "curve.csv")[0] == {"source": name}
+
+
 # What the nets have learned from.
 
 ORIGINS = [Origin(Data(kind, 4, 480, (300, 60, 50, 40, 20, 10), ("01-a",)), "mse", 400, Start("trunk", "0", OWN))

@@ -3,13 +3,14 @@ import itertools
 
 import numpy as np
 import pytest
+import skimage.io
 
 from pain.errors import Problem
 from pain.faces.alignment import SHAPE, TEMPLATE
 from pain.faces.detector import Face
 from pain.video import estimator, thread_pool
 from pain.video.curve import FACES, HEADER, read_curve
-from pain.video.curve_folder import earlier_rows, record_curve
+from pain.video.curve_folder import about_curve, earlier_rows, record_curve
 from pain.video.estimator import Estimator, load_estimator
 from pain.video.source import Frame, Video, open_video
 from support.project import SHARED, needs_shared
@@ -118,6 +119,25 @@ def test_of_something_else_it_is_refused(cheap, tmp_path):
     with pytest.raises(Problem, match="another origin; --overwrite begins again"):
         list(record_curve(rater, Crowd(), tmp_path, {"source": "crowd"}, resume=True))
     assert (tmp_path / "curve.csv").read_bytes() == whole
+
+
+def test_another_video_of_the_same_name_is_something_else(tmp_path):
+    def about():
+        with open_video(tmp_path / "visit") as video:
+            return about_curve(video, [], 0.2, 10, False)
+
+    (tmp_path / "visit").mkdir()
+    for name in "12":
+        skimage.io.imsave(str(tmp_path / "visit" / (name + ".png")), np.zeros((8, 8), np.uint8), check_contrast=False)
+    before = about()
+    assert about() == before and before["size"] == sum(file.stat().st_size for file in (tmp_path / "visit").iterdir())
+    skimage.io.imsave(str(tmp_path / "visit" / "2.png"), np.eye(8, dtype=np.uint8), check_contrast=False)
+    assert {key for key in before if about()[key] != before[key]} == {"size"}
+    video = Crowd()
+    video.name = str(tmp_path / "visit" / "1.png")
+    assert about_curve(video, [], 0.2, 10, False)["size"] == (tmp_path / "visit" / "1.png").stat().st_size
+    video.name = "standard input"
+    assert about_curve(video, [], 0.2, 10, False)["size"] is None
 
 
 @needs_shared

@@ -62,6 +62,7 @@ POINTS = tuple(name + axis for name in LANDMARKS for axis in ("_x", "_y"))
 COLUMNS_OF = {**{field: (field,) for field in Row._fields}, "box": BOX, "landmarks": POINTS}
 ROW_COLUMNS = tuple(column for field in Row._fields for column in COLUMNS_OF[field])
 COLUMNS = ("video", *ROW_COLUMNS, "notice")
+HEADER = ",".join(COLUMNS) + "\n"
 ENDS = tuple(accumulate(len(COLUMNS_OF[field]) for field in Row._fields))  # of each field's columns
 DECIMALS = {"time_s": 6, "media_time_s": 6, "box": 2, "confidence": 4, "landmarks": 3, **dict.fromkeys(VALUES, 6)}
 
@@ -178,9 +179,6 @@ class CurveWriter:
         self.file.close()
 
 
-HEADER = ",".join(COLUMNS) + "\n"
-
-
 def lines_of(about, rows):
     """Rows as CSV text, a line each."""
     text, video, said = io.StringIO(), video_of(about), short_notice(origin_said(about))
@@ -189,8 +187,9 @@ def lines_of(about, rows):
 
 
 def video_of(about):
-    """The column video: the source, on one line whatever is in its name."""
-    return "".join(c if c.isprintable() else " " for c in str(about.get("source") or ""))
+    """The column video: the source, on one line whatever its name is, and nothing that a spreadsheet would compute."""
+    text = "".join(c if c.isprintable() else " " for c in str(about.get("source") or ""))
+    return "'" + text if text.startswith(("=", "+", "-", "@")) else text
 
 
 def about_file(path: Path | str) -> Path:

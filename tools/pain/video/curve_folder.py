@@ -124,10 +124,13 @@ def about_curve(video: Video, models: list[Path], min_face: float, gap: int, tra
     """What a curve depends on, a dict ready for JSON: of another one --resume does not go on.
 
     video: a Video; models: paths of caffemodels; calibration: the path of a result, or None; the rest: as
-    load_estimator() takes it. batch: frames computed at a time, on which the last decimals depend.
+    load_estimator() takes it. size: of the file or the images, in bytes; batch: frames computed at a time, on which the
+    last decimals depend.
     """
-    return dict(source=video.name, stream=video.stream, width=video.width, height=video.height, min_face=min_face,
-                gap=gap, track=track, batch=BATCH, calibration=calibration and str(calibration), **about_nets(models))
+    files = getattr(video, "paths", [Path(video.name)])
+    return dict(source=video.name, size=sum(file.stat().st_size for file in files if file.is_file()) or None,
+                stream=video.stream, width=video.width, height=video.height, min_face=min_face, gap=gap, track=track,
+                batch=BATCH, calibration=calibration and str(calibration), **about_nets(models))
 
 
 def about_nets(models: list[Path]) -> dict:
