@@ -21,6 +21,7 @@ pain/page/origin_guard.py says who may ask; jobs.py there does the work.
 import contextlib
 import re
 import secrets
+import signal
 from pathlib import Path
 from urllib.parse import quote
 
@@ -80,8 +81,11 @@ def main():
         query = "?token=" + quote(args.token) if args.token else ""
         print("http://%s:%d/%s  (Ctrl-C ends it)" % (host, port, query), flush=True)
         print("\n".join(terminal_lines(origin_said(about))), flush=True)
+        serving = server(app)
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(signal.SIGHUP, serving.handle_exit)  # as it takes SIGTERM
         with contextlib.suppress(KeyboardInterrupt):
-            server(app).run(sockets=[listening])
+            serving.run(sockets=[listening])
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 import contextlib
 import io
 import re
+import signal
 import socket
 import sys
 from unittest import mock
@@ -17,13 +18,15 @@ from support.predictions import refuses
 
 def start(*arguments):
     """What main() prints, and the Guard that it would serve."""
-    served = []
+    served, running = [], mock.Mock()
     with mock.patch.object(sys, "argv", ["app.py", "--model", "x", "--port", "0", *map(str, arguments)]), \
             mock.patch.object(estimator, "load_estimator", lambda *_, **__: Light()), \
             mock.patch.object(models, "find_models", lambda _: []), \
-            mock.patch.object(app, "server", lambda guard: served.append(guard) or mock.Mock()), \
+            mock.patch.object(app, "server", lambda guard: served.append(guard) or running), \
+            mock.patch.object(signal, "signal") as handle, \
             contextlib.redirect_stdout(io.StringIO()) as out:
         app.main()
+    handle.assert_called_once_with(signal.SIGHUP, running.handle_exit)
     return out.getvalue(), served[0]
 
 

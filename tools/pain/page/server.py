@@ -258,4 +258,4 @@ def listen(host: str, port: int) -> socket.socket:
 def server(app: Guard) -> uvicorn.Server:
     """A uvicorn server of the application."""
     return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="on",
-                                         ws_max_size=PICTURE_BYTES, ws_max_queue=2, timeout_graceful_shutdown=3))
+                                         ws_max_size=PICTURE_BYTES, ws_max_queue=2, timeout_graceful_shutdown=1))
