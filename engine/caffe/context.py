@@ -27,9 +27,9 @@ def set_mode_cpu() -> None:
 def set_mode_gpu() -> None:
     """Have nets that are made from now on compute on the GPU chosen by set_device, the first unless it is called.
 
-    Raises CaffeError where PyTorch finds no GPU. Convolutions are in float32, in which PyTorch's own default is TF32.
+    It is they that raise CaffeError where PyTorch finds no GPU. Convolutions are in float32, PyTorch's own default for
+    them is TF32.
     """
-    set_device(_settings["gpu"])
     _settings["device"] = torch.device(GPU, _settings["gpu"])
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False  # float32 is float32, as in BVLC's
     torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False  # sums are float32, in bfloat16 too
@@ -37,18 +37,23 @@ def set_mode_gpu() -> None:
 
 def set_device(number: int) -> None:
     """Choose the GPU of this number for set_mode_gpu, which may come before or after. Raises CaffeError without it."""
-    if not torch.cuda.is_available():
-        raise CaffeError("no GPU here that PyTorch can use; run on the CPU (no -gpu, solver_mode: CPU, set_mode_cpu())")
-    if not 0 <= number < torch.cuda.device_count():
-        raise CaffeError("no GPU %d; there are 0 to %d" % (number, torch.cuda.device_count() - 1))
+    _check_gpu(number)
     _settings["gpu"] = number
     if _settings["device"].type == GPU:
         _settings["device"] = torch.device(GPU, number)
 
 
+def _check_gpu(number):
+    if not torch.cuda.is_available():
+        raise CaffeError("no GPU here that PyTorch can use; run on the CPU (no -gpu, solver_mode: CPU, set_mode_cpu())")
+    if not 0 <= number < torch.cuda.device_count():
+        raise CaffeError("no GPU %d; there are 0 to %d" % (number, torch.cuda.device_count() - 1))
+
+
 def synchronize():
     """Wait until the GPU, if nets are made on one, has done what it was given: for clocks."""
     if _settings["device"].type == GPU:
+        _check_gpu(_settings["gpu"])
         torch.cuda.synchronize(_settings["device"])
 
 
@@ -100,6 +105,8 @@ class Context:
     def __init__(self, phase, seed=None):
         self.phase = phase
         self.device = _settings["device"]
+        if self.device.type == GPU:
+            _check_gpu(self.device.index)
         self.seed = _new_seed() if seed is None else seed
         self.passes = 0  # how many times the net has been run forward
         self.forward_only = False  # no backward will follow: record nothing for it

@@ -108,8 +108,12 @@ class _Writer:
             layer = caffe_pb2.LayerParameter(type=fn.type_name, bottom=bottoms)
             layer.top.extend(bottoms if fn.in_place else [self.name_of(top) for top in fn.tops])
             layer.name = self.name_of(fn.tops[0] if fn.tops else fn)
-            for name, value in fn.params.items():
-                self._assign(layer, fn, name, value)
+            try:
+                for name, value in fn.params.items():
+                    self._assign(layer, fn, name, value)
+            except AttributeError as error:  # which is the name alone
+                raise AttributeError("layer %s (%s): there is no parameter %s"
+                                     % (layer.name, layer.type, error)) from error
             self.layers[fn] = layer
         return self.layers[fn]
 
@@ -125,8 +129,6 @@ class _Writer:
     def _assign(layer, fn, name, value):
         own = _OWN_PARAM.get(fn.type_name)
         if name.endswith("param") or own is None or name not in getattr(layer, own).DESCRIPTOR.fields_by_name:
-            if name not in _LAYER.fields_by_name:
-                raise AttributeError("%s has no parameter %r" % (fn.type_name, name))
             assign_proto(layer, name, value)
         else:
             assign_proto(getattr(layer, own), name, value)

@@ -20,6 +20,17 @@ from caffe.build import read_net
 from caffe.errors import CaffeError
 from caffe.proto import caffe_pb2
 
+_COMPILED = ("AdaDeltaSolver", "AdaGradSolver", "AdamSolver", "NCCL", "NesterovSolver", "RMSPropSolver", "SGDSolver",
+             "Timer")
+
+
+def __getattr__(name):
+    """What BVLC's module takes from the compiled one, and scripts take from here."""
+    if name not in _COMPILED:
+        raise AttributeError("module caffe.pycaffe has no %r" % name)
+    from caffe import _caffe
+    return getattr(_caffe, name)
+
 
 class Net(net.Net):
     """Net(network_file, phase, level=0, stages=None, weights=None); of old also Net(network_file, weights, phase).
@@ -95,8 +106,9 @@ class Net(net.Net):
                 **inputs: npt.ArrayLike) -> dict[str, np.ndarray]:
         """Run the net forward and return {name: values} of its outputs and of `blobs`.
 
-        start, end: names of the first and last layer to run; with `end`, that layer's tops are returned in the place of
-        the outputs. inputs: values for all of the net's inputs, of their batch size.
+        start, end: names of the first and last layer to run, ValueError if there is none of the name; with `end`, that
+        layer's tops are returned in the place of the outputs. inputs: values for all of the net's inputs, of their
+        batch size.
         """
         first, last = self._layer_index(start, 0), self._layer_index(end, len(self.nodes) - 1)
         wanted = [*(self.nodes[last].top_names if end else self.outputs), *(blobs or [])]
@@ -130,7 +142,7 @@ class Net(net.Net):
         if name is None:
             return default
         if name not in self._layer_names:
-            raise CaffeError("the net has no layer %r; its layers are %s" % (name, ", ".join(self._layer_names)))
+            raise ValueError("the net has no layer %r; its layers are %s" % (name, ", ".join(self._layer_names)))
         return self._layer_names.index(name)
 
     def _blob(self, name):

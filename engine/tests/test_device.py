@@ -166,13 +166,15 @@ def test_the_device_and_the_mode_in_either_order(tmp_path):
         caffe.set_device(2)
 
 
-def test_without_a_gpu_both_say_so_and_the_mode_stays(monkeypatch, tmp_path):
-    """Genuine Caffe without CUDA aborts in set_device, and after set_mode_gpu at the first layer."""
+def test_without_a_gpu_what_needs_it_says_so_and_the_cpu_can_be_chosen_again(monkeypatch, tmp_path):
+    """As genuine Caffe without CUDA, which aborts in set_device, and after set_mode_gpu at the first layer."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setitem(caffe.context._settings, "device", torch.device("cpu"))
-    for choose in caffe.set_mode_gpu, lambda: caffe.set_device(0):
+    caffe.set_mode_gpu()
+    for attempt in lambda: caffe.set_device(0), lambda: make_net(tmp_path), caffe.Timer().start:
         with pytest.raises(CaffeError, match="no GPU here that PyTorch can use"):
-            choose()
+            attempt()
+    caffe.context._settings["device"] = torch.device("cpu")  # set_mode_cpu() does nothing here
     assert (make_net(tmp_path).forward(x=np.ones((2, 3)))["z"] == 4).all()
 
 

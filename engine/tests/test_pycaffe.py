@@ -25,7 +25,6 @@ def net(tmp_path):
 def test_errors_say_what_there_is(net):
     for attempt, said in ((lambda: net.forward(q=np.zeros((2, 3))), r"\['q'\], the net's are \['x'\]"),
                           (lambda: net.forward(x=np.zeros((3, 3))), r"x is given shape \(3, 3\), the blob's is \(2, 3"),
-                          (lambda: net.forward(start="fc"), "no layer 'fc'; its layers are x, ip"),
                           (lambda: net.forward_all(x=np.zeros((2, 3)), y=np.zeros((3, 4))), "of different numbers"),
                           (lambda: caffe.Net("nowhere", 7), "TRAIN or caffe.TEST, not 7"),
                           (lambda: caffe.NCCL(None, ""), "several GPUs")):
@@ -33,6 +32,10 @@ def test_errors_say_what_there_is(net):
             attempt()
     with pytest.raises(KeyError, match="no blob 'q'; its blobs are x, y"):
         net.forward(["q"])
+    for attempt in net.forward, net.backward:
+        for where in "start", "end":
+            with pytest.raises(ValueError, match="no layer 'fc'; its layers are x, ip"):
+                attempt(**{where: "fc"})
 
 
 def test_forward_all_returns_other_blobs_whole(net):
@@ -166,3 +169,13 @@ def test_messages_need_no_torch():
     with pytest.raises(AttributeError, match="no attribute 'net_of_nothing'"):
         getattr(caffe, "net_of_nothing")  # noqa: B009
     assert {"Net", "SGDSolver", "io", "proto", "TRAIN", "Classifier"} <= set(dir(caffe))
+
+
+def test_a_field_that_only_a_fork_knows_is_refused_with_its_layer():
+    from caffe import layers as L
+    for fields, name in (dict(num_output=1, fork=2), "fork"), (dict(convolution_param=dict(spork=3)), "spork"):
+        net = caffe.NetSpec()
+        net.x = L.Input(shape=dict(dim=[1, 2]))
+        net.conv7 = L.Convolution(net.x, **fields)
+        with pytest.raises(AttributeError, match=r"layer conv7 \(Convolution\): .*%s" % name):
+            net.to_proto()

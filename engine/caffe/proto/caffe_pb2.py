@@ -91,9 +91,13 @@ class _Parser:
 _pool = descriptor_pool.DescriptorPool()
 _pool.Add(_Parser(Path(__file__).with_name("caffe.proto").read_text()).file())
 DESCRIPTOR = _pool.FindFileByName("caffe.proto")
+_descriptors = [*DESCRIPTOR.message_types_by_name.values(), *DESCRIPTOR.enum_types_by_name.values()]
 for _name, _descriptor in DESCRIPTOR.message_types_by_name.items():
     globals()[_name] = message_factory.GetMessageClass(_descriptor)
     globals()[_name].__module__ = __name__
+    _descriptors += _descriptor.enum_types
 for _name, _descriptor in DESCRIPTOR.enum_types_by_name.items():
     globals()[_name] = EnumTypeWrapper(_descriptor)
     globals().update(globals()[_name].items())
+for _descriptor in _descriptors:  # protoc names them, too: _LAYERPARAMETER, _V1LAYERPARAMETER_LAYERTYPE
+    globals()["_" + _descriptor.full_name.partition(".")[2].replace(".", "_").upper()] = _descriptor

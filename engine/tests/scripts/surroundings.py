@@ -160,7 +160,17 @@ def functions():
         caffe.coord_map: "AxisMismatchException PASS_THROUGH_LAYERS UndefinedMapException compose conv_params "
         "coord_map coord_map_from_to crop crop_params inverse"}
     missing = [name for owner, names in members.items() for name in names.split() if not hasattr(owner, name)]
+    from caffe.pycaffe import NCCL, AdaDeltaSolver, AdaGradSolver, AdamSolver, NesterovSolver, Net, RMSPropSolver, Timer
+    from caffe.pycaffe import SGDSolver as SGD
+    same = NCCL, AdaDeltaSolver, AdaGradSolver, AdamSolver, Net, NesterovSolver, RMSPropSolver, SGD, Timer
+    caffe.set_mode_gpu()  # no GPU is used
+    caffe.set_mode_cpu()
     return {"there": [hasattr(caffe, name) for name in public.split()], "missing": missing,
+            "same": [getattr(caffe, thing.__name__) is thing for thing in same],
+            "descriptors": sorted(name + " " + value.full_name for name, value in vars(caffe_pb2).items()
+                                  if name[:1] == "_" and name.upper() == name and hasattr(value, "full_name")),
+            "layer types": sorted("%s %d" % (value.name, value.number)
+                                  for value in caffe_pb2._V1LAYERPARAMETER_LAYERTYPE.values),
             "version": caffe.__version__,
             "types": sorted(caffe.layer_type_list()), "phases": [caffe.TRAIN, caffe.TEST], "nccl": caffe.has_nccl(),
             "solvers": [caffe.solver_count(), caffe.solver_rank()], "timer": timer.ms >= 0, "pool": P.Pooling.AVE,
