@@ -126,7 +126,7 @@ transfer:
 	$(MAKE) align folds WORK=$(call q,$(TRANSFER)) DATA=$(call q,$(TRANSFER)/data/synthetic)
 	$(CAFFE_PYTHON) tools/transfer.py --folds $(call q,$(TRANSFER)/data/folds) \
 	    --prototxt $(call q,$(TRANSFER)/prototxt) --weights $(call q,$(TRANSFER)/models/face_verification.caffemodel) \
-	    --out $(call q,$(TRANSFER)) --seeds $(SEEDS) $(WORKERS) --caffe $(call q,$(CAFFE_COMMAND)) $(ON_GPU)
+	    --out $(call q,$(TRANSFER)) --seeds $(SEEDS) --jobs $(JOBS) --caffe $(call q,$(CAFFE_COMMAND)) $(ON_GPU)
 
 bvlc:
 	tools/install_bvlc.sh .bvlc

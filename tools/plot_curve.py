@@ -15,7 +15,7 @@ with starting(__name__):
     from pain.evaluation.origins import origin_lines, origin_warning
     from pain.evaluation.paper_figure import draw_paper_figure, find_video
     from pain.evaluation.results import read_results
-    from pain.files import replacing
+    from pain.plots import save_figure
 
 
 def main():
@@ -37,9 +37,8 @@ def main():
         if not np.array_equal(video.label, first.label):
             raise Problem("%s: other labels for video %s than %s has; draw results of the same labels together"
                           % (result.path, full_name(video), results[0].path))
-    with replacing(args.out) as partial:
-        draw_paper_figure([result.name for result in results], videos, note=origin_warning(results)).savefig(
-            str(partial), bbox_inches="tight")
+    save_figure(draw_paper_figure([result.name for result in results], videos, note=origin_warning(results)), args.out,
+                bbox_inches="tight")
     how = "" if args.video else ", the video whose labels vary most%s" % (" in that subject" if args.subject else "")
     print("%s: %s, %d frames%s" % (args.out, full_name(first), len(first.label), how))
     for line in origin_lines(results):

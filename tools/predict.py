@@ -11,7 +11,7 @@ from pain.command import Parser, run, starting
 with starting(__name__):
     from pain.nets import use_gpu
     from pain.progress import progress, write
-    from pain.training.fold_trainings import fold_training, select_folds
+    from pain.training.fold_trainings import fold_training, left_over, select_folds
     from pain.training.predictions import predict_fold
 
 
@@ -26,6 +26,8 @@ def main():
     if args.gpu is not None:
         use_gpu(args.gpu)
     trainings = [fold_training(args.solver, fold, args.models) for fold in select_folds(args.folds, args.fold)]
+    for folder in left_over(trainings) if args.fold is None else ():
+        write("%s: of no fold in %s; remove it, or its predictions count as well" % (folder, args.folds))
     for training in progress(trainings, unit="fold", desc="predict"):
         iteration = predict_fold(training)
         if iteration < training.max_iter:

@@ -6,7 +6,8 @@
                                     pain_iter_N.origin.json      what it has learned from
 
 <variant> is the solver's name. A finished fold is left as it is, an interrupted one goes on from its last snapshot;
-Ctrl-C makes caffe write one. Of a finished fold's snapshots only the last is kept. By hand the same is
+Ctrl-C makes caffe write one, and a second one ends it. Of a finished fold's snapshots only the last is kept. By hand
+the same is
 
     cd models/<variant>/NN-subject
     PYTHONPATH=../../.. caffe train -solver ../../../prototxt/solvers/<variant>.prototxt
@@ -16,10 +17,9 @@ from pathlib import Path
 from pain.command import Parser, run, starting
 
 with starting(__name__):
-    from pain.errors import Problem
     from pain.training.caffe_train import train
     from pain.training.fold_trainings import fold_training, select_folds
-    from pain.training.jobs import jobs_for
+    from pain.training.jobs import read_jobs
 
 
 def main():
@@ -34,9 +34,7 @@ def main():
     parser.add_argument("--jobs", default="1", help="folds at a time; auto: as many as keep a GPU busy (default: "
                         "%(default)s)")
     args = parser.parse_args()
-    if args.jobs != "auto" and not (args.jobs.isdecimal() and int(args.jobs)):
-        raise Problem("--jobs takes auto, or 1 or more, not %r" % args.jobs)
-    jobs = jobs_for(args.gpu) if args.jobs == "auto" else int(args.jobs)
+    jobs = read_jobs(args.jobs, args.gpu)
     trainings = [fold_training(args.solver, fold, args.models, args.weights)
                  for fold in select_folds(args.folds, args.fold)]
     train(trainings, args.caffe, args.gpu, jobs, "%s, %d folds" % (Path(args.solver).stem, len(trainings)))

@@ -19,6 +19,7 @@ with starting(__name__):
     from pain.nets import use_gpu
     from pain.tables import markdown, write
     from pain.training.fold_trainings import select_folds
+    from pain.training.jobs import read_jobs
     from pain.training.transfer import transfer
 
 
@@ -32,14 +33,16 @@ def main():
     parser.add_argument("--starts-only", action="store_true", help="leave out the other variants")
     parser.add_argument("--caffe", default="caffe", help="the caffe command (default: %(default)s)")
     parser.add_argument("--gpu", type=int, help="the GPU to train and predict on (default: the CPU)")
-    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time (default: %(default)s)")
+    parser.add_argument("--jobs", default="1", help="trainings at a time; auto: as many as keep a GPU busy (default: "
+                        "%(default)s)")
     args = parser.parse_args()
-    if args.seeds < 1 or args.jobs < 1:
-        raise Problem("--seeds and --jobs take 1 or more")
+    if args.seeds < 1:
+        raise Problem("--seeds takes 1 or more")
+    jobs = read_jobs(args.jobs, args.gpu)
     if args.gpu is not None:
         use_gpu(args.gpu)
     for table in transfer(select_folds(args.folds), args.prototxt, args.weights, args.out, args.seeds,
-                          not args.starts_only, args.caffe, args.gpu, args.jobs):
+                          not args.starts_only, args.caffe, args.gpu, jobs):
         write(table, Path(args.out))
         print(markdown(table))
 

@@ -17,7 +17,7 @@ from pain import files, variants
 from pain.provenance import OWN, SYNTHETIC, UNKNOWN, Data, Origin, Start, read_origin, write_origin
 from pain.training.caffe_train import command_words
 from support.caffe_runs import make_folds_of_noise
-from support.processes import started, wait_until
+from support.processes import is_running, started, wait_until
 from support.project import BVLC, ENGINE, ROOT, assert_one_line_error, needs_bvlc, run_tool
 
 VARIANTS = [variant.name for variant in variants.VARIANTS if variant.solver]
@@ -148,6 +148,21 @@ def test_an_interrupted_fold_goes_on(folds, work, usual_signals):
 
     stamp = final.stat().st_mtime_ns
     assert train(work, folds, variant).returncode == 0 and final.stat().st_mtime_ns == stamp
+
+
+def test_caffe_ends_with_train_py_and_never_are_there_two(folds, work):
+    caffe = work / "caffe"
+    caffe.write_text("#!/bin/sh\necho $$ >> pids\nsleep 600 &\nwait\n")
+    caffe.chmod(0o755)
+    command = (PYTHON, ROOT / "tools" / "train.py", work / "prototxt" / "solvers" / "mse.prototxt", "--folds", folds,
+               "--models", work / "models", "--fold", 1, "--caffe", caffe)
+    pids = work / "models" / "mse" / "01-001-aa001" / "pids"
+    for count in 1, 2:
+        with started(*command):  # and then kill -9
+            wait_until(lambda count=count: pids.exists() and pids.read_text().count("\n") == count)
+            first, *second = map(int, pids.read_text().split())
+            assert is_running(second[0] if second else first) and not (second and is_running(first))
+    wait_until(lambda: not is_running(second[0]))
 
 
 def test_fine_tuning_starts_from_the_weights(folds, work):

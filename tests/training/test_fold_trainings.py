@@ -2,7 +2,7 @@
 import pytest
 
 from pain.errors import Problem
-from pain.training.fold_trainings import fold_training, select_folds
+from pain.training.fold_trainings import fold_training, left_over, select_folds
 from support.project import ROOT
 
 
@@ -14,6 +14,7 @@ def folds(tmp_path):
             (tmp_path / "folds" / name / lmdb).mkdir(parents=True)
             (tmp_path / "folds" / name / lmdb / "data.mdb").touch()
     (tmp_path / "folds" / "11-notes").touch()
+    (tmp_path / "folds" / "1x-other").mkdir()
     return tmp_path / "folds"
 
 
@@ -24,6 +25,14 @@ def test_folds_come_in_order_or_by_number(folds, tmp_path):
         select_folds(folds, 3)
     with pytest.raises(Problem, match="none: no folds here; make them with `make folds`"):
         select_folds(tmp_path / "none")
+
+
+def test_what_is_left_of_folds_that_are_gone(folds, tmp_path):
+    solver = ROOT / "prototxt" / "solvers" / "smooth_l1.prototxt"
+    trainings = [fold_training(solver, fold, tmp_path / "models") for fold in select_folds(folds)]
+    for name in "01-a", "02-b", "02-c", "1x-a", ".02-d", "notes":
+        (tmp_path / "models" / "smooth_l1" / name).mkdir(parents=True)
+    assert left_over(trainings) == [tmp_path / "models" / "smooth_l1" / "02-c"]
 
 
 def test_a_fold_is_trained_in_a_folder_of_its_variant(folds, tmp_path):

@@ -1,12 +1,17 @@
 """A training's folder: which snapshots count, what a kill leaves there, and that it is one trainer's."""
+import json
 import os
+import signal
+import subprocess
 
 import pytest
 from caffe.proto import caffe_pb2
 
 from pain import locks
 from pain.errors import Problem
-from pain.training.caffe_train import Training
+from pain.provenance import SYNTHETIC, Data, Origin, as_dict, read_origin
+from pain.training.caffe_train import Children, Training
+from support.processes import started
 
 
 @pytest.fixture
@@ -76,3 +81,30 @@ def test_a_folder_is_one_trainers(make, monkeypatch):
             with pytest.raises(Problem, match="run: another process is at work here; wait until it is done"):
                 start()
     assert os.listdir(str(training.folder)) == ["train_lmdb"] or os.listdir(str(training.folder)) == []
+
+
+def test_a_caffe_that_writes_no_snapshot_in_time_is_ended(usual_signals):
+    children = Children()
+    with started("sh", "-c", "trap '' INT; echo ready; sleep 600", stdout=subprocess.PIPE,
+                 start_new_session=True) as caffe:
+        assert caffe.stdout.readline() == "ready\n"
+        children.add(caffe)
+        children.stop(0.1)
+        assert caffe.wait() == -signal.SIGKILL
+    with started("sleep", "600", start_new_session=True) as late:
+        children.add(late)
+        assert late.wait() == -signal.SIGINT
+
+
+def test_where_the_snapshots_of_a_killed_run_come_from_is_said_by_the_next(make):
+    training = make()
+    write(training.folder, 2)
+    write(training.folder, 4)
+    training.log.write_text("$ caffe train\n")
+    origin = Origin(Data(SYNTHETIC, 3, 9, (9,), ("01-a",)), "run")
+    (training.folder / ".run.json").write_text(json.dumps({"since": 2, "origin": as_dict(origin)}))
+    assert training.prepare() == 4 and not (training.folder / ".run.json").exists()
+    assert read_origin(training.folder / "pain_iter_2.caffemodel") == Origin()
+    assert read_origin(training.folder / "pain_iter_4.caffemodel").data == origin.data
+    (training.folder / ".run.json").write_text("{")
+    assert training.prepare() == 4

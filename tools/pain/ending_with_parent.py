@@ -15,33 +15,42 @@ PR_SET_PDEATHSIG = 1  # of Linux's prctl()
 
 
 def become(parent: int, command: Sequence[str]) -> None:
-    """Become `command`, which is killed when `parent`, that started this process, has ended: by the kernel, or a watch.
+    """Become `command`, which ends when `parent`, that started this process in a session of its own, has ended.
+
+    The kernel then kills it at once, where it is Linux; and within a second a watch kills it with all of its group, for
+    the command may be a script that has started another.
     """
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-        if os.getppid() != parent:
-            sys.exit("the process %d, that started this, has ended" % parent)
-    else:
-        watch_from_child(parent)
+    if os.getppid() != parent:
+        sys.exit("the process %d, that started this, has ended" % parent)
+    watched = os.getpid()
+    if not os.fork():
+        watch(parent, watched)
     try:
         os.execvp(command[0], command)
     except OSError as error:
         sys.exit("%s: %s" % (command[0], error.strerror))
 
 
-def watch_from_child(parent: int, every: float = 1) -> None:
-    """Fork a process that kills this one, whatever that becomes, within `every` seconds of the end of `parent`."""
-    watched = os.getpid()
-    if os.fork():
-        return
+def watch(parent: int, watched: int, every: float = 1) -> None:
+    """Kill the group of the process `watched` when `parent` has ended. Ends with either."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.closerange(0, 256)  # locks, and the output that somebody reads to its end
-    while os.getppid() == watched:
-        try:
-            os.kill(parent, 0)
-        except OSError:
-            os.kill(watched, signal.SIGKILL)
+    while is_there(parent):
+        if os.getppid() != watched:
+            os._exit(0)
         time.sleep(every)
-    os._exit(0)
+    os.killpg(watched, signal.SIGKILL)
+
+
+def is_there(process: int) -> bool:
+    """Whether there is a process of this number."""
+    try:
+        os.kill(process, 0)
+    except OSError:  # there is none; it is someone else's by now
+        return False
+    return True
 
 
 if __name__ == "__main__":

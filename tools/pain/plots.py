@@ -1,6 +1,11 @@
-"""Colours, and a figure to draw in, that all plots share."""
+"""Colours, a figure to draw in, and how it is saved, that all plots share."""
+import io
+from pathlib import Path
+
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from pain.files import replacing
 
 BLUE = "#0072b2"  # the labels; no pair of these colours is alike to colour-blind eyes, and the dashes repeat later
 STYLES = [("#d7191c", "-"), ("#e69f00", "--"), ("#000000", "-."), ("#009e73", ":"), ("#cc79a7", "-"),
@@ -23,3 +28,14 @@ def new_figure(width, height, columns=1):
         for side in "top", "right":
             one.spines[side].set_visible(False)
     return figure, axes
+
+
+def save_figure(figure, path, **options):
+    """Write a Figure to `path`, whole or not at all. options: of its savefig(), whose format is the path's suffix.
+
+    It is drawn in memory: on a full disk matplotlib stumbles over its own half-written files.
+    """
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=Path(path).suffix[1:] or "png", **options)
+    with replacing(path) as partial:
+        partial.write_bytes(drawn.getvalue())

@@ -98,6 +98,7 @@ def _expect_the_worst(memory):
 def ending_with_this(command: Sequence[str]) -> list[str]:
     """The command that runs `command`, a list of words, such that it ends when this process does, or else by itself.
 
-    The thread that starts it must live as long: on Linux its end counts as the process's.
+    It is to be started in a session of its own, by a thread that lives as long: on Linux a thread's end counts as its
+    process's.
     """
     return [sys.executable, "-S", ending_with_parent.__file__, str(os.getpid()), *command]

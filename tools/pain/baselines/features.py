@@ -119,8 +119,10 @@ def video_features(aligned: str | Path, rows: Sequence[Mapping[str, str]], cache
     if not path.exists():
         paths = [Path(aligned) / subject / video / (row["frame"] + ".png") for row in rows]
         made = [features(read_face(path), of_frame) for path, of_frame in zip(paths, points)]
+        content = io.BytesIO()
+        np.savez(content, **{kind: np.stack([of_frame[kind] for of_frame in made]) for kind in KINDS})
         with replacing(path) as partial:
-            np.savez(str(partial), **{kind: np.stack([of_frame[kind] for of_frame in made]) for kind in KINDS})
+            partial.write_bytes(content.getvalue())
     with np.load(io.BytesIO(path.read_bytes())) as stored:
         return {kind: stored[kind] for kind in KINDS}
 

@@ -18,8 +18,8 @@ from pain.evaluation.verification import (
 )
 from pain.faces.aligned_people import align_people
 from pain.faces.photographs import list_people
-from pain.files import replacing, write_csv
-from pain.plots import new_figure
+from pain.files import write_csv
+from pain.plots import new_figure, save_figure
 
 NET = "prototxt/face_verification.prototxt"
 FARS = 0.1, 0.01, 0.001
@@ -106,8 +106,7 @@ def write_roc(out, same, scores, title):
     """Write the ROC of the scores into the folder `out`: roc.csv, and roc.png with this title."""
     thresholds, far, tar = roc(same, scores)
     write_csv(out / "roc.csv", ("threshold", "far", "tar"), np.stack([thresholds, far, tar], axis=1).tolist())
-    with replacing(out / "roc.png") as partial:
-        draw_roc(far, tar, (~same).sum(), title).savefig(str(partial), bbox_inches="tight", dpi=200)
+    save_figure(draw_roc(far, tar, (~same).sum(), title), out / "roc.png", bbox_inches="tight", dpi=200)
 
 
 def draw_roc(far, tar, mismatched, title):

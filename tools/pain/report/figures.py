@@ -8,8 +8,7 @@ from pain.evaluation import diagnosis
 from pain.evaluation.frames import frames_of, in_order
 from pain.evaluation.metrics import title
 from pain.evaluation.paper_figure import draw_paper_figure
-from pain.files import replacing
-from pain.plots import new_figure
+from pain.plots import new_figure, save_figure
 from pain.variants import METRICS
 
 COLORS = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195"  # Okabe and Ito's, and one more
@@ -24,8 +23,8 @@ def draw_figures(evaluation, folder):
         box = figure.get_tightbbox(figure.canvas.get_renderer()).padded(0.1)  # once, and not for each format
         for suffix in ".png", ".pdf":
             made.append(folder / (name + suffix))
-            with replacing(made[-1]) as partial, rc_context({"pdf.fonttype": 42}):  # text stays text
-                figure.savefig(str(partial), bbox_inches=box, dpi=200)
+            with rc_context({"pdf.fonttype": 42}):  # text stays text
+                save_figure(figure, made[-1], bbox_inches=box, dpi=200)
     return made
 
 

@@ -2,6 +2,7 @@
 import collections
 import concurrent.futures
 import datetime
+import json
 import os
 import re
 import shlex
@@ -13,19 +14,20 @@ from caffe.proto import caffe_pb2
 
 from pain.command import ToldToEnd
 from pain.errors import Problem
-from pain.files import remove, sweep
+from pain.files import read_json, remove, replacing, sweep
 from pain.locks import alone_in
 from pain.nets import check_weights
 from pain.processes import ending_with_this
 from pain.progress import progress
 from pain.project import ROOT
 from pain.prototxts import parse
-from pain.provenance import Data, Origin, read_origin, record_of, start_from, write_origin
+from pain.provenance import Data, Origin, as_dict, from_dict, read_origin, record_of, start_from, write_origin
 from pain.training.made_with import ingredients, refuse_changes, write_record
 from pain.weights import is_whole
 
 ITERATION = re.compile(r"Iteration (\d+)[ ,].*?loss = (\S+)")
 ENGINE = re.compile(r"\bcaffe train .*, on PyTorch (\S+), ")  # what ours says of itself; BVLC's does not
+RUN = ".run.json"  # in the folder while caffe runs: what its snapshots come from
 PATIENCE = 8  # seconds for a snapshot when someone has told us to end, who will soon end us
 SUFFIXES = "caffemodel", "solverstate"  # of a snapshot's files
 SNAPSHOT = re.compile(r"Snapshotting solver state to .*_iter_(\d+)\.solverstate$")  # its caffemodel is written by then
@@ -81,6 +83,7 @@ class Training:
         with alone_in(self.folder):
             self.link()
             sweep(self.folder.glob(".*.partial*"))
+            self.take_over()
             done = self.put_in_order()
             if done:
                 refuse_changes(self.folder, self.made_with(), done)
@@ -131,6 +134,19 @@ class Training:
             iterations=iteration, caffe="engine, PyTorch " + engine.group(1) if engine else "BVLC Caffe",
             date=datetime.date.today().isoformat()))
 
+    def take_over(self):
+        """Say of the snapshots of a run that was killed where they come from, if it had no time to."""
+        try:
+            killed = read_json(self.folder / RUN)
+            since, origin = int(killed["since"]), from_dict(killed["origin"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):  # none was; it was just beginning
+            return
+        for iteration in self.snapshots():
+            files = [self.folder / self.snapshot(iteration, suffix) for suffix in SUFFIXES]
+            if iteration > since and all(map(is_whole, files)) and not record_of(files[0]).exists():
+                self.record(iteration, origin)
+        remove(self.folder / RUN)
+
     def run(self, caffe, gpu, threads, children, bar):
         """Run `caffe train` to the end, with `threads` cores. Raises Problem with caffe's own words if it fails."""
         with alone_in(self.folder) as lock:
@@ -156,6 +172,8 @@ class Training:
             environment.setdefault(name, str(threads))
         environment["GLOG_minloglevel"] = "0"  # what is logged is read here
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        with replacing(self.folder / RUN) as partial:
+            partial.write_text(json.dumps({"since": done, "origin": as_dict(origin)}))
         tail = collections.deque(maxlen=60)
         with open(str(self.log), "a") as log:
             print("$ " + " ".join(map(shlex.quote, command)), file=log, flush=True)
@@ -176,11 +194,12 @@ class Training:
                     bar.update(max(0, iteration - done))
                     done = max(done, iteration)
                     if not is_finite(match.group(2)):
-                        process.kill()
+                        signal_all(process, signal.SIGKILL)
                         raise Problem("%s: loss is %s at iteration %d; lower base_lr in %s"
                                       % (self.log, match.group(2), iteration, self.solver))
             status = process.wait()
             children.discard(process)
+        remove(self.folder / RUN)
         if status:
             raise Problem("%s: caffe stopped with status %d: %s" % (self.log, status, last_words(tail)))
         self.put_in_order()
@@ -205,7 +224,7 @@ class Children(set):
     def add(self, process):
         super().add(process)
         if self.stopped:
-            process.send_signal(signal.SIGINT)
+            signal_all(process, signal.SIGINT)
 
     def stop(self, patience):
         """Let every caffe write its snapshot. One that takes more than `patience` seconds is ended; None: by Ctrl-C."""
@@ -213,14 +232,21 @@ class Children(set):
         running = list(self)
         try:
             for process in running:
-                process.send_signal(signal.SIGINT)
+                signal_all(process, signal.SIGINT)
             for process in running:
                 process.wait(patience)
         except subprocess.TimeoutExpired:
             pass
         finally:
             for process in list(self):
-                process.kill()
+                signal_all(process, signal.SIGKILL)
+
+
+def signal_all(process, number):
+    """Send a signal to a process and all that it has started, as a terminal does: it may be a script that runs caffe.
+    """
+    if process.poll() is None:
+        os.killpg(process.pid, number)
 
 
 def is_finite(text):

@@ -1,4 +1,5 @@
 """The folds' folders, and the training that belongs to each."""
+import re
 from pathlib import Path
 
 from pain.errors import Problem
@@ -11,9 +12,20 @@ def fold_training(solver, fold, models, weights=None):
     return Training(solver, folder, fold, ("train_lmdb", "val_lmdb"), "make folds", weights)
 
 
+def fold_folders(folder):
+    """The folders in `folder` that are named as folds, NN-subject, in order."""
+    return sorted(path for path in Path(folder).glob("*-*") if re.match("[0-9]+-", path.name) and path.is_dir())
+
+
+def left_over(trainings):
+    """The folders beside these trainings', of all folds, that are of none of them: of subjects that are gone."""
+    return [path for path in fold_folders(trainings[0].folder.parent)
+            if path not in [training.folder for training in trainings]]
+
+
 def select_folds(folds, number=None):
     """The fold folders below `folds` in order, or only the one of this number. Raises Problem if there is none."""
-    found = sorted(path for path in Path(folds).glob("[0-9]*-*") if path.is_dir())
+    found = fold_folders(folds)
     if not found:
         raise Problem("%s: no folds here; make them with `make folds`" % folds)
     if number is None:

@@ -2,7 +2,18 @@
 import os
 import subprocess
 
+from pain.errors import Problem
+
 MOST_JOBS, CORES_EACH, MEMORY_EACH = 5, 3, 6144  # docs/speed.md; MiB of the GPU's, of the full net at batch 64
+
+
+def read_jobs(text, gpu):
+    """What --jobs says, a number of trainings at a time or auto. Raises Problem for anything else."""
+    if text == "auto":
+        return jobs_for(gpu)
+    if not (text.isdecimal() and int(text)):
+        raise Problem("--jobs takes auto, or 1 or more, not %r" % text)
+    return int(text)
 
 
 def jobs_for(gpu):

@@ -14,8 +14,9 @@ import numpy as np
 
 from pain.errors import Problem
 from pain.faces.detector import BATCH
-from pain.files import fingerprint, replacing
+from pain.files import fingerprint
 from pain.locks import alone_in
+from pain.plots import save_figure
 from pain.provenance import as_dict, origin_of, origin_said
 from pain.video.annotate import Annotator
 from pain.video.curve import HEADER, CurveWriter, Row, read_curve, write_curve, write_json
@@ -113,8 +114,8 @@ def write_files(folder: Path, about: dict, rows: list[Row], smoothing: Filter | 
     summed_up = summary(about, rows, thresholds)
     if labels is not None:
         summed_up["agreement"] = compare(rows, labels, "smoothed" if smoothing else "intensity")
-    with replacing(folder / "curve.png") as partial:
-        draw(about, rows, thresholds[0], labels and placed(rows, labels)).savefig(str(partial), bbox_inches="tight")
+    save_figure(draw(about, rows, thresholds[0], labels and placed(rows, labels)), folder / "curve.png",
+                bbox_inches="tight")
     write_json(folder / "curve.json", about, smoothing, summed_up, rows)
     return summed_up
 
