@@ -92,6 +92,7 @@ def test_jobs_wait_in_turn_and_are_cancelled(served, grey):
     served.estimator.steps.release(3)
     wait(lambda: served.json("GET", "/api/jobs/" + first["id"])["done"] == 3)
     served.json("DELETE", "/api/jobs/" + first["id"])
+    assert len(served.files()) == len(rest) - 1  # at once, whatever the worker does
     served.estimator.gate.set()
     assert served.until(first, "cancelled")["done"] == 3
     assert served.ask("GET", "/api/jobs/%s/video" % first["id"])[0] == 404

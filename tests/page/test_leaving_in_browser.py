@@ -52,9 +52,10 @@ def test_episodes_are_kept_until_they_are_saved(chromium, served, video):
     page.click("#earlier-videos button")
     page.wait("document.getElementById('plot').dataset.frames === '20'")
     page.wait("document.querySelectorAll('#episode-rows tr').length === 1")
+    page.choose("#episode-rows input", "=1+1")
     page.click("#save-episodes")
     episode, = saved(page, "visit.episodes.csv")
-    assert (episode["onset_frame"], episode["offset_frame"]) == ("0", "5")
+    assert (episode["onset_frame"], episode["offset_frame"], episode["name"]) == ("0", "5", "'=1+1")
     assert episode["notice"] == short_notice(Origin())
     assert not asks(page)
     mark(page)
@@ -154,5 +155,9 @@ def test_a_file_that_is_not_taken_is_answered_with_those_that_are(chromium, serv
     page.give("file", tmp_path / "song.mp3")
     said = page.wait("!document.getElementById('error').hidden && document.querySelector('#error p').textContent")
     assert said.startswith("song.mp3: not a video") and kinds in said
+    page.js("""(() => { const dataTransfer = new DataTransfer();
+        for (const name of ["a.mp4", "b.mp4"]) dataTransfer.items.add(new File(["x"], name));
+        document.body.dispatchEvent(new DragEvent("drop", {dataTransfer, bubbles: true, cancelable: true})); })()""")
+    assert "one file at a time" in page.text("error") and page.js("document.getElementById('start').hidden") is False
     errors = [entry["message"] for entry in page.driver.get_log("browser")]
     assert all("415" in message for message in errors), errors  # a browser's own note of the answer

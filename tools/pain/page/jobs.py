@@ -209,14 +209,12 @@ class Jobs:
         """Remove a job's files. One that is not done is cancelled, and stays to say so; another is gone."""
         with self.worker.turn:
             job.cancelled = job.state in (WAITING, RUNNING)
-            running = job.state == RUNNING
             if job.state == WAITING:
                 self.worker.queue.remove(job)
                 job.state = CANCELLED
         if not job.cancelled:
             self.of.pop(job.id, None)
-        if not running:  # else the worker does it, when it has let go of them
-            job.remove_files()
+        job.remove_files()  # and what the worker still writes it removes itself
 
     def remove_old(self):
         """Remove what nobody has asked for in a while; not what still waits or runs."""

@@ -27,7 +27,6 @@ get("another").addEventListener("click", leave);
 get("camera-start").addEventListener("click", guarded(startCamera));
 get("camera-stop").addEventListener("click", () => {
   stopCamera();
-  fail("");
   get("camera-start").focus();
 });
 get("load-labels").addEventListener("click", () => get("labels").click());
@@ -50,12 +49,12 @@ addEventListener("drop", event => {
   event.preventDefault();
   entered = 0;
   get("drop").classList.remove("over");
-  const file = event.dataTransfer.files[0], {job, live} = page, {items} = event.dataTransfer;
-  if (!file || live) return;
-  if (items[0].webkitGetAsEntry && (items[0].webkitGetAsEntry() || {}).isDirectory) {
-    return fail(`${file.name}: a folder; drop one video at a time.`);
-  }
-  if (/\.(csv|tsv|txt)$/i.test(file.name) && job) guarded(useLabels)(file, file.name);
+  const {files: [file, second], items: [item]} = event.dataTransfer, {job, live} = page;
+  if (!file) return;
+  const entry = item.webkitGetAsEntry && item.webkitGetAsEntry();
+  if (second || entry && entry.isDirectory) fail("Drop one file at a time, and no folder.");
+  else if (live) fail("The camera is on; stop it first.");
+  else if (/\.(csv|tsv|txt)$/i.test(file.name) && job) guarded(useLabels)(file, file.name);
   else if (!job || ENDED.includes(job.state)) send(file);
   else fail("A video is under way; cancel it first.");
 });

@@ -77,8 +77,10 @@ function addRows(answer) {
   redraw();
 }
 
+// Stop it; what was wrong with it goes with it.
 export function stopCamera() {
   if (page.live) {
+    fail("");
     const {stream, socket} = page.live;
     page.live = null;
     if (socket) socket.close();

@@ -122,11 +122,12 @@ function episodeRow(episode) {
 
 function episodesCsv() {
   const {curve, episodes} = page, quoted = text => /[",\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
+  const inert = text => /^[=+@-]/.test(text) ? "'" + text : text;  // a spreadsheet would compute it
   const lines = ["name,person,onset_frame,onset_s,apex_frame,apex_s,offset_frame,offset_s,peak,notice"];
   for (const {name, person, first, last} of episodes) {
     const one = curve.people.get(person), apex = apexOf(one, first, last);
     const place = at => at < 0 ? "," : `${at},${curve.times[at].toFixed(6)}`;
-    lines.push([quoted(name), person, place(first), place(apex), place(last),
+    lines.push([quoted(inert(name)), person, place(first), place(apex), place(last),
       apex < 0 ? "" : one.intensity[apex].toFixed(4), quoted(get("made-by").textContent)].join(","));
   }
   return lines.join("\n") + "\n";
