@@ -38,10 +38,13 @@ if __name__ == "__main__":
 def test_workers_end_with_their_parent(tmp_path, usual_signals, method, number):
     (tmp_path / "tool.py").write_text(IN_WORKERS)
     with started(sys.executable, tmp_path / "tool.py", method, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                 env=PAIN) as parent:
+                 env=PAIN, start_new_session=True) as parent:
         pids = [int(parent.stdout.readline()) for _ in range(2)]
         assert len({parent.pid, *pids}) == 3 and all(map(is_running, pids))
-        parent.send_signal(number)
+        if number == signal.SIGHUP:  # from a terminal, which sends it to all
+            os.killpg(parent.pid, number)
+        else:
+            parent.send_signal(number)
         error = parent.communicate(timeout=PATIENCE)[1]
     if number == signal.SIGKILL:
         assert parent.returncode == -number

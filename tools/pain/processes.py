@@ -22,13 +22,21 @@ class Workers(concurrent.futures.ProcessPoolExecutor):
     """A ProcessPoolExecutor whose processes, started as it is given work, never see the signals of the terminal."""
 
     def submit(self, *args, **kwargs):
-        if not hasattr(signal, "pthread_sigmask"):  # on Windows
+        with deaf():
             return super().submit(*args, **kwargs)
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, [getattr(signal, name) for name in FROM_THE_TERMINAL])
-        try:
-            return super().submit(*args, **kwargs)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def deaf():
+    """Start processes in the block that never see the signals of the terminal; this one sees them after it."""
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [getattr(signal, name) for name in FROM_THE_TERMINAL])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager
@@ -40,8 +48,9 @@ def workers(jobs: int, start: Callable | None = None, arguments: Sequence = (),
     Problem when a worker dies.
     """
     asked_to_end, ask = multiprocessing.Pipe(duplex=False)
-    with asked_to_end, ask, Workers(jobs, multiprocessing.get_context(method), _start_worker,
-                                    (asked_to_end, start, arguments)) as pool:
+    with deaf():  # multiprocessing has a process of its own, too
+        pool = Workers(jobs, multiprocessing.get_context(method), _start_worker, (asked_to_end, start, arguments))
+    with asked_to_end, ask, pool:
         try:
             yield pool
         except concurrent.futures.process.BrokenProcessPool:
