@@ -16,8 +16,9 @@ NO_FACE, UNREADABLE = "no face found", "unreadable: truncated, or no image"
 def usual_signals():
     """What a process starts with does not ignore Ctrl-C or the end of the terminal, as what nohup and cron start does.
     """
-    numbers = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL, signal.SIGTERM: signal.SIG_DFL}
-    before = {number: signal.signal(number, handler) for number, handler in numbers.items()}
+    usual = {number: signal.SIG_DFL for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM)}
+    usual[signal.SIGINT] = signal.default_int_handler
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)

@@ -218,8 +218,10 @@ def run_check(*args):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e38])  # the last is a number, and what is computed with it is none
 def test_what_is_no_number_is_refused(slim, tmp_path, value):
+    caffe.set_random_seed(1)
     net = nets.build_net(slim / PAIN.name, ["deploy"])
     net.params["conv3"][0].data[...] = value
+    net.params["conv4"][0].data[::2] *= -1  # of infinities both signs meet
     net.save(str(tmp_path / "a.caffemodel"))
     load = functools.partial(models.PainNets, [tmp_path / "a.caffemodel"], slim / PAIN.name)
     check = functools.partial(nets.check_weights, tmp_path / "a.caffemodel", slim / PAIN.name)
@@ -228,6 +230,8 @@ def test_what_is_no_number_is_refused(slim, tmp_path, value):
         with pytest.raises(Problem, match="computes what is no number .* lower base_lr"):
             load()(np.full((1, 112, 96, 3), 200, np.uint8))
         return
+    if np.isnan(value):
+        assert_one_line_error(run_check(tmp_path / "a.caffemodel", "--net", slim / PAIN.name), "layer conv3", "no numbers")
     for read in load, check:
         with pytest.raises(Problem, match="a.caffemodel: layer conv3 has weights that are no numbers"):
             read()

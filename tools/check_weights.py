@@ -5,7 +5,8 @@
     refused    the file has it with other blobs: Caffe stops
 
 Reads caffemodels of all formats: today's, the older V1 and V0, and HDF5. The exit status is 0 if something is filled
-and nothing refused, else 1. tools/train.py and tools/predict.py go by the same rules.
+and nothing refused, else 1; weights that are no numbers (NaN) are an error. tools/train.py and tools/predict.py go by
+the same rules.
 """
 import sys
 
@@ -13,7 +14,7 @@ from pain.command import Parser, run, starting
 
 with starting(__name__):
     from pain.models import find_net
-    from pain.nets import build_net
+    from pain.nets import build_net, copy_weights
     from pain.weights import count, listed, match, names, read_blobs, shapes_text, summary
 
 
@@ -26,7 +27,8 @@ def main():
                         help="the stages to build the net in, in phase TEST (default: deploy)")
     args = parser.parse_args()
     stored = read_blobs(args.file)
-    layers = match(build_net(args.net or find_net(args.file), args.stage), stored)
+    net = build_net(args.net or find_net(args.file), args.stage)
+    layers = match(net, stored)
     rows = [("layer", "", "in the net", "in the file")]
     rows += [(layer.name, layer.status, shapes_text(layer.shapes), shapes_text(layer.stored)) for layer in layers]
     widths = [max(map(len, column)) for column in zip(*rows)]
@@ -37,7 +39,9 @@ def main():
     filled = [layer for layer in layers if layer.status == "filled"]
     print("\n%s, %d of %d parameters; in the file only: %s"
           % (summary(args.file, layers), count(filled), count(layers), listed(unused)))
-    sys.exit(not filled or bool(names(layers, "refused")))
+    if not filled or names(layers, "refused"):
+        sys.exit(1)
+    copy_weights(net, args.file)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def start(temporary, keeper=""):
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT, None])
-def test_nothing_is_left_at_its_end(temporary, how):
+def test_nothing_is_left_at_its_end(temporary, how, usual_signals):
     process, folder = start(temporary)
     with process:
         assert (folder / "job" / "video").exists() and folder.stat().st_mode & 0o777 == 0o700

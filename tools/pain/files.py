@@ -19,7 +19,8 @@ MOST_JSON, DEEPEST = 64 << 20, 40  # of JSON: bytes, and levels of lists and dic
 def replacing(path):
     """Give a temporary path beside `path`; on success it is flushed to disk and renamed to `path`, else removed.
 
-    So is what was left there of `path` by those who were killed, whose locks have gone with them.
+    So is what was left there of `path` by those who were killed, whose locks have gone with them: the file is locked
+    as long as it is written, and HDF5, which locks its files itself, is to be written elsewhere first.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -82,9 +82,16 @@ def gabor_spectra():
 def aligned_points(row: Mapping[str, str], points: np.ndarray | None = None) -> np.ndarray:
     """A frame's landmarks where alignment put them, in pixels of the aligned face, (n, 2).
 
-    row: of frames.csv, whose five landmarks say how the frame was aligned; points: others in the frame, (n, 2).
+    row: of frames.csv, whose five landmarks say how the frame was aligned; points: others in the frame, (n, 2). Raises
+    Problem for a row without them.
     """
-    five = np.array([[float(row[name + "_x"]), float(row[name + "_y"])] for name in LANDMARKS])
+    try:
+        five = np.array([[float(row[name + "_x"]), float(row[name + "_y"])] for name in LANDMARKS])
+    except (KeyError, ValueError):
+        five = np.full((len(LANDMARKS), 2), np.nan)
+    if not np.isfinite(five).all():
+        raise Problem("frames.csv: frame %s/%s/%s has no landmarks; make it again with `make align`" % tuple(
+            row.get(column) for column in ("subject", "video", "frame")))
     to_template = skimage.transform.estimate_transform("similarity", five, TEMPLATE)
     return to_template(five if points is None else points)
 

@@ -1,4 +1,5 @@
 """A fold's net carried on over time: an LSTM on the features that it has of every frame."""
+import io
 import json
 import os
 from pathlib import Path
@@ -134,10 +135,13 @@ def write_sequences(folder, sequences, left_out, steps):
     videos = [video for video in videos_of(sequences.names)
               if sequences.names[video.start].split("/")[0] != left_out]
     shown, begins = streams(videos, steps)
-    with replacing(folder / "sequences.h5") as partial, h5py.File(str(partial), "w") as file:
+    content = io.BytesIO()  # HDF5 locks files itself, and stumbles over its own on a full disk
+    with h5py.File(content, "w") as file:
         for name, values in (("features", sequences.features[shown]), ("cont", ~begins),
                              ("label", sequences.label[shown])):
             file[name] = values.astype(np.float32)
+    with replacing(folder / "sequences.h5") as partial:
+        partial.write_bytes(content.getvalue())
 
 
 def predict_temporal(training, base, sequences):
