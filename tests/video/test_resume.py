@@ -87,12 +87,14 @@ def test_cut_at_every_row(everyone, cheap, tmp_path):
 
 def test_killed_again_and_again(cheap, tmp_path):
     rater = Estimator(batched_net, Batched(), gap=3, track=True)
-    whole = record(rater, Crowd(), tmp_path / "whole")
+    whole = record(rater, Crowd(), tmp_path / "whole", annotate=True)
     for frames in 3, 9, 10, 22, 33, FRAMES:
-        recording = record_curve(rater, Crowd(), tmp_path, {"source": "crowd"}, resume=True)  # first of nothing
+        recording = record_curve(rater, Crowd(), tmp_path, {"source": "crowd"}, True, annotate=True)  # first of nothing
         assert len(list(itertools.islice(recording, frames))) == frames
+        assert frames < FRAMES or list(recording) == []
         recording.close()
     assert (tmp_path / "curve.csv").read_bytes() == whole
+    assert (tmp_path / "annotated.mp4").read_bytes() == (tmp_path / "whole" / "annotated.mp4").read_bytes()
 
 
 def test_batches_do_matter_here(cheap, tmp_path, monkeypatch):

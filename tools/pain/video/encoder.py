@@ -3,7 +3,9 @@ import av
 
 from pain.errors import Problem
 
-CODECS = {"libx264": {"preset": "veryfast", "crf": "21"}, "libopenh264": {"b": "3M"}, "mpeg4": {"b": "3M"}}
+# Without mbtree, for with it x264 makes other bytes of the same pictures every time.
+CODECS = {"libx264": {"preset": "veryfast", "crf": "22", "mbtree": "0"}, "libopenh264": {"b": "3M"},
+          "mpeg4": {"b": "3M"}}
 
 
 def encoder() -> str:
