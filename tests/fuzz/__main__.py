@@ -66,7 +66,7 @@ def fuzz(form, args):
     with tempfile.TemporaryDirectory() as temporary:
         pristine = Path(temporary) / "pristine"
         pristine.mkdir()
-        with contextlib.redirect_stderr(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             damaged = form.make(pristine).relative_to(pristine)
         whole = (pristine / damaged).read_bytes()
         warm_up(form, copy(pristine, Path(temporary) / "whole"))

@@ -1,4 +1,5 @@
 """All formats by name. A module of formats has a list of them, FORMATS; a new one is added here."""
-from fuzz import datasets, downloads, nets, page, scores
+from fuzz import curves, datasets, downloads, nets, page, scores
 
-FORMATS = {form.name: form for module in (scores, nets, datasets, downloads, page) for form in module.FORMATS}
+MODULES = scores, nets, datasets, curves, downloads, page
+FORMATS = {form.name: form for module in MODULES for form in module.FORMATS}

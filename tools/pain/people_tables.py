@@ -59,17 +59,19 @@ class PeopleTable(NamedTuple):
         return [row[i].strip() for row in self.rows]
 
     def numbers(self, *names: str, clock: str = "") -> list[np.ndarray]:
-        """Columns as (N,) float64 each, NaN for what is no number; in the column `clock` clock times are, in seconds.
+        """Columns as (N,) float64 each, NaN for what is no number, infinity, too; in the column `clock` clock times
+        are, in seconds.
 
         Raises Problem as texts() does, and for numbers of which nobody knows what their commas and points mean.
         """
         columns = [self.texts(name) for name in names]
         try:
-            return [np.array(texts, float) for texts in columns]
+            arrays = [np.array(texts, float) for texts in columns]
         except ValueError:
             self._refuse_ambiguous(columns)
             return [np.array([(seconds if name == clock else number)(text) for text in texts])
                     for name, texts in zip(names, columns)]
+        return [np.where(np.isfinite(array), array, np.nan) for array in arrays]
 
     def _refuse_ambiguous(self, columns):
         cells = [(line, text) for texts in columns for line, text in zip(self.lines.tolist(), texts)]
@@ -84,9 +86,10 @@ class PeopleTable(NamedTuple):
 
 
 def number(text: str) -> float:
-    """`text`, a number with a decimal point or comma, as a float; NaN when it is none."""
+    """`text`, a number with a decimal point or comma, as a float; NaN when it is none, or too large to be one."""
     text = text.strip().replace(MINUS, "-").replace(",", ".")
-    return float(text) if NUMBER.match(text) else float("nan")
+    value = float(text) if NUMBER.match(text) else np.nan
+    return value if np.isfinite(value) else np.nan
 
 
 def seconds(text: str) -> float:

@@ -49,12 +49,14 @@ def read_blobs(path):
             net = caffe_pb2.NetParameter.FromString(content)
         if said:
             raise DecodeError(said[0].message)
+        # V1 has `layers { name blobs }`, V0 `layers { layer { name blobs } }`.
+        layers = [*net.layer, *(old.layer if old.HasField("layer") else old for old in net.layers)]
+        if any(isinstance(layer.name, bytes) for layer in layers):
+            raise DecodeError("a name that is not UTF-8")
     except FileNotFoundError:
         raise Problem("%s: no such caffemodel; models/README.md says where the face model comes from" % path) from None
     except DecodeError:
         raise Problem("%s: not a caffemodel, or a damaged one" % path) from None
-    # V1 has `layers { name blobs }`, V0 `layers { layer { name blobs } }`.
-    layers = [*net.layer, *(old.layer if old.HasField("layer") else old for old in net.layers)]
     return {layer.name: [stored_blob(blob) for blob in layer.blobs] for layer in layers}
 
 
@@ -89,7 +91,7 @@ def read_hdf5_blobs(path):
     try:
         with h5py.File(str(path), "r") as file:
             file["data"].visititems(add)
-    except (OSError, KeyError, AttributeError):  # truncated; no data; data is no group
+    except (OSError, RuntimeError, KeyError, AttributeError, ValueError, TypeError):  # all that h5py raises
         raise Problem("%s: not a caffemodel, or a damaged one" % path) from None
     return stored
 
