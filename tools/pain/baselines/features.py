@@ -34,6 +34,7 @@ LBP_KINDS = 59
 WAVELENGTHS = 4, 4 * 2 ** 0.5, 8, 8 * 2 ** 0.5, 16  # pixels
 ORIENTATIONS = 8
 AAM_POINTS = 66
+FURTHEST = 1e5  # pixels from an image's first, beyond which there is no landmark
 VERSION = 1  # of what features() gives: a cache of another one is made again
 
 
@@ -89,7 +90,7 @@ def aligned_points(row: Mapping[str, str], points: np.ndarray | None = None) -> 
         five = np.array([[float(row[name + "_x"]), float(row[name + "_y"])] for name in LANDMARKS])
     except (KeyError, ValueError):
         five = np.full((len(LANDMARKS), 2), np.nan)
-    if not np.isfinite(five).all():
+    if not (np.abs(five) < FURTHEST).all():  # NaN neither
         raise Problem("frames.csv: frame %s/%s/%s has no landmarks; make it again with `make align`" % tuple(
             row.get(column) for column in ("subject", "video", "frame")))
     to_template = skimage.transform.estimate_transform("similarity", five, TEMPLATE)
@@ -103,7 +104,7 @@ def read_aam(root: str | Path, subject: str, video: str, frame: str) -> np.ndarr
         points = np.array([line.split() for line in read_label(path).splitlines() if line.strip()], float)
     except ValueError:
         points = np.zeros(0)
-    if points.shape != (AAM_POINTS, 2) or not np.isfinite(points).all():
+    if points.shape != (AAM_POINTS, 2) or not (np.abs(points) < FURTHEST).all():  # NaN neither
         raise Problem("%s: not %d landmarks, x and y in a row each" % (path, AAM_POINTS))
     return points
 
