@@ -8,6 +8,7 @@ import numpy as np
 from caffe import command as caffe_command
 
 import check_weights
+import export_onnx
 import predict
 from fuzz.formats import Format
 from fuzz.mutants import of_text
@@ -120,6 +121,14 @@ def state_h5(folder):
     return state(folder, True)
 
 
+def train_log(folder):
+    """The log of a training, beside its snapshot."""
+    fold = training(folder)
+    (fold / "train.log").write_text("$ caffe train -solver ../../../tiny.prototxt -weights 'a b.caffemodel'\n"
+                                    "I1126 18:00:00.000000     1 caffe.cpp:1] Iteration 0, loss = 1.5\n")
+    return fold / "train.log"
+
+
 def val_mdb(folder):
     training(folder)
     return folder / "folds" / FOLD / "val_lmdb" / "data.mdb"
@@ -143,6 +152,11 @@ def predicted(folder, said):
     return "predictions %s" % strange[:3] if strange else "%d rows" % len(rows) if len(rows) != 10 else None
 
 
+def exported(folder, said):
+    """Whether there is an ONNX file."""
+    return None if list(folder.rglob("pain_iter_2.onnx")) else "no ONNX file"
+
+
 def resume():
     """What train.py does for a fold, in this process: caffe train, on from its snapshot."""
     os.chdir("models/tiny/" + FOLD)
@@ -151,6 +165,7 @@ def resume():
 
 PREDICT = "tiny.prototxt", "--folds", "folds", "--models", "models"
 TRAIN = "train", "-solver", "../../../tiny.prototxt", "-snapshot", "pain_iter_2.solverstate"
+EXPORT = "models/tiny/%s/pain_iter_2.caffemodel" % FOLD, "--net", "net.prototxt"
 CAFFE = dict(refused=(1, 134), log=True)
 FORMATS = [
     Format("prototxt", net, check_weights.main, ("a.caffemodel", "--net", "net.prototxt"), of_text, done=(0, 1)),
@@ -160,6 +175,7 @@ FORMATS = [
     Format("snapshot", snapshot, predict.main, PREDICT, check=predicted),
     Format("solverstate", state, resume, TRAIN, **CAFFE),
     Format("solverstate.h5", state_h5, resume, (*TRAIN[:-1], TRAIN[-1] + ".h5"), **CAFFE),
+    Format("train.log", train_log, export_onnx.main, EXPORT, of_text, exported),
     Format("val_lmdb", val_mdb, predict.main, PREDICT, check=predicted),
     Format("train_lmdb", train_mdb, resume, TRAIN, **CAFFE),
     Format("val.txt", val_list, predict.main, PREDICT, of_text, predicted),
