@@ -1,4 +1,5 @@
 """download.py: a file from a real server that breaks off, stalls, lies and redirects."""
+import contextlib
 import fcntl
 import hashlib
 import shutil
@@ -183,6 +184,19 @@ def test_redirects_are_followed(server, tmp_path):
                       answer()]
     fetch.fetch(card(server), tmp_path)
     assert fetched(tmp_path) == WHOLE and [request["path"] for request in server.seen] == ["/model", "/a", "/model"]
+
+
+def test_what_comes_with_a_redirect_is_not_read(server, tmp_path):
+    def endless(handler):
+        handler.send_response(302)
+        handler.send_header("Location", "/a")
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                handler.wfile.write(bytes(1 << 16))
+    server.answers = [endless, answer()]
+    fetch.fetch(card(server), tmp_path)
+    assert fetched(tmp_path) == WHOLE
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl to make a certificate with")

@@ -57,8 +57,8 @@ def openface(folder):
     for name in "s", "t":
         (folder / "tables" / name).mkdir(parents=True)
         (folder / "tables" / name / "v.csv").write_text("\n".join(rows) + "\n")
-    (folder / "frames.csv").write_text("subject,video,frame,pspi\n" + "".join(
-        "%s,v,f%d,%d\n" % (name, i, i % 4) for name in "st" for i in range(6)))
+    (folder / "frames.csv").write_text("subject,video,frame,pspi,status\n" + "".join(
+        "%s,v,f%d,%d,detected\n" % (name, i, i % 4) for name in "st" for i in range(6)))
     return folder / "tables" / "s" / "v.csv"
 
 

@@ -61,8 +61,11 @@ def load_net(net_file, weights, stages=()):
 
 
 def copy_weights(net, weights):
-    """Copy the caffemodel into the net. Raises Problem if then not all of the net's weights are numbers."""
-    net.copy_from(str(weights))
+    """Copy the caffemodel into the net. Raises Problem if caffe cannot, or not all of the weights are numbers then."""
+    try:
+        net.copy_from(str(weights))
+    except RuntimeError as error:  # genuine Caffe ends the process instead
+        raise Problem(error) from error
     for layer, blobs in net.params.items():
         if not all(np.isfinite(blob.data).all() for blob in blobs):
             raise Problem("%s: layer %s has weights that are no numbers (NaN or infinite), as after a training that "

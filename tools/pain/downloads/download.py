@@ -1,6 +1,7 @@
 """A file fetched over HTTP that may break off, stall, lie and redirect."""
 import fcntl
 import http.client
+import io
 import re
 import socket
 import time
@@ -26,6 +27,15 @@ class Interrupted(Exception):
 
 class Redirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects to http and https alone, never from https down to http, and no more than ten."""
+
+    def http_error_302(self, request, response, *rest):
+        nothing = io.BytesIO()  # urllib reads all of what comes with a redirect, however much it is
+        answer = super().http_error_302(request, nothing, *rest)
+        if answer:
+            response.close()
+        return answer
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
     def redirect_request(self, request, response, code, message, headers, address):
         old, new = urlsplit(request.full_url).scheme, urlsplit(address).scheme
