@@ -231,7 +231,8 @@ def test_what_is_no_number_is_refused(slim, tmp_path, value):
             load()(np.full((1, 112, 96, 3), 200, np.uint8))
         return
     if np.isnan(value):
-        assert_one_line_error(run_check(tmp_path / "a.caffemodel", "--net", slim / PAIN.name), "layer conv3", "no numbers")
+        said = run_check(tmp_path / "a.caffemodel", "--net", slim / PAIN.name)
+        assert_one_line_error(said, "layer conv3", "no numbers")
     for read in load, check:
         with pytest.raises(Problem, match="a.caffemodel: layer conv3 has weights that are no numbers"):
             read()

@@ -3,7 +3,7 @@ import contextlib
 import subprocess
 import time
 
-PATIENCE = 60  # seconds, on a machine that is busy
+PATIENCE = 180  # seconds, on a machine that is busy
 
 
 @contextlib.contextmanager

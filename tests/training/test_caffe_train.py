@@ -17,7 +17,7 @@ from pain import files, variants
 from pain.provenance import OWN, SYNTHETIC, UNKNOWN, Data, Origin, Start, read_origin, write_origin
 from pain.training.caffe_train import command_words
 from support.caffe_runs import make_folds_of_noise
-from support.processes import is_running, started, wait_until
+from support.processes import PATIENCE, is_running, started, wait_until
 from support.project import BVLC, ENGINE, ROOT, assert_one_line_error, needs_bvlc, run_tool
 
 VARIANTS = [variant.name for variant in variants.VARIANTS if variant.solver]
@@ -128,7 +128,7 @@ def test_an_interrupted_fold_goes_on(folds, work, usual_signals):
                  1, "--caffe", CAFFE, stderr=subprocess.PIPE) as process:
         wait_until(lambda: log.exists() and "Iteration 5 " in log.read_text())
         process.send_signal(signal.SIGINT)
-        error = process.communicate(timeout=60)[1]
+        error = process.communicate(timeout=PATIENCE)[1]
     assert process.returncode == 130 and "Traceback" not in error, error
     states = list(log.parent.glob("*.solverstate"))
     assert len(states) == 1

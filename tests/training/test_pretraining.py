@@ -15,7 +15,7 @@ from pain import prototxts
 from pain.provenance import UNKNOWN, read_origin
 from pain.training import pretraining
 from support.caffe_runs import write_samples
-from support.processes import started, wait_until
+from support.processes import PATIENCE, started, wait_until
 from support.project import BVLC, ENGINE, ROOT, assert_one_line_error, needs_bvlc, run_tool
 
 PEOPLE = 5
@@ -126,7 +126,7 @@ def test_an_interrupted_training_goes_on(slim, data, tmp_path, usual_signals):
     with started(*command, stderr=subprocess.PIPE) as process:
         wait_until(lambda: log.exists() and "Iteration 5 " in log.read_text())
         process.send_signal(signal.SIGINT)
-        error = process.communicate(timeout=60)[1]
+        error = process.communicate(timeout=PATIENCE)[1]
     assert process.returncode == 130 and "Traceback" not in error, error
     assert not (tmp_path / "face_verification.caffemodel").exists()
     state, = log.parent.glob("*.solverstate")

@@ -17,7 +17,7 @@ from pain.notice import notice, short_notice
 from pain.provenance import SYNTHETIC, Data, Origin, write_origin
 from pain.video.curve import COLUMNS, FOUND, INTERPOLATED, NONE, no_face, read_curve
 from support.caffe_runs import save_random_net, write_slim_nets
-from support.processes import started, wait_until
+from support.processes import PATIENCE, started, wait_until
 from support.project import ROOT, SHARED, assert_one_line_error, needs_shared, run_tool
 from support.videos import write
 
@@ -158,7 +158,7 @@ def test_interrupted_and_resumed_it_is_the_same(images, model, tmp_path, predict
                  stderr=subprocess.PIPE) as process:
         wait_until(lambda: (out / "curve.csv").exists() and (out / "curve.csv").stat().st_size > 1500)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=PATIENCE)
     lines = [line for line in said.split("\n") if line and "%|" not in line]
     assert process.returncode == 130 and len(lines) == 1 and "--resume goes on" in lines[0], said
     partial = read_curve(out / "curve.csv")[1]
