@@ -3,6 +3,7 @@
 #   make demo                     everything below, on synthetic data and a slim net
 #   make test                     the tests
 #   make fuzz COUNT=1000          damaged files of every format, so many of each, given to the commands that read them
+#   make kills                    every step, killed at random moments and started again
 #   make lint                     ruff, as ruff.toml has it
 #
 #   make align folds train predict evaluate       the real thing, DATA being the dataset
@@ -91,7 +92,7 @@ ONE_FOLD = $(if $(FOLD),--fold $(FOLD))
 ON_GPU = $(if $(GPU),--gpu $(GPU))
 
 .PHONY: demo trained_trunk transfer bvlc synthetic fetch identities pretrain verify align folds train predict osvr \
-    facenet2expnet temporal onnx evaluate evaluate.pyz report audit app lint test test-full fuzz bench clean
+    facenet2expnet temporal onnx evaluate evaluate.pyz report audit app lint test test-full fuzz kills bench clean
 .NOTPARALLEL:
 
 demo: trained_trunk
@@ -248,6 +249,11 @@ COUNT ?= 1000
 FUZZ ?=
 fuzz: .venv/ready
 	PYTHONPATH=.:tools:tests OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv/bin/python -m fuzz --count $(COUNT) $(WORKERS) $(FUZZ)
+
+# KILLS: more arguments, such as --kills 8 --step train.
+KILLS ?=
+kills: .venv/ready
+	PYTHONPATH=.:tools:tests OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv/bin/python -m fuzz.kills $(KILLS)
 
 # With GPU=0, on that GPU next to plain PyTorch.
 BENCH = PYTHONPATH=tools:tests .venv/bin/python tests/bench

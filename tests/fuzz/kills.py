@@ -1,6 +1,6 @@
 """Every step of the data's way killed at random moments and started again: as if it had never been killed?
 
-    PYTHONPATH=.:tools:tests .venv/bin/python -m fuzz.kills --kills 100 --step folds train
+    make kills KILLS="--kills 100 --step folds train"
 
 A kill is SIGKILL, SIGTERM, SIGHUP or SIGINT, to the command alone or, as from a terminal, to all that is in its group.
 Ten seconds later none of its processes is left, and there was no traceback. After the next run there is in its folder,
@@ -53,7 +53,8 @@ STEPS = {
     "osvr": Step("osvr.py", "--aligned faces --folds face_folds --models rows --cache cache --jobs 2 --loss 2", "rows",
                  ("synthetic", "align", "face_folds")),
     "face_folds": Step("make_folds.py", "--aligned faces --out face_folds", "face_folds", ("synthetic", "align")),
-    "video": Step("predict_video.py", "sample.mp4 --model models --out curve --resume", "curve", ("train", "sample")),
+    "video": Step("predict_video.py", "drawn/Images/001-sy001/sy001t1aaaff --model models/%s --out curve --annotate "
+                  "--resume" % VARIANT, "curve", ("train", "synthetic")),
     "sample": Step("make_sample.py", "sample.mp4", ""),
     "report": Step("report.py", "models/%s --out report --draws 20" % VARIANT, "report", ("train", "predict")),
 }
