@@ -11,18 +11,14 @@ import os
 import signal
 import sys
 import time as clock
-import traceback
-import warnings
-from pathlib import Path
 
 import torch
 
-from caffe import context, log, pycaffe, solver_param, solvers
+from caffe import context, log, program, pycaffe, solver_param, solvers
 from caffe.errors import CaffeError
-from caffe.flags import FlagError, describe, parse
+from caffe.flags import FLAGS
 from caffe.proto import caffe_pb2
 
-ABORTED = 134  # what a shell says of a program that ended with abort()
 USAGE = """caffe: trains, scores and times nets
 usage: caffe <command> <flags>
 
@@ -38,36 +34,12 @@ flags, with one dash or two:
 
 def main():
     """Run the command with the arguments of the process, and exit with its status."""
-    try:
-        flags, others = parse(sys.argv[1:])
-    except FlagError as error:
-        sys.exit("ERROR: %s" % error)  # status 1
-    if flags.version:
-        print("caffe version 1.0.0")
-    elif flags.help or flags.helpshort or len(others) != 1:
-        print(USAGE + describe())
-        sys.exit(1 if flags.help or flags.helpshort else 0)
-    else:
-        try:
-            run(others[0], flags)
-        except Exception as error:  # nobody is left to handle it: say it in the log, in place of a traceback
-            log_fatal(error)
-            sys.exit(ABORTED)
-        finally:
-            forget_what_cannot_be_logged()
+    program.main("caffe", FLAGS, USAGE, run, counts=(1,), misused=0)
 
 
-def run(name, flags):
+def run(others, flags):
     """Carry out the command of this name. Raises CaffeError for what is wrong with the flags and what they name."""
-    if flags.minloglevel:
-        os.environ["GLOG_minloglevel"] = str(flags.minloglevel)
-    folder = flags.log_dir or os.environ.get("GLOG_log_dir")
-    if folder:
-        try:
-            log.to_folder(folder)
-        except OSError as error:
-            log.warning("%s: %s; the log goes to stderr alone" % (error.filename, error.strerror))
-    warnings.showwarning = log_warning
+    name, = others
     if name not in COMMANDS:
         raise CaffeError("Unknown action: %s; there are %s" % (name, ", ".join(COMMANDS)))
     log.info("caffe %s, on PyTorch %s, %d threads" % (" ".join(sys.argv[1:]), torch.__version__,
@@ -76,44 +48,6 @@ def run(name, flags):
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it
         torch.use_deterministic_algorithms(True)
     COMMANDS[name](flags)
-
-
-def log_warning(message, category, filename, line, *_):
-    """Log a warning of Python's, in place of printing it, so that all of the log is in one shape."""
-    log.warning("%s:%d: %s: %s" % (filename, line, category.__name__, " ".join(str(message).split())))
-
-
-def forget_what_cannot_be_logged():
-    """Leave nothing to be written to stderr at the end: Python would make a status of its own of it."""
-    try:
-        sys.stderr.flush()
-    except OSError:  # a full disk
-        sys.stderr = None
-    except AttributeError:  # there is no stderr
-        pass
-
-
-def log_fatal(error):
-    """Log an exception: E lines say where it came from, unless it is a CaffeError, and one F line what it is."""
-    message = " ".join(str(error).split())
-    notes = getattr(error, "__notes__", ())  # in which Python layer it was
-    if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)) or "can't allocate memory" in message:
-        message = "out of memory: use a smaller batch_size (iter_size makes up for it): " + message
-    elif isinstance(error, OSError) and not notes:
-        message = "%s: %s" % (error.filename or "input or output", error.strerror or message)
-    elif not isinstance(error, CaffeError):
-        for frame in users_frames(error):
-            log.error("  at %s:%d, in %s: %s" % (frame.filename, frame.lineno, frame.name, frame.line))
-        message = ": ".join([type(error).__name__] + [message] * bool(message))
-        message += "".join(", " + note for note in notes)
-    log.fatal(message)
-
-
-def users_frames(error):
-    """Where the exception passed through code that is not the engine's, a Python layer's; else all of its way."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return [frame for frame in frames
-            if frame.line and Path(__file__).parent not in Path(frame.filename).parents] or frames
 
 
 def need(condition, message):

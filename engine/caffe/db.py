@@ -5,16 +5,21 @@ crashes the process, and it lets a process open a database only once, though scr
 """
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
 import struct
 import weakref
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from caffe import log
 from caffe.errors import CaffeError
 from caffe.proto.caffe_pb2 import DataParameter
+
+_MAP = 1 << 40  # bytes that an LMDB can grow to; it is no bigger than what is in it
 
 
 def open_database(source: str | os.PathLike, backend: int) -> Lmdb | LevelDb:
@@ -33,6 +38,35 @@ def open_database(source: str | os.PathLike, backend: int) -> Lmdb | LevelDb:
         raise CaffeError("%s: there is no such folder with %s in it (working directory: %s)"
                          % (source, holds[lmdb], os.getcwd()))
     return Lmdb(folder) if lmdb else open_leveldb(folder)
+
+
+@contextlib.contextmanager
+def new_database(folder: str | os.PathLike, backend: int) -> Iterator[Callable[[list[tuple[bytes, bytes]]], None]]:
+    """In a `with`: a function that writes (key, value) pairs, bytes, to a new database, of a DataParameter.DB.
+
+    Raises CaffeError if the folder is there, or cannot be written.
+    """
+    name, library = ("lmdb", "lmdb") if backend == DataParameter.LMDB else ("leveldb", "plyvel")
+    try:
+        module = importlib.import_module(library)
+    except ImportError:
+        raise CaffeError("to write a %s, install %s (pip install %s)" % (name, library, library)) from None
+    try:
+        os.mkdir(folder, 0o744)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise CaffeError("mkdir %s failed: %s" % (folder, getattr(error, "strerror", error))) from error
+    try:
+        with contextlib.closing(module.open(os.fspath(folder), map_size=_MAP) if name == "lmdb" else
+                                module.DB(os.fspath(folder), create_if_missing=True)) as database:
+            log.info("Opened %s %s" % (name, folder), at="db_lmdb.cpp:35" if name == "lmdb" else "db_leveldb.cpp:18")
+
+            def write(records):
+                with database.begin(write=True) if name == "lmdb" else database.write_batch() as transaction:
+                    for key, value in records:
+                        transaction.put(key, value)
+            yield write
+    except module.Error as error:
+        raise CaffeError("%s: cannot be written: %s" % (folder, error)) from error
 
 
 class Cursor:

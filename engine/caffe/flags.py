@@ -1,8 +1,20 @@
-"""The command's flags: in one dash or two, `-flag value` and `-flag=value`, anywhere on the line, as gflags do it."""
+"""The commands' flags: in one dash or two, `-flag value` and `-flag=value`, anywhere on the line, as gflags do it."""
 import re
 from types import SimpleNamespace
 
 # name -> (type, default, help). The order is that of the help.
+COMMON = {
+    "log_dir": (str, "", "a folder in which to write the log to a file, too; or GLOG_log_dir"),
+    "minloglevel": (int, 0, "log from this level on: 0 info, 1 warning, 2 error, 3 fatal; or GLOG_minloglevel"),
+    "logtostderr": (bool, True, "of no effect: the log always goes to stderr"),
+    "alsologtostderr": (bool, True, "of no effect, likewise"),
+    "stderrthreshold": (int, 2, "of no effect, likewise"),
+    "colorlogtostderr": (bool, False, "of no effect: the log has no colours"),
+    "v": (int, 0, "of no effect: the log knows no more"),
+    "help": (bool, False, "print this and exit"),
+    "helpshort": (bool, False, "likewise"),
+    "version": (bool, False, "print the version and exit"),
+}
 FLAGS = {
     "solver": (str, "", "train: the solver prototxt"),
     "weights": (str, "", "train: caffemodels to start from, separated by commas; test: the caffemodel to score"),
@@ -18,16 +30,7 @@ FLAGS = {
     "bf16": (bool, False, "convolve and multiply matrices in bfloat16"),
     "tf32": (bool, False, "convolve and multiply matrices in TF32, on GPUs that have it"),
     "deterministic": (bool, False, "only algorithms that give the same bits each time, on a GPU too"),
-    "log_dir": (str, "", "a folder in which to write the log to a file, too; or GLOG_log_dir"),
-    "minloglevel": (int, 0, "log from this level on: 0 info, 1 warning, 2 error, 3 fatal; or GLOG_minloglevel"),
-    "logtostderr": (bool, True, "of no effect: the log always goes to stderr"),
-    "alsologtostderr": (bool, True, "of no effect, likewise"),
-    "stderrthreshold": (int, 2, "of no effect, likewise"),
-    "colorlogtostderr": (bool, False, "of no effect: the log has no colours"),
-    "v": (int, 0, "of no effect: the log knows no more"),
-    "help": (bool, False, "print this and exit"),
-    "helpshort": (bool, False, "likewise"),
-    "version": (bool, False, "print the version and exit"),
+    **COMMON,
 }
 _KINDS = {str: "string", int: "int32", bool: "bool"}
 _BOOLS = {"true": True, "t": True, "yes": True, "y": True, "1": True,
@@ -38,9 +41,9 @@ class FlagError(Exception):
     """A flag that there is not, or that is given no value or an impossible one. Says so in a line."""
 
 
-def parse(arguments):
-    """The flags (a namespace) and the other arguments (a list) of a command line. Raises FlagError."""
-    values = {name: default for name, (_, default, _) in FLAGS.items()}
+def parse(arguments, table):
+    """The flags of the table (a namespace) and the other arguments (a list) of a command line. Raises FlagError."""
+    values = {name: default for name, (_, default, _) in table.items()}
     others, rest = [], iter(arguments)
     for argument in rest:
         if argument == "--":
@@ -49,21 +52,20 @@ def parse(arguments):
             others.append(argument)
         else:
             name, given, value = argument[2 if argument.startswith("--") else 1:].partition("=")
-            if name not in FLAGS and name.startswith("no") and FLAGS.get(name[2:], (None,))[0] is bool and not given:
+            if name not in table and name.startswith("no") and table.get(name[2:], (None,))[0] is bool and not given:
                 name, given, value = name[2:], "=", "false"
-            if name not in FLAGS:
-                raise FlagError("unknown command line flag '%s'; `caffe -help` lists them" % name)
+            if name not in table:
+                raise FlagError("unknown command line flag '%s'; -help lists those that there are" % name)
             if not given:
-                value = "true" if FLAGS[name][0] is bool else next(rest, None)
+                value = "true" if table[name][0] is bool else next(rest, None)
                 if value is None:
-                    raise FlagError("flag '-%s' is missing its argument; flag description: %s" % (name, FLAGS[name][2]))
-            values[name] = _convert(name, value)
+                    raise FlagError("flag '-%s' is missing its argument; flag description: %s" % (name, table[name][2]))
+            values[name] = _convert(table[name][0], name, value)
     return SimpleNamespace(**values), others
 
 
-def _convert(name, value):
-    """The value of the flag, of its type."""
-    kind = FLAGS[name][0]
+def _convert(kind, name, value):
+    """The value of the flag, of this type."""
     if kind is str:
         return value
     if kind is bool and value.lower() in _BOOLS:
@@ -75,7 +77,7 @@ def _convert(name, value):
     raise FlagError("illegal value '%s' specified for %s flag '%s'" % (value, _KINDS[kind], name))
 
 
-def describe():
-    """The help on all flags, two lines each."""
+def describe(table):
+    """The help on all flags of the table, two lines each."""
     return "\n".join("  -%s (%s, default %s)\n      %s" % (name, _KINDS[kind], str(default).lower() or '""', text)
-                     for name, (kind, default, text) in FLAGS.items())
+                     for name, (kind, default, text) in table.items())

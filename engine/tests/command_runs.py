@@ -122,13 +122,13 @@ def process(provider, *args):
 
 @pytest.fixture
 def run(monkeypatch, capfd):
-    """Runs the engine's command in this process. Returns its status and what it said."""
-    def run(*args):
+    """Runs the engine's command, or another `main`, in this process. Returns its status and what it said."""
+    def run(*args, main=command.main):
         monkeypatch.setattr(sys, "argv", ["caffe", *map(str, args)])
         monkeypatch.delitem(sys.modules, "command_layers", raising=False)
         capfd.readouterr()
         try:
-            command.main()
+            main()
             status = 0
         except SystemExit as end:
             status = end.code or 0

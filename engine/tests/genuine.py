@@ -147,6 +147,21 @@ def record_prototexts(out, folder, every=1):
                    check=True)
 
 
+# BVLC's other programs lie beside the command `caffe`, and are started as that is.
+
+def tool_command(name):
+    """The first words of the command line that runs one."""
+    caffe = GENUINE.with_name("caffe")
+    return ["sh", "-c", caffe.read_text().replace('/bin/caffe"', '/bin/%s"' % name), str(caffe)]
+
+
+def run_tool(name, *args):
+    """Run one. Returns its status, an abort's as a shell has it, and what it said."""
+    done = subprocess.run([*tool_command(name), *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          env=dict(os.environ, GLOG_minloglevel="0"))
+    return done.returncode if done.returncode >= 0 else 128 - done.returncode, done.stdout.decode(errors="replace")
+
+
 # Older formats: older_formats/.
 
 OLD = sorted((HERE / "older_formats").glob("*.prototxt"))
@@ -154,9 +169,6 @@ UPGRADED = HERE / "recorded" / "upgraded"
 
 
 def upgrade_by_genuine_caffe(path, out):
-    """Run the tool of BVLC's that upgrades the file. It lies beside the command `caffe` and is started as that is."""
-    tool = "upgrade_solver_proto_text" if path.stem.startswith("solver") else "upgrade_net_proto_text"
-    caffe = GENUINE.with_name("caffe")
-    script = caffe.read_text().replace('/bin/caffe"', '/bin/%s"' % tool)
-    subprocess.run(["sh", "-c", script, str(caffe), str(path), str(out)], capture_output=True)
+    """Run the tool of BVLC's that upgrades the file."""
+    run_tool("upgrade_solver_proto_text" if path.stem.startswith("solver") else "upgrade_net_proto_text", path, out)
     assert out.exists()  # the status is 1 if fields were dropped

@@ -14,7 +14,7 @@ from hypothesis import given, settings, strategies
 
 import caffe
 import caffe_command
-from caffe import command, log, memory
+from caffe import command, imageset, log, memory
 from caffe.flags import FLAGS
 from command_runs import (  # noqa: F401
     ENGINE,
@@ -313,11 +313,14 @@ def test_the_distribution_has_all_of_it():
     assert set(project["tool"]["setuptools"]["packages"]) == folders
     others = {path.name for path in ENGINE.glob("caffe/**/*") if path.is_file() and path.suffix not in (".py", ".pyc")}
     assert {name for names in project["tool"]["setuptools"]["package-data"].values() for name in names} == others
-    assert project["project"]["scripts"] == {"caffe": "caffe_command:main"}
-    assert callable(caffe_command.main)
+    assert project["project"]["scripts"] == {
+        "caffe": "caffe_command:main", "convert_imageset": "caffe_command:convert_imageset",
+        "compute_image_mean": "caffe_command:compute_image_mean"}
+    for where in project["project"]["scripts"].values():
+        assert callable(getattr(caffe_command, where.partition(":")[2]))
 
 
 def test_the_readme_names_every_layer_and_flag():
     text = (Path(__file__).parents[1] / "README.md").read_text()
     assert sorted(re.findall(r"^\| (\w+) \| as BVLC", text, re.MULTILINE)) == caffe.layer_type_list()
-    assert set(re.findall(r"`-(\w+)`", text)) <= set(FLAGS)
+    assert set(re.findall(r"`-(\w+)`", text)) <= {*FLAGS, *imageset.CONVERT_FLAGS}
