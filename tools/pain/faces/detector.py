@@ -15,6 +15,7 @@ PYRAMID_FACTOR = 0.709
 MIN_FACE = 100 / 240  # of the image's height
 BATCH = 16  # frames MTCNN sees at a time
 ENOUGH = 60  # pixels: images whose smallest face has a multiple of them are reduced by that, for MTCNN looks at 48
+LEAST_SHARE = 1e-6  # that counts, of the last net's two: face or none
 
 
 class Face(NamedTuple):
@@ -30,6 +31,8 @@ class FaceDetector:
 
     min_face: the smallest face looked for, as a share of the image's height.
     """
+
+    SEES = 48  # pixels either way of what its last net is given
 
     def __init__(self, threads, min_face=MIN_FACE):
         self.min_face, self.mtcnn, self.pixels = min_face, None, None
@@ -55,6 +58,14 @@ class FaceDetector:
             for i, faces in zip(batch, self._detect_old(alike) if self.old else self._detect(alike)):
                 faces_of[i] = faces
         return faces_of
+
+    def log_odds(self, patches):
+        """How sure MTCNN's last net is that each of some patches, (N, SEES, SEES, 3) uint8 RGB, is a face: (N,)."""
+        import tensorflow
+        last_net = self.mtcnn.get_stage(stage_id=3).model
+        *_, shares = last_net((tensorflow.cast(patches, tensorflow.float32) - 127.5) / 128)
+        other, face = np.clip(np.float64(shares), LEAST_SHARE, 1).T
+        return np.log(face / other)
 
     def _detect(self, images):
         smallest = self.min_face * images[0].shape[0]

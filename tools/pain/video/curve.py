@@ -1,7 +1,7 @@
 """The pain curve of a video as a file: curve.csv, a row a frame and person; and the same as curve.json.
 
-    video,frame,time_s,media_time_s,person,face,box_...,confidence,<landmarks>,doubt,intensity,spread,low,high,smoothed,
-    notice
+    video,frame,time_s,media_time_s,person,face,box_...,confidence,<landmarks>,doubt,turned,intensity,spread,low,high,
+    smoothed,notice
 
 The tables of several videos can be stacked: video is the source of each row, and notice says in a few words what the
 nets have learned from. All that a curve depends on, its models and settings, stands beside it in curve.about.json.
@@ -10,9 +10,10 @@ While a video is rated curve.csv is a log, which grows frame by frame, and in wh
 counts from 0; time_s is the frame's own, from the video's first, and media_time_s the same on a player's clock, on
 which the picture may begin later than the sound. face is found; or interpolated, where landmarks are those of the
 frames around; or none. doubt says why a face that was found is not like those the nets have learned from; there, as
-where there is no face, intensity is left empty. spread is the standard deviation over the nets of several
-folds; low and high bound what observers say of such a prediction, where a calibration is given; smoothed is the
-intensity after a filter, where one is asked for. All pixels count from 0 at the top left.
+where there is no face, intensity is left empty. turned says by how many degrees, clockwise, people are turned in the
+picture, and is empty where nothing tells. spread is the standard deviation over the nets of several folds; low and high
+bound what observers say of such a prediction, where a calibration is given; smoothed is the intensity after a filter,
+where one is asked for. All pixels count from 0 at the top left of the picture, turned as it is.
 """
 import contextlib
 import csv
@@ -29,12 +30,13 @@ import numpy as np
 from pain.datasets.pspi import CLASSES
 from pain.errors import Problem
 from pain.faces.alignment import LANDMARKS
+from pain.faces.orientation import TURNS
 from pain.files import parse_json, read_json, replacing, rounded
 from pain.notice import SHORT_NOTICES, notice, short_notice
 from pain.provenance import Data, Origin, as_dict, origin_said
 
 FOUND, INTERPOLATED, NONE = FACES = "found", "interpolated", "none"
-DOUBTS = OUTSIDE, POSE, BLUR = "outside", "pose", "blur"
+DOUBTS = OUTSIDE, POSE, BLUR, ORIENTATION = "outside", "pose", "blur", "orientation"
 
 
 class Row(NamedTuple):
@@ -49,6 +51,7 @@ class Row(NamedTuple):
     confidence: float | None = None  # 0..1; None unless found
     landmarks: np.ndarray | None = None  # (5, 2) x, y; None without a face
     doubt: str = ""  # one of DOUBTS, or nothing
+    turned: int | None = 0  # one of TURNS, the degrees clockwise by which people are; None where that cannot be told
     intensity: float = np.nan  # 0..5; this and what follows are NaN where there is none
     spread: float = np.nan
     low: float = np.nan
@@ -63,6 +66,7 @@ COLUMNS_OF = {**{field: (field,) for field in Row._fields}, "box": BOX, "landmar
 ROW_COLUMNS = tuple(column for field in Row._fields for column in COLUMNS_OF[field])
 COLUMNS = ("video", *ROW_COLUMNS, "notice")
 HEADER = ",".join(COLUMNS) + "\n"
+OLDER = {"turned": "0"}  # columns that older versions did not write, and what they took for granted
 ENDS = tuple(accumulate(len(COLUMNS_OF[field]) for field in Row._fields))  # of each field's columns
 DECIMALS = {"time_s": 6, "media_time_s": 6, "box": 2, "confidence": 4, "landmarks": 3, **dict.fromkeys(VALUES, 6)}
 
@@ -76,10 +80,10 @@ def fields(row: Row) -> list[str]:
     """A Row as texts in the order of ROW_COLUMNS."""
     texts = []
     for field, value in zip(Row._fields, row):
-        if field not in DECIMALS:
-            texts.append(str(value))
-        elif value is None:
+        if value is None:
             texts += [""] * len(COLUMNS_OF[field])
+        elif field not in DECIMALS:
+            texts.append(str(value))
         else:
             texts += ["" if number != number else "%.*f" % (DECIMALS[field], number) for number in np.ravel(value)]
     return texts
@@ -98,6 +102,7 @@ def parse(texts: list[str]) -> Row:
     return Row(int(of["frame"][0]), number(of["time_s"][0]), number(of["media_time_s"][0]), int(of["person"][0]),
                of["face"][0], array("box"), None if confidence is None else float(confidence[0]),
                None if landmarks is None else landmarks.reshape(5, 2), of["doubt"][0],
+               int(of["turned"][0]) if of["turned"][0] else None,
                *(number(of[field][0]) if of[field][0] else np.nan for field in VALUES))
 
 
@@ -113,7 +118,7 @@ def plain(row: Row) -> Row:
     """A Row of JSON's values: numbers as exact as in curve.csv, lists for arrays, None for what is not there."""
     def as_json(field, value):
         if field not in DECIMALS:
-            return value if isinstance(value, str) else int(value)
+            return value if value is None or isinstance(value, str) else int(value)
         if np.ndim(value):
             return [as_json(field, part) for part in value]
         return rounded(value, DECIMALS[field])
@@ -143,6 +148,8 @@ def check(row: Row, before: Row | None = None) -> None:
         raise ValueError("box, confidence or landmarks that do not go with a face that is %s" % row.face)
     if row.doubt not in ("", *DOUBTS):
         raise ValueError("doubt %s is none of %s" % (row.doubt, ", ".join(DOUBTS)))
+    if row.turned not in (*TURNS, None):
+        raise ValueError("turned %s is none of %s" % (row.turned, ", ".join(map(str, TURNS))))
     check_values(row)
 
 
@@ -234,7 +241,7 @@ def read_curve(path: Path | str) -> tuple[dict, list[Row]]:
 
 def refuse_header(path, names, columns):
     """Raise Problem if the header of the file `path`, the columns' names, lacks some of `columns`."""
-    missing = [column for column in columns if column not in names]
+    missing = [column for column in columns if column not in {*names, *OLDER}]
     if len(missing) > len(columns) / 2:
         raise Problem("%s: not a curve of tools/predict_video.py; make it again" % path)
     if missing:
@@ -247,7 +254,7 @@ def read_rows(reader, names):
     for texts in reader:
         if len(texts) != len(names):
             raise ValueError("%d cells, where the header has %d" % (len(texts), len(names)))
-        cell = dict(zip(names, texts))
+        cell = {**OLDER, **dict(zip(names, texts))}
         row = parse([cell[column] for column in ROW_COLUMNS])
         check(row, rows[-1] if rows else None)
         rows.append(row)

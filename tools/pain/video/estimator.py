@@ -1,6 +1,6 @@
 """From frames to Rows of a pain curve: faces found, followed, aligned and given to the nets, in one stream.
 
-    frames ──> detect (MTCNN) ──> follow, in order ──> align, nets ──> (Frame, [Row, ...])
+    frames ──> detect (MTCNN) ──> orientation, follow, in order ──> align, nets ──> (Frame, [Row, ...])
 
 Batches are detected, and rated, by a few threads, whichever is free. Memory does not grow with the video: at most GAP
 frames, fewer if they are large, wait for a lost face to be found again, and a few batches are under way. What a frame's
@@ -15,8 +15,9 @@ from pain.errors import Problem
 from pain.faces.alignment import align
 from pain.faces.detector import FaceDetector
 from pain.models import PainNets, load_nets
+from pain.video.curve import ORIENTATION
 from pain.video.doubts import doubt
-from pain.video.scenes import scene_of
+from pain.video.orientation import Orientation
 from pain.video.source import Frame
 from pain.video.thread_pool import batches, in_order, workers
 from pain.video.tracking import GAP, MOST_GAP, Tracker, as_in_file, faces_in
@@ -25,28 +26,41 @@ MIN_FACE, LEAST_FACE = 0.2, 0.02  # of the image's height: faces in videos are s
 
 
 class Estimator:
-    """What makes Rows of frames. nets: PainNets; detector: a FaceDetector; the rest: as load_estimator() takes it."""
+    """What makes Rows of frames. nets: PainNets; detector: a FaceDetector; the rest: as load_estimator() takes it.
 
-    def __init__(self, nets, detector, gap=GAP, track=False, calibration=None):
+    all_upright: do not look which way up the people are.
+    """
+
+    def __init__(self, nets, detector, gap=GAP, track=False, calibration=None, all_upright=True):
         self.nets, self.detector, self.gap, self.track, self.calibration = nets, detector, gap, track, calibration
+        self.all_upright = all_upright
 
-    def rate_picture(self, image, time=0.):
-        """The Rows of a single picture, (height, width, 3) uint8 RGB, of a camera: nothing is interpolated."""
-        return next(iter(self.compute([Frame(0, time, image)], Tracker(self.track, 0))))[1]
+    def orientation(self):
+        """An Orientation, for a video or a camera's pictures."""
+        return Orientation(self.detector, self.all_upright)
 
-    def compute(self, frames, tracker):
+    def rate_picture(self, image, time=0., orientation=None):
+        """The Rows of a picture, (height, width, 3) uint8 RGB, of a camera: nothing is interpolated.
+
+        orientation: of the pictures before it; each is by itself unless given.
+        """
+        frame = Frame(orientation.age if orientation else 0, time, image)
+        return next(iter(self.compute([frame], Tracker(self.track, 0), orientation)))[1]
+
+    def compute(self, frames, tracker, orientation=None):
         """Yield (Frame, Rows), without threads."""
-        for frame in frames:
-            yield from self.rate(tracker.add(frame, self.detector.faces([frame.image])[0], scene_of(frame.image)))
-        yield from self.rate(tracker.end())
+        orientation = orientation or self.orientation()
+        for known in self._tracked((orientation.find([frame]) for frame in frames), tracker, orientation):
+            yield from self.rate([known])
 
     def with_faces(self, frame, rows):
         """(Frame, Rows with their doubts, the aligned faces of those that have none, by index)."""
-        faces = {}
+        rows, faces = [row._replace(turned=frame.turned) for row in rows], {}
         for i, row in enumerate(rows):
             if row.landmarks is not None:
                 face = align(frame.image, row.landmarks)
-                rows[i] = row._replace(doubt=doubt(frame.image, row.landmarks, face))
+                rows[i] = row._replace(doubt=ORIENTATION if frame.turned is None
+                                       else doubt(frame.image, row.landmarks, face))
                 if not rows[i].doubt:
                     faces[i] = face
         return frame, rows, faces
@@ -71,7 +85,8 @@ class Estimator:
         frames: an iterator of Frame. earlier, next_frame: Rows of the frames before this one, which are given as they
         are. live: frame by frame, as they come. Whatever reading them raises is raised here.
         """
-        rows_of, tracker, given, frames = {}, Tracker(self.track, self.gap), -1, iter(frames)
+        rows_of, given, frames = {}, -1, iter(frames)
+        tracker, orientation = Tracker(self.track, self.gap), self.orientation()
         for row in earlier:
             rows_of.setdefault(row.frame, []).append(row)
         for batch in batches(frames, lambda frame: frame, live):
@@ -79,22 +94,24 @@ class Estimator:
                 frames = itertools.chain(batch, frames)
                 break
             for frame in batch:
-                tracker.add(frame, faces_in(rows_of[frame.number]), scene_of(frame.image))
-                yield frame, rows_of[frame.number]
+                rows = rows_of[frame.number]
+                frame, scene = orientation.passed(frame, rows[0].turned)
+                tracker.add(frame, faces_in(rows), scene)
+                yield frame, rows
                 given = frame.number
         with workers() as pool:
-            detected = in_order(pool, lambda batch: (batch, self.detector.faces([frame.image for frame in batch])),
-                                frames, lambda frame: frame, live)
-            known = ((frame, rows) for frame, rows in self._tracked(detected, tracker) if frame.number > given)
+            detected = in_order(pool, orientation.find, frames, lambda frame: frame, live)
+            tracked = self._tracked(detected, tracker, orientation)
+            known = ((frame, rows) for frame, rows in tracked if frame.number > given)
             for rated in in_order(pool, self.rate, known, lambda frame_rows: frame_rows[0], live):
                 for frame, rows in rated:
                     yield frame, rows_of.get(frame.number, rows)
 
     @staticmethod
-    def _tracked(detected, tracker):
-        for batch, faces_of in detected:
-            for frame, faces in zip(batch, faces_of):
-                yield from tracker.add(frame, faces, scene_of(frame.image))
+    def _tracked(detected, tracker, orientation):
+        for batch, found in detected:
+            for frame, faces, scene in orientation.settle(batch, found):
+                yield from tracker.add(frame, faces, scene)
         yield from tracker.end()
 
 
@@ -109,4 +126,4 @@ def load_estimator(models, net=None, gpu=None, min_face=MIN_FACE, gap=GAP, track
         raise Problem("min_face %s, gap %s: out of range, which is %s..1 and 0..%d"
                       % (min_face, gap, LEAST_FACE, MOST_GAP))
     nets = models if isinstance(models, PainNets) else load_nets(models, net, gpu)
-    return Estimator(nets, FaceDetector(1, min_face), gap, track, calibration)
+    return Estimator(nets, FaceDetector(1, min_face), gap, track, calibration, all_upright=False)

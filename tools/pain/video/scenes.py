@@ -15,6 +15,10 @@ def scene_of(image: np.ndarray) -> np.ndarray:
 
 def another_scene(scene: np.ndarray, other: np.ndarray) -> bool:
     """Whether there is a cut between two frames, as scene_of() has them; light may change, and people may move."""
-    if min(scene.std(), other.std()) < FLAT:
-        return False
-    return bool(np.corrcoef(scene.ravel(), other.ravel())[0, 1] < LIKE)
+    return shows_something(scene) and shows_something(other) and bool(
+        np.corrcoef(scene.ravel(), other.ravel())[0, 1] < LIKE)
+
+
+def shows_something(scene: np.ndarray) -> bool:
+    """Whether there is a scene in a frame at all, as scene_of() has it: there is none in a black one."""
+    return bool(scene.std() >= FLAT)

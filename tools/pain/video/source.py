@@ -28,6 +28,7 @@ class Frame(NamedTuple):
     time: float  # seconds from the first
     image: np.ndarray  # (height, width, 3) uint8 RGB
     start: float = 0.  # of the first frame on a player's clock, in seconds
+    turned: int | None = 0  # degrees clockwise by which people in it are: 0, 90, 180, 270; None where nothing tells
 
     @property
     def media_time(self) -> float:

@@ -39,11 +39,13 @@ class Tracker:
         """
         rows, faces = {}, [Face(*map(as_in_file, Face._fields, face)) for face in faces]
         for person in list(self.seen):
-            if scene is not None and self.scenes[person] is not None and another_scene(self.scenes[person], scene):
+            cut = scene is not None and self.scenes[person] is not None and another_scene(self.scenes[person], scene)
+            if cut or (self.seen[person].turned or 0) != (frame.turned or 0):
                 self._give_up(person)
         self.waiting.append((frame, rows))
         for person, face in sorted(self._who(faces).items()):
-            row = Row(frame.number, frame.time, frame.media_time, person, FOUND, *face)
+            row = Row(frame.number, frame.time, frame.media_time, person, FOUND, *face,
+                      turned=frame.turned)
             if person in self.seen and same_place(self.seen[person].box, row.box):
                 self._fill(self.seen[person], row)
             elif person in self.seen:
