@@ -1,4 +1,4 @@
-"""orientation.py: which way up a face is, on real and on drawn faces turned all four ways; and where a turned one is."""
+"""orientation.py: which way up a face is, for real and drawn ones turned all four ways; and where a turned one is."""
 import numpy as np
 import pytest
 from hypothesis import given
@@ -42,14 +42,15 @@ def test_a_face_is_known_by_its_four_turns(detector, image):
     for turned in TURNS:
         picture = turn(image, turned)
         box = turned_face(Face(upright, 1, np.zeros((5, 2))), turned, picture.shape).box
-        log_odds = upright_log_odds(detector, picture, box)
+        log_odds, = upright_log_odds(detector, [(picture, box)])
         assert turn_of(log_odds) == turned and log_odds[turned // 90] > 4 + np.delete(log_odds, turned // 90).max()
-        assert upright_log_odds(detector, picture, box, [turned])[0] == pytest.approx(log_odds[turned // 90], abs=1e-3)
+        again = upright_log_odds(detector, 2 * [(picture, box)], [turned])
+        np.testing.assert_allclose(again, np.full((2, 1), log_odds[turned // 90]), atol=1e-3)
 
 
 def test_what_lies_beyond_the_image_is_black(detector):
-    for box in (-30., -30, 60, 60), (310., 230, 60, 80), (500., 500, 20, 20), (10., 10, 0.2, 0.2):
-        assert np.isfinite(upright_log_odds(detector, ASTRONAUT, np.array(box))).all()
+    boxes = np.array([(-30., -30, 60, 60), (310, 230, 60, 80), (500, 500, 20, 20), (10, 10, 0.2, 0.2)])
+    assert np.isfinite(upright_log_odds(detector, [(ASTRONAUT, box) for box in boxes])).all()
 
 
 @pytest.mark.parametrize("log_odds, expected, turned", [

@@ -83,13 +83,14 @@ def test_file_is_what_any_reader_of_csv_takes_it_for(tmp_path):
     lines = (tmp_path / "curve.csv").read_text(encoding="utf-8").split("\n")
     assert lines[2:] == [""]  # a header, a line a row, and nothing else
     one, = csv.DictReader(lines)
-    assert list(one) == list(COLUMNS) and len(COLUMNS) == 1 + 5 + len(BOX) + 1 + len(POINTS) + 6 + 1
+    assert list(one) == list(COLUMNS) and len(COLUMNS) == 1 + 5 + len(BOX) + 1 + len(POINTS) + 7 + 1
     assert one["video"] == SHOWN and one["notice"] == short_notice(Origin())
     assert [one[name] for name in ("frame", "time_s", "media_time_s", "person", "face")] == [
         "7", "0.280000", "3.280000", "2", "found"]
     assert [float(one[name]) for name in BOX] == [1, 2, 30, 40] and one["confidence"] == "0.9877"
     assert [float(one[name]) for name in POINTS] == list(range(10)) and one["nose_y"] == "5.000"
     assert (one["intensity"], one["spread"], one["low"], one["high"]) == ("3.250000", "", "2.500000", "4.000000")
+    assert one["turned"] == "0"
 
 
 def test_pandas_reads_it_with_its_defaults_and_stacks_several(tmp_path):

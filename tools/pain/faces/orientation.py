@@ -4,6 +4,8 @@ A face that is upside down or on its side is often found all the same, with a co
 places. But the net is surer of a face the right way up than of the same face turned, if it is asked a few times, each
 time about a part of the image that lies a little elsewhere: of 500 faces of 130 people always, by 2.5 and more.
 """
+from __future__ import annotations
+
 import numpy as np
 from PIL import Image
 
@@ -29,16 +31,18 @@ def turned_face(face, turned, shape):
     return face._replace(box=np.append(corners.min(0), np.ptp(corners, 0)), landmarks=there(face.landmarks))
 
 
-def upright_log_odds(detector, image: np.ndarray, box: np.ndarray, turns=TURNS) -> np.ndarray:
-    """The mean log odds, by a FaceDetector, that in the box there is a face turned by each of `turns`, (N,) float64.
+def upright_log_odds(detector, boxes: list[tuple[np.ndarray, np.ndarray]], turns=TURNS) -> np.ndarray:
+    """The mean log odds, by a FaceDetector, that in each of N boxes is a face turned by each of T turns, (N, T).
 
-    image: (height, width, 3) uint8 RGB; box: (4,) x, y, width, height.
+    boxes: a list of (image (height, width, 3) uint8 RGB, box (4,) x, y, width, height in it).
     """
-    side = SIDE * box[2:].max()
-    corners = box[:2] + box[2:] / 2 - side / 2 + np.array(SHIFTS) * side / SIDE
-    seen = [part(image, corner, side).resize([detector.SEES] * 2, Image.BILINEAR) for corner in corners]
-    odds = detector.log_odds(np.stack([np.rot90(patch, turned // 90) for turned in turns for patch in seen]))
-    return odds.reshape(len(turns), -1).mean(1)
+    seen = []
+    for image, box in boxes:
+        side = SIDE * box[2:].max()
+        corners = box[:2] + box[2:] / 2 - side / 2 + np.array(SHIFTS) * side / SIDE
+        patches = [part(image, corner, side).resize([detector.SEES] * 2, Image.BILINEAR) for corner in corners]
+        seen += [np.rot90(patch, turned // 90) for turned in turns for patch in patches]
+    return detector.log_odds(np.stack(seen)).reshape(len(boxes), len(turns), -1).mean(2)
 
 
 def part(image, corner, side):

@@ -1,7 +1,7 @@
 """The pain curve of a video as a file: curve.csv, a row a frame and person; and the same as curve.json.
 
-    video,frame,time_s,media_time_s,person,face,box_...,confidence,<landmarks>,doubt,turned,intensity,spread,low,high,
-    smoothed,notice
+    video,frame,time_s,media_time_s,person,face,box_...,confidence,<landmarks>,doubt,intensity,spread,low,high,smoothed,
+    turned,notice
 
 The tables of several videos can be stacked: video is the source of each row, and notice says in a few words what the
 nets have learned from. All that a curve depends on, its models and settings, stands beside it in curve.about.json.
@@ -10,10 +10,10 @@ While a video is rated curve.csv is a log, which grows frame by frame, and in wh
 counts from 0; time_s is the frame's own, from the video's first, and media_time_s the same on a player's clock, on
 which the picture may begin later than the sound. face is found; or interpolated, where landmarks are those of the
 frames around; or none. doubt says why a face that was found is not like those the nets have learned from; there, as
-where there is no face, intensity is left empty. turned says by how many degrees, clockwise, people are turned in the
-picture, and is empty where nothing tells. spread is the standard deviation over the nets of several folds; low and high
-bound what observers say of such a prediction, where a calibration is given; smoothed is the intensity after a filter,
-where one is asked for. All pixels count from 0 at the top left of the picture, turned as it is.
+where there is no face, intensity is left empty. spread is the standard deviation over the nets of several folds; low
+and high bound what observers say of such a prediction, where a calibration is given; smoothed is the intensity after a
+filter, where one is asked for. turned says by how many degrees, clockwise, people are turned in the picture, and is
+empty where nothing tells. All pixels count from 0 at the top left of the picture as it is.
 """
 import contextlib
 import csv
@@ -51,12 +51,12 @@ class Row(NamedTuple):
     confidence: float | None = None  # 0..1; None unless found
     landmarks: np.ndarray | None = None  # (5, 2) x, y; None without a face
     doubt: str = ""  # one of DOUBTS, or nothing
-    turned: int | None = 0  # one of TURNS, the degrees clockwise by which people are; None where that cannot be told
     intensity: float = np.nan  # 0..5; this and what follows are NaN where there is none
     spread: float = np.nan
     low: float = np.nan
     high: float = np.nan
     smoothed: float = np.nan
+    turned: int | None = 0  # one of TURNS, the degrees clockwise by which people are; None where that cannot be told
 
 
 VALUES = "intensity", "spread", "low", "high", "smoothed"
@@ -102,8 +102,8 @@ def parse(texts: list[str]) -> Row:
     return Row(int(of["frame"][0]), number(of["time_s"][0]), number(of["media_time_s"][0]), int(of["person"][0]),
                of["face"][0], array("box"), None if confidence is None else float(confidence[0]),
                None if landmarks is None else landmarks.reshape(5, 2), of["doubt"][0],
-               int(of["turned"][0]) if of["turned"][0] else None,
-               *(number(of[field][0]) if of[field][0] else np.nan for field in VALUES))
+               *(number(of[field][0]) if of[field][0] else np.nan for field in VALUES),
+               int(of["turned"][0]) if of["turned"][0] else None)
 
 
 def number(text):

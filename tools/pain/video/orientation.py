@@ -71,6 +71,8 @@ class Orientation:
 
     def _vote(self, batch, part, found):
         """The orientation of a part of the batch, a range, of one stretch."""
+        if self.all_upright or self.turned is not None and self.age >= VOTES and not passes(batch, part, AGAIN):
+            return self.turned
         turned = self._confirmed(batch, part, found, self.turned or 0)
         if turned is None and self.turned is None and (self.age < VOTES or passes(batch, part, SEARCH)):
             faces = [face for i in spread(len(part), 2) for face in self._search(batch[part[i]].image)]
@@ -94,7 +96,7 @@ class Orientation:
 
     def _log_odds(self, faces, turns=TURNS):
         """The mean log odds of `turns`, (N,). faces: a list of (image, Face)."""
-        return np.mean([upright_log_odds(self.detector, image, face.box, turns) for image, face in faces], 0)
+        return upright_log_odds(self.detector, [(image, face.box) for image, face in faces], turns).mean(0)
 
     def _search(self, image):
         """A list of (image, small, the likeliest Face that is found in it with another side up); or an empty one."""
