@@ -58,6 +58,15 @@ def test_from_a_file_to_a_curve_in_step(page, real, sample, tmp_path):
     assert said == ", ".join(shown)
     value = page.js("document.getElementById('plot').getAttribute('aria-valuetext')")
     assert "frame %d" % page.frame() in value and "face found" in value
+    assert page.js("document.getElementById('read-turned-box').hidden") and "turned" not in value
+    told = page.driver.execute_async_script("""
+        const done = arguments[arguments.length - 1];
+        Promise.all([import("/state.js"), import("/reading.js")]).then(([{page}, {show, inWords}]) => {
+          page.curve.add({frame: 5, media_time_s: 0.2, person: 0, turned: 180});
+          show(0.2);
+          done([document.getElementById("read-turned-box").innerText, inWords(5)]);
+        });""")
+    assert "180°, righted" in told[0] and "turned by 180 degrees" in told[1]
 
 
 def test_it_plays_in_step(opened):

@@ -40,7 +40,7 @@ def test_a_video_becomes_a_curve(served, grey, tmp_path):
         assert sent == dict(
             frame=row.frame, time_s=row.time_s, media_time_s=row.media_time_s, person=1, face="found",
             box=[1.25, 2, 30, 20], confidence=0.9, landmarks=[[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]],
-            doubt=None, intensity=row.intensity, spread=0.1, low=None, high=None, smoothed=None)
+            doubt=None, intensity=row.intensity, spread=0.1, low=None, high=None, smoothed=None, turned=0)
     for bad in ("5", "-1", "x", "99999999"):
         assert "no row" in served.json("GET", "/api/jobs/%s/rows?from=%s" % (job["id"], bad), status=400)["error"]
 

@@ -32,6 +32,16 @@ def test_summary_by_hand():
     assert (five["seconds"], five["share"], five["episodes"]) == (0, 0, [])
 
 
+def test_which_way_up_people_are_is_told_by_stretches():
+    turns = [None, 0, 0, 90, 90, None, 90, 0]
+    rows = [kept._replace(turned=turned, media_time_s=kept.media_time_s + 3)
+            for kept, turned in zip(curve(np.arange(8) / 2, [1.] * 8), turns)]
+    rows.insert(4, rows[3]._replace(person=2))
+    assert summary({}, rows)["turned"] == [
+        dict(degrees=0, from_s=3.5, frames=2), dict(degrees=90, from_s=4.5, frames=3),
+        dict(degrees=0, from_s=6.5, frames=1)]
+
+
 @pytest.mark.parametrize("values, found", [
     ("2222222222", [(0, 1)]), ("0220000000", [(0.1, 0.3)]), ("0200000000", []),  # shorter than 0.2 s: none
     ("0202000000", [(0.1, 0.4)]), ("2220222000", [(0, 0.7)]),  # less than 0.2 s between them: one

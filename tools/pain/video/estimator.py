@@ -34,18 +34,19 @@ class Estimator:
     def __init__(self, nets, detector, gap=GAP, track=False, calibration=None, all_upright=True):
         self.nets, self.detector, self.gap, self.track, self.calibration = nets, detector, gap, track, calibration
         self.all_upright = all_upright
+        self.of_pictures = self.orientation()
 
     def orientation(self):
-        """An Orientation, for a video or a camera's pictures."""
+        """An Orientation, of a video or of pictures that follow each other."""
         return Orientation(self.detector, self.all_upright)
 
-    def rate_picture(self, image, time=0., orientation=None):
-        """The Rows of a picture, (height, width, 3) uint8 RGB, of a camera: nothing is interpolated.
+    def rate_picture(self, image, time=0.):
+        """The Rows of a single picture, (height, width, 3) uint8 RGB, of a camera: nothing is interpolated.
 
-        orientation: of the pictures before it; each is by itself unless given.
+        While the scene stays, so does the orientation, as in a video.
         """
-        frame = Frame(orientation.age if orientation else 0, time, image)
-        return next(iter(self.compute([frame], Tracker(self.track, 0), orientation)))[1]
+        frame = Frame(self.of_pictures.age, time, image)
+        return next(iter(self.compute([frame], Tracker(self.track, 0), self.of_pictures)))[1]
 
     def compute(self, frames, tracker, orientation=None):
         """Yield (Frame, Rows), without threads."""

@@ -14,17 +14,30 @@ def summary(about: dict, rows: list[Row], thresholds: Sequence[float] = THRESHOL
     """What a curve says, as a dict ready for JSON; what is undefined is None. minimum: of an episode, in seconds.
 
     Times are on a player's clock, but for the peak's time_s, from the first frame. A person's frames found,
-    interpolated and without a face are all frames; those doubted are among the first two.
+    interpolated and without a face are all frames; those doubted are among the first two. turned says by how many
+    degrees people are, clockwise, and from when on.
     """
     times, people = in_order(rows)[1], tracks(rows)
     durations = lasts(times)
     anyone = np.any([np.zeros(len(times), bool), *(track.found | track.interpolated for track in people)], axis=0)
     return dict(source=about.get("source"), frames=len(times), frames_without_anyone=int((~anyone).sum()),
                 duration_s=rounded(times[-1] + durations[-1] - times[0] if len(times) > 1 else np.nan),
-                minimum_s=float(minimum),
+                minimum_s=float(minimum), turned=orientations(rows),
                 people=[dict(of_person(track, times, durations, thresholds, minimum), elsewhere_s=[
                     rounded(row.media_time_s) for row in moves([row for row in rows if row.person == track.person])])
                     for track in people])
+
+
+def orientations(rows):
+    """Which way up people are: a list of dicts, one a stretch of frames turned alike, where that is known."""
+    stretches = []
+    for row in rows:
+        if row.turned is None or stretches and stretches[-1]["to_frame"] == row.frame:
+            continue
+        if not stretches or stretches[-1]["degrees"] != row.turned:
+            stretches.append(dict(degrees=row.turned, from_s=rounded(row.media_time_s), frames=0))
+        stretches[-1].update(frames=stretches[-1]["frames"] + 1, to_frame=row.frame)
+    return [{name: stretch[name] for name in ("degrees", "from_s", "frames")} for stretch in stretches]
 
 
 def of_person(track, times, durations, thresholds, minimum):

@@ -25,6 +25,7 @@ export class Curve {
     this.room = 1024;
     this.times = new Float64Array(this.room);
     this.people = new Map();
+    this.turned = new Map();  // degrees clockwise of frames in which people are not upright
   }
 
   // row: one of named(); frame: its place here.
@@ -32,6 +33,7 @@ export class Curve {
     if (frame >= this.room) this.grow(frame);
     this.times[frame] = row.media_time_s;
     this.count = Math.max(this.count, frame + 1);
+    if (row.turned) this.turned.set(frame, row.turned);
     if (row.person === 0) return;  // nobody in this frame
     if (!this.people.has(row.person)) this.people.set(row.person, this.newPerson(row.person));
     const person = this.people.get(row.person);

@@ -23,6 +23,8 @@ export function show(moment) {
   get("read-frame").textContent = frame >= 0 ? frame : "\u2013";
   get("read-face").textContent = frame < 0 ? "not estimated yet" : FACE_WORDS[known ? one.face[frame] : NONE];
   get("read-doubt").textContent = (known && one.doubt.get(frame)) || "\u2013";
+  get("read-turned-box").hidden = !curve.turned.size;
+  get("read-turned").textContent = curve.turned.has(frame) ? curve.turned.get(frame) + "\u00b0, righted" : "\u2013";
   get("read-label-box").hidden = !placed;
   if (placed) get("read-label").textContent = frame >= 0 && frame < placed.length ? number(placed[frame], 1) : "\u2013";
   tellPosition();
@@ -51,6 +53,7 @@ export function inWords(at) {
     if (!Number.isNaN(spread)) parts.push("spread " + number(spread));
     parts.push("face " + FACE_WORDS[one.face[at]]);
   }
+  if (curve.turned.has(at)) parts.push(`turned by ${curve.turned.get(at)} degrees, and righted`);
   if (one && one.doubt.has(at)) parts.push("doubt: " + one.doubt.get(at));
   if (placed && !Number.isNaN(placed[at])) parts.push("label " + number(placed[at], 1));
   return parts.join(", ");
