@@ -84,8 +84,9 @@ def report(curve_csv, rows, summary, rate, min_face):
     if with_face < summary["frames"] / 2 and min_face > LEAST_FACE:
         print("  a face in %d of %d frames; smaller ones than %g %% of the image's height were not looked for, as "
               "--min-face %.2g would" % (with_face, summary["frames"], 100 * min_face, max(LEAST_FACE, min_face / 2)))
-    if any(stretch["degrees"] for stretch in summary["turned"]):
-        said = ["by %(degrees)d degrees from %(from_s).1f s on" % stretch for stretch in summary["turned"]]
+    turned = summary.get("turned", ())
+    if any(stretch["degrees"] for stretch in turned):
+        said = ["by %(degrees)d degrees from %(from_s).1f s on" % stretch for stretch in turned]
         print("  people are turned, clockwise, %s; their faces were righted" % (
             ", ".join(said[:3]) + ", ..." * (len(said) > 3)))
     for person in summary["people"]:

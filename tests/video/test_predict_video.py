@@ -253,6 +253,15 @@ def test_a_cut_video_gives_what_could_be_read(images, model, tmp_path, predict):
     assert 0 < len(read_curve(tmp_path / "out" / "curve.csv")[1]) < 180
 
 
+def test_turned_people_are_told(capsys):
+    turned = [dict(degrees=degrees, from_s=10. * i, frames=250) for i, degrees in enumerate((0, 90, 180, 0))]
+    predict_video.report("curve.csv", [], {"frames": 0, "people": [], "turned": turned}, None, 0.02)
+    assert ("people are turned, clockwise, by 0 degrees from 0.0 s on, by 90 degrees from 10.0 s on, by 180 degrees "
+            "from 20.0 s on, ...; their faces were righted\n") in capsys.readouterr().out
+    predict_video.report("curve.csv", [], {"frames": 0, "people": [], "turned": turned[:1]}, None, 0.02)
+    assert "turned" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("found, min_face, hint", [
     (4, 0.2, "a face in 4 of 10 frames; smaller ones than 20 % of the image's height were not looked for"),
     (5, 0.2, ""), (0, 0.03, "--min-face 0.02 "), (0, 0.02, "")])
