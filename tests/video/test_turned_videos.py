@@ -30,7 +30,7 @@ class Squares:
     def __init__(self, anyway=True):
         self.anyway, self.images, self.patches = anyway, 0, 0
 
-    def faces(self, images):
+    def faces(self, images, smallest=None):
         self.images += len(images)
         return [self.in_image(image) for image in images]
 

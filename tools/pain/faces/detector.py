@@ -47,15 +47,17 @@ class FaceDetector:
         return [min(faces, key=lambda face: np.linalg.norm(centre(face.box) - np.array(image.shape[1::-1]) / 2),
                     default=None) for image, faces in zip(images, self.faces(images))]
 
-    def faces(self, images):
+    def faces(self, images, smallest=None):
         """All faces in each of the images, a list of Face an image.
 
         images: list of (height, width, 3) uint8 arrays, RGB, of any sizes; what is found in one depends on no other.
+        smallest: pixels of the smallest face looked for, in the place of min_face.
         """
         faces_of = [None] * len(images)
         for batch in batches([image.shape for image in images]):
             alike = [images[i] for i in batch]
-            for i, faces in zip(batch, self._detect_old(alike) if self.old else self._detect(alike)):
+            for i, faces in zip(batch, (self._detect_old if self.old else self._detect)(
+                    alike, smallest or self.min_face * alike[0].shape[0])):
                 faces_of[i] = faces
         return faces_of
 
@@ -67,8 +69,7 @@ class FaceDetector:
         other, face = np.clip(np.float64(shares), LEAST_SHARE, 1).T
         return np.log(face / other)
 
-    def _detect(self, images):
-        smallest = self.min_face * images[0].shape[0]
+    def _detect(self, images, smallest):
         reduced = max(1, int(smallest // ENOUGH))
         rows = np.asarray(self.mtcnn.detect_faces(
             [image if reduced == 1 else np.asarray(Image.fromarray(image).reduce(reduced)) for image in images],
@@ -79,10 +80,10 @@ class FaceDetector:
         return [[Face(row[1:5], row[5], row[6:].reshape(2, 5).T) for row in rows[rows[:, 0] == i]]
                 for i in range(len(images))]
 
-    def _detect_old(self, images):
+    def _detect_old(self, images, smallest):
         from mtcnn import MTCNN
-        if self.pixels != self.min_face * images[0].shape[0]:
-            self.pixels = self.min_face * images[0].shape[0]
+        if self.pixels != smallest:
+            self.pixels = smallest
             self.mtcnn = MTCNN(min_face_size=self.pixels, steps_threshold=list(THRESHOLDS),
                                scale_factor=PYRAMID_FACTOR)
         return [[Face(np.array(face["box"]), face["confidence"],

@@ -43,10 +43,9 @@ class Orientation:
                 self.turned = self._vote(batch, range(start, end), found)
                 self.age += end - start
                 turns += [self.turned] * (end - start)
-        if len(set(turns)) == 1:
-            faces_of = self._found(batch, turns[0] or 0, found)
-        else:
-            faces_of = self._faces(batch, [turned or 0 for turned in turns])
+        supposed = [turned or 0 for turned in turns]
+        alike = len(set(supposed)) == 1
+        faces_of = self._found(batch, supposed[0], found) if alike else self._faces(batch, supposed)
         return [(frame._replace(turned=turned), faces, scene)
                 for frame, turned, faces, scene in zip(batch, turns, faces_of, scenes)]
 
@@ -75,8 +74,7 @@ class Orientation:
             return self.turned
         turned = self._confirmed(batch, part, found, self.turned or 0)
         if turned is None and self.turned is None and (self.age < VOTES or passes(batch, part, SEARCH)):
-            faces = [face for i in spread(len(part), 2) for face in self._search(batch[part[i]].image)]
-            turned = self._confirmed(batch, part, found, turn_of(self._log_odds(faces)) if faces else None)
+            turned = self._confirmed(batch, part, found, self._search(batch[part[len(part) // 2]].image))
         return self.turned if turned is None else turned
 
     def _confirmed(self, batch, part, found, turned):
@@ -99,13 +97,14 @@ class Orientation:
         return upright_log_odds(self.detector, [(image, face.box) for image, face in faces], turns).mean(0)
 
     def _search(self, image):
-        """A list of (image, small, the likeliest Face that is found in it with another side up); or an empty one."""
-        factor = max(1, int(self.detector.min_face * min(image.shape[:2]) // COARSE))
-        small = np.asarray(Image.fromarray(image).reduce(factor)) if factor > 1 else image
-        faces_of = self.detector.faces([righted(small, turned) for turned in TURNS[1:]])
-        faces = [turned_face(largest(faces), turned, small.shape)
+        """The orientation of the likeliest of the faces that are found in an image with other sides up, or None."""
+        smallest = self.detector.min_face * min(image.shape[:2])
+        factor = max(1, int(smallest // COARSE))
+        small = on_black_square(np.asarray(Image.fromarray(image).reduce(factor)))
+        faces_of = self.detector.faces([righted(small, turned) for turned in TURNS[1:]], smallest / factor)
+        boxes = [(small, turned_face(largest(faces), turned, small.shape).box)
                  for turned, faces in zip(TURNS[1:], faces_of) if faces]
-        return sorted([(small, face) for face in faces], key=lambda seen: self._log_odds([seen]).max())[-1:]
+        return turn_of(max(upright_log_odds(self.detector, boxes), key=np.max)) if boxes else None
 
     def _found(self, batch, turned, found):
         """The faces in the frames of a batch, all turned by so much. found: those known, by their turn."""
@@ -122,6 +121,12 @@ class Orientation:
 def largest(faces):
     """The Face with the largest box."""
     return max(faces, key=lambda face: face.box[2] * face.box[3])
+
+
+def on_black_square(image):
+    """The image, (height, width, 3), with black to its right or below, so that its shape stays however it is turned."""
+    height, width = image.shape[:2]
+    return np.pad(image, ((0, max(0, width - height)), (0, max(0, height - width)), (0, 0)))
 
 
 def spread(count, most):
