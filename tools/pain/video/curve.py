@@ -221,7 +221,8 @@ def read_curve(path: Path | str) -> tuple[dict, list[Row]]:
     it. Raises Problem, naming the line where there is one, when it is no curve, or one that somebody has changed.
     """
     try:
-        lines = list(io.StringIO(Path(path).read_bytes().decode("utf-8-sig"), newline=""))
+        content = Path(path).read_bytes()  # of which the last line may be cut in the middle of a letter
+        lines = list(io.StringIO(content[:content.rfind(b"\n") + 1].decode("utf-8-sig"), newline=""))
     except FileNotFoundError:
         raise Problem("%s: no such curve; tools/predict_video.py makes it" % path) from None
     except UnicodeDecodeError:
