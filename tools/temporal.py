@@ -11,15 +11,17 @@ are kept in features.npz beside its snapshot. What is finished is not done again
 """
 from pathlib import Path
 
-from pain.baselines.smoothing import predict_smoothed
-from pain.command import Parser, run
-from pain.errors import Problem
-from pain.evaluation.results import read_result
-from pain.nets import use_gpu
-from pain.progress import progress
-from pain.training.caffe_train import train
-from pain.training.fold_trainings import fold_training, select_folds
-from pain.training.temporal import predict_temporal, temporal_training
+from pain.command import Parser, run, starting
+
+with starting(__name__):
+    from pain.baselines.smoothing import predict_smoothed
+    from pain.errors import Problem
+    from pain.evaluation.results import read_result
+    from pain.nets import use_gpu
+    from pain.progress import progress
+    from pain.training.caffe_train import train
+    from pain.training.fold_trainings import fold_training, select_folds
+    from pain.training.temporal import predict_temporal, temporal_training
 
 
 def main():

@@ -11,6 +11,7 @@ it was: those are tried before all others. A mutant is a function of the format,
 """
 import argparse
 import contextlib
+import gc
 import io
 import json
 import os
@@ -98,6 +99,7 @@ def warm_up(form, folder):
         raise RuntimeError("%s: whole, and a traceback: %s" % (form.name, traceback.format_exc())) from None
     finally:
         os.chdir(here)
+        gc.collect()  # decoders, for one, have threads, and no child could free them
     if status not in form.done:
         raise RuntimeError("%s: whole, and status %d: %s" % (form.name, status, words.getvalue()))
 

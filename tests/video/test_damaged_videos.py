@@ -1,6 +1,7 @@
 """What is no video, or a damaged one, or one that would fill the memory."""
 import gc
 import io
+import weakref
 from fractions import Fraction
 
 import av
@@ -111,6 +112,19 @@ def test_frames_are_freed_at_once(tmp_path):
             for _ in opened.frames():
                 pass
             assert sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects()) - before < 4
+    finally:
+        gc.enable()
+
+
+def test_a_closed_video_holds_no_decoder(tmp_path):
+    path = write(tmp_path / "a.mkv", [picture(48, 64)] * 20)
+    gc.collect()
+    gc.disable()
+    try:
+        with open_video(path) as opened:
+            pass
+        opened = weakref.ref(opened)
+        assert opened() is None
     finally:
         gc.enable()
 

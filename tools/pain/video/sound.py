@@ -75,6 +75,7 @@ class Sound:
     def close(self) -> None:
         """Be done with the source."""
         self.source.close()
+        self.pieces = self.next = None
 
 
 def sound_of(video: Video, output: av.container.OutputContainer) -> Sound | None:

@@ -195,6 +195,7 @@ class Decoded(Video):
 
     def close(self) -> None:
         self.container.close()
+        self.decoded = self.first = None  # which hold the decoder and its threads
 
 
 class Folder(Video):
