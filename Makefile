@@ -92,7 +92,8 @@ ONE_FOLD = $(if $(FOLD),--fold $(FOLD))
 ON_GPU = $(if $(GPU),--gpu $(GPU))
 
 .PHONY: demo trained_trunk transfer bvlc synthetic fetch identities pretrain verify align folds train predict osvr \
-    facenet2expnet temporal onnx evaluate evaluate.pyz report audit app lint test test-full fuzz kills bench clean
+    facenet2expnet temporal onnx evaluate evaluate.pyz report paper audit app lint test test-full fuzz kills \
+    bench clean
 .NOTPARALLEL:
 
 demo: trained_trunk
@@ -197,6 +198,17 @@ evaluate: $(SETUP)
 # The same results as one HTML file, with tables and figures for a paper.
 report: $(SETUP)
 	@$(EVERY_RESULT); $(PYTHON) tools/report.py "$$@" --out $(call q,$(REPORT))
+
+# All of the above on the archive, with a plan first. PLAN=1: only that. ONLY, SKIP: names of steps, as the plan has them.
+PLAN ?=
+ONLY ?=
+SKIP ?=
+paper: $(SETUP) $(CAFFE_SETUP)
+	+$(CAFFE_PYTHON) tools/paper.py --data $(call q,$(DATA)) --aligned $(call q,$(ALIGNED)) --folds $(call q,$(FOLDS)) \
+	    --models $(call q,$(MODELS)) --prototxt $(call q,$(WORK)/prototxt) --report $(call q,$(REPORT)) \
+	    $(if $(call first,$(call q,$(WEIGHTS))),--weights $(call q,$(WEIGHTS))) --only $(call q,$(ONLY)) --skip $(call q,$(SKIP)) \
+	    $(if $(PLAN),--plan) --python $(call q,$(CURDIR)/$(PYTHON)) --make $(call q,$(MAKE)) $(WORKERS) \
+	    --caffe $(call q,$(CAFFE_COMMAND)$(if $(BF16), -bf16)) $(ON_GPU)
 
 # Whether the dataset is what it should be.
 audit: $(SETUP)

@@ -19,7 +19,7 @@ FLOORS = [  # of pain, from the ground up; what stands in a set are rooms side b
     {"faces"},
     {"evaluation"},
     {"training", "export", "downloads", "baselines"},
-    {"video"},
+    {"video", "paper"},
     {"report"},
     {"page"},
 ]
