@@ -173,7 +173,7 @@ osvr: $(SETUP)
 # A smaller net that the one of WEIGHTS teaches, trained and predicted.
 facenet2expnet: $(CAFFE_SETUP)
 	$(CAFFE_PYTHON) tools/facenet2expnet.py --weights $(call q,$(WEIGHTS)) --prototxt $(call q,$(WORK)/prototxt) \
-	    --folds $(call q,$(FOLDS)) --models $(call q,$(MODELS)) $(ONE_FOLD) $(WORKERS) \
+	    --folds $(call q,$(FOLDS)) --models $(call q,$(MODELS)) $(ONE_FOLD) --jobs $(JOBS) \
 	    --caffe $(call q,$(CAFFE_COMMAND)$(if $(BF16), -bf16)) $(ON_GPU)
 
 # What the nets of a variant's folds gain from time: an LSTM on their features, and smoothing. TEMPORAL: more arguments.
@@ -181,7 +181,7 @@ TEMPORAL ?=
 temporal: $(CAFFE_SETUP)
 	$(CAFFE_PYTHON) tools/temporal.py $(call q,$(SOLVER)) \
 	    --temporal $(call q,$(WORK)/prototxt/temporal_regression_solver.prototxt) --folds $(call q,$(FOLDS)) \
-	    --models $(call q,$(MODELS)) $(ONE_FOLD) $(WORKERS) --caffe $(call q,$(CAFFE_COMMAND)) $(ON_GPU) $(TEMPORAL)
+	    --models $(call q,$(MODELS)) $(ONE_FOLD) --jobs $(JOBS) --caffe $(call q,$(CAFFE_COMMAND)) $(ON_GPU) $(TEMPORAL)
 
 # The folds' nets for programs without Caffe, a .onnx beside each .caffemodel.
 onnx: $(SETUP)

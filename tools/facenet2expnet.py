@@ -11,12 +11,12 @@ from pathlib import Path
 from pain.command import Parser, run, starting
 
 with starting(__name__):
-    from pain.errors import Problem
     from pain.nets import use_gpu
     from pain.progress import progress
     from pain.training.caffe_train import train
     from pain.training.facenet2expnet import STUDENT, two_stages
     from pain.training.fold_trainings import fold_training, select_folds
+    from pain.training.jobs import read_jobs
     from pain.training.predictions import predict_fold
 
 
@@ -29,17 +29,16 @@ def main():
     parser.add_argument("--fold", type=int, help="only the fold of this number (default: all)")
     parser.add_argument("--caffe", default="caffe", help="the caffe command (default: %(default)s)")
     parser.add_argument("--gpu", type=int, help="the GPU to train and predict on (default: the CPU)")
-    parser.add_argument("--jobs", type=int, default=1, help="folds at a time (default: %(default)s)")
+    parser.add_argument("--jobs", default="1", help="folds at a time, or auto (default: %(default)s)")
     args = parser.parse_args()
-    if args.jobs < 1:
-        raise Problem("--jobs takes 1 or more")
+    jobs = read_jobs(args.jobs, args.gpu)
     if args.gpu is not None:
         use_gpu(args.gpu)
     solver = Path(args.prototxt) / "solvers" / (STUDENT + ".prototxt")
     teaching, students = two_stages([fold_training(solver, fold, args.models)
                                      for fold in select_folds(args.folds, args.fold)], args.weights)
     for stage, trainings in enumerate((teaching, students), 1):
-        train(trainings, args.caffe, args.gpu, args.jobs, "stage %d, %d folds" % (stage, len(trainings)))
+        train(trainings, args.caffe, args.gpu, jobs, "stage %d, %d folds" % (stage, len(trainings)))
     for training in progress(students, unit="fold", desc="predict"):
         predict_fold(training)
 

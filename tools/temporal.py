@@ -15,12 +15,12 @@ from pain.command import Parser, run, starting
 
 with starting(__name__):
     from pain.baselines.smoothing import predict_smoothed
-    from pain.errors import Problem
     from pain.evaluation.results import read_result
     from pain.nets import use_gpu
     from pain.progress import progress
     from pain.training.caffe_train import train
     from pain.training.fold_trainings import fold_training, select_folds
+    from pain.training.jobs import read_jobs
     from pain.training.temporal import predict_temporal, temporal_training
 
 
@@ -35,10 +35,9 @@ def main():
     parser.add_argument("--fold", type=int, help="only the fold of this number (default: all)")
     parser.add_argument("--caffe", default="caffe", help="the caffe command (default: %(default)s)")
     parser.add_argument("--gpu", type=int, help="the GPU to train and predict on (default: the CPU)")
-    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time (default: %(default)s)")
+    parser.add_argument("--jobs", default="1", help="trainings at a time, or auto (default: %(default)s)")
     args = parser.parse_args()
-    if args.jobs < 1:
-        raise Problem("--jobs takes 1 or more")
+    jobs = read_jobs(args.jobs, args.gpu)
     if args.gpu is not None:
         use_gpu(args.gpu)
     folds = select_folds(args.folds)
@@ -49,7 +48,7 @@ def main():
     prepared = [temporal_training(args.temporal, base, folds, args.models, args.settings)
                 for base in progress(bases, unit="fold", desc="features")]
     trainings = [training for training, _ in prepared]
-    train(trainings, args.caffe, args.gpu, args.jobs, "LSTM, %d folds" % len(trainings))
+    train(trainings, args.caffe, args.gpu, jobs, "LSTM, %d folds" % len(trainings))
     for base, (training, sequences) in zip(bases, prepared):
         predict_temporal(training, base, sequences)
 

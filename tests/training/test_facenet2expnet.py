@@ -95,5 +95,5 @@ def test_what_can_be_wrong(work, tmp_path):
     (tmp_path / "other.caffemodel").write_bytes(other.SerializeToString())
     for options, said in ((["--weights", tmp_path / "other.caffemodel"], "fills no layer"),
                           (["--weights", tmp_path / "none.caffemodel"], "none.caffemodel"),
-                          (["--prototxt", tmp_path], "no such solver"), (["--jobs", "0"], "--jobs takes 1 or more")):
+                          (["--prototxt", tmp_path], "no such solver"), (["--jobs", "0"], "--jobs takes auto, or 1")):
         assert said in refuses(*arguments(work, "wrong", ENGINE, *options), main=facenet2expnet.main)

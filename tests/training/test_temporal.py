@@ -167,6 +167,6 @@ def test_smoothed_predictions_are_a_row(done):
 
 
 def test_what_can_be_wrong(work, done, tmp_path):
-    assert "jobs takes 1" in refuses(*arguments(work, "--jobs", 0), main=temporal.main)
+    assert "--jobs takes auto, or 1" in refuses(*arguments(work, "--jobs", 0), main=temporal.main)
     assert "`make predict` makes" in refuses(*arguments(work, "--models", tmp_path), main=temporal.main)
     assert "no such prototxt" in refuses(*arguments(work, "--temporal", tmp_path / "x"), main=temporal.main)
