@@ -8,6 +8,7 @@ import re
 import shlex
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 from caffe.proto import caffe_pb2
@@ -28,7 +29,7 @@ from pain.weights import is_whole
 ITERATION = re.compile(r"Iteration (\d+)[ ,].*?loss = (\S+)")
 ENGINE = re.compile(r"\bcaffe train .*, on PyTorch (\S+), ")  # what ours says of itself; BVLC's does not
 RUN = ".run.json"  # in the folder while caffe runs: what its snapshots come from
-PATIENCE = 8  # seconds for a snapshot when someone has told us to end, who will soon end us
+PATIENCE, A_DAY = 8, 86400  # seconds for a snapshot: when someone has told us to end, who will soon end us; at Ctrl-C
 SUFFIXES = "caffemodel", "solverstate"  # of a snapshot's files
 SNAPSHOT = re.compile(r"Snapshotting solver state to .*_iter_(\d+)\.solverstate$")  # its caffemodel is written by then
 
@@ -66,13 +67,17 @@ class Training:
     def last_snapshot(self):
         """The iteration of the last whole snapshot, 0 if there is none."""
         for iteration in reversed(self.snapshots()):
-            if all(is_whole(self.folder / self.snapshot(iteration, suffix)) for suffix in SUFFIXES):
+            if all(map(is_whole, self.files(iteration))):
                 return iteration
         return 0
 
     def snapshot(self, iteration, suffix):
         """The name, within the fold's folder, of a snapshot's file."""
         return "%s_iter_%d.%s" % (self.prefix, iteration, suffix)
+
+    def files(self, iteration):
+        """The paths of a snapshot's caffemodel and solverstate."""
+        return [self.folder / self.snapshot(iteration, suffix) for suffix in SUFFIXES]
 
     def prepare(self):
         """Make the folder and its links to the data, and remove what an interrupted run has left.
@@ -94,13 +99,15 @@ class Training:
         """
         last = self.last_snapshot()
         for iteration in self.snapshots():
-            files = [self.folder / self.snapshot(iteration, suffix) for suffix in SUFFIXES]
+            files = self.files(iteration)
             if iteration < last and last >= self.max_iter:
-                for file in (*files, record_of(files[0])):
-                    remove(file)
-            for file in files if iteration > last else ():
-                if not is_whole(file):
-                    remove(file)
+                files.append(record_of(files[0]))
+            elif iteration > last:
+                files = [file for file in files if not is_whole(file)]
+            else:
+                continue
+            for file in files:
+                remove(file)
         return last
 
     def link(self):
@@ -142,7 +149,7 @@ class Training:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):  # none was; it was just beginning
             return
         for iteration in self.snapshots():
-            files = [self.folder / self.snapshot(iteration, suffix) for suffix in SUFFIXES]
+            files = self.files(iteration)
             if iteration > since and all(map(is_whole, files)) and not record_of(files[0]).exists():
                 self.record(iteration, origin)
         remove(self.folder / RUN)
@@ -227,14 +234,14 @@ class Children(set):
             signal_all(process, signal.SIGINT)
 
     def stop(self, patience):
-        """Let every caffe write its snapshot. One that takes more than `patience` seconds is ended; None: by Ctrl-C."""
+        """Let every caffe write its snapshot. After `patience` seconds, or at another Ctrl-C, all are ended."""
         self.stopped = True
-        running = list(self)
+        running, deadline = list(self), time.monotonic() + patience
         try:
             for process in running:
                 signal_all(process, signal.SIGINT)
             for process in running:
-                process.wait(patience)
+                process.wait(max(0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             pass
         finally:
@@ -279,12 +286,14 @@ def train(trainings, caffe="caffe", gpu=None, jobs=1, title="train"):
     with progress(total=sum(training.max_iter for training in trainings), initial=sum(done), unit="iter",
                   desc=title) as bar:
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-            futures = [pool.submit(training.run, caffe, gpu, threads, children, bar) for training in todo]
+            futures = []
             try:
+                for training in todo:
+                    futures.append(pool.submit(training.run, caffe, gpu, threads, children, bar))
                 for future in concurrent.futures.as_completed(futures):
                     future.result()
             except BaseException as error:
                 for future in futures:
                     future.cancel()
-                children.stop(PATIENCE if isinstance(error, ToldToEnd) else None)
+                children.stop(PATIENCE if isinstance(error, ToldToEnd) else A_DAY)
                 raise
