@@ -228,7 +228,7 @@ def read_curve(path: Path | str) -> tuple[dict, list[Row]]:
     except UnicodeDecodeError:
         raise Problem("%s: not a curve of tools/predict_video.py; make it again" % path) from None
     above = 2 if lines and lines[0].startswith("# ") else 0  # lines in which older versions say what it is of
-    reader = csv.reader((line for line in lines[above:] if line.endswith("\n")), strict=True)
+    reader = csv.reader(lines[above:], strict=True)
     try:
         names = next(reader, [])
         refuse_header(path, names, ROW_COLUMNS if above else COLUMNS)
