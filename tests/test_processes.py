@@ -8,7 +8,7 @@ import time
 import pytest
 
 from pain.errors import Problem
-from pain.processes import workers
+from pain.processes import Crashed, call_apart, workers
 from support.processes import PATIENCE, is_running, started, wait_until
 from support.project import ROOT
 
@@ -64,6 +64,46 @@ def test_what_a_block_raises_ends_its_workers_at_once():
         pool.submit(time.sleep, 600)
         raise KeyError
     assert time.monotonic() - start < 600
+
+
+HALF_A_RESULT = """
+import os, time
+from multiprocessing.connection import Connection
+from pain.processes import workers
+
+whole, (reader, writer) = Connection._send, os.pipe()
+
+def half(self, content, *rest):
+    whole(self, content if len(content) < 1 << 20 else content[:1000], *rest)
+    if len(content) >= 1 << 20:
+        os.write(writer, b"x")
+        time.sleep(600)
+
+Connection._send = half
+try:
+    with workers(1, method="fork") as pool:
+        pool.submit(bytes, 2 << 20)
+        os.read(reader, 1)
+        raise KeyError
+except KeyError:
+    print("ended")
+"""
+
+
+def test_half_a_result_is_not_waited_for():
+    with started(sys.executable, "-c", HALF_A_RESULT, stdout=subprocess.PIPE, env=PAIN) as parent:
+        assert parent.communicate(timeout=PATIENCE)[0].strip() in ("ended", b"ended")
+
+
+def too_much():
+    return len(bytearray(8 << 30))
+
+
+@pytest.mark.parametrize("function, error", [(os.abort, Crashed), (too_much, MemoryError), (abs, TypeError)])
+def test_what_is_called_apart_may_crash_and_take_all_memory(function, error):
+    assert call_apart(sum, [1, 2]) == 3
+    with pytest.raises(error):
+        call_apart(function)
 
 
 STARTS_A_COMMAND = """

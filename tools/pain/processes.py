@@ -58,6 +58,7 @@ def workers(jobs: int, start: Callable | None = None, arguments: Sequence = (),
                           "to go on") from None
         except BaseException:
             ask.send_bytes(b"end")  # which nobody takes out, so that every worker sees it
+            pool._result_queue._writer.close()  # or the rest of a result is waited for that a worker was sending
             raise
 
 
