@@ -138,3 +138,22 @@ def test_a_command_that_is_not_there_is_said():
     done = subprocess.run([sys.executable, ROOT / "tools/pain/ending_with_parent.py", str(os.getpid()), "/no/such"],
                           stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr) == (1, "/no/such: No such file or directory\n")
+
+
+STARTS_ANOTHER = """
+import sys, time
+from pain.command import run
+from pain.processes import call
+
+def main():
+    call(["sh", "-c", "trap 'echo interrupted; exit' INT; echo ready; while :; do sleep 0.1; done"])
+
+run(main)
+"""
+
+
+def test_what_is_running_is_interrupted_with_this(usual_signals):
+    with started(sys.executable, "-c", STARTS_ANOTHER, stdout=subprocess.PIPE, env=PAIN) as tool:
+        assert tool.stdout.readline() == "ready\n"
+        tool.send_signal(signal.SIGTERM)
+        assert tool.communicate(timeout=PATIENCE)[0] == "interrupted\n" and tool.returncode == 130

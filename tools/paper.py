@@ -8,7 +8,6 @@ Each step is a `make` of its own. Ctrl-C ends it, and the same command goes on w
 its files. The end is the report, in which each measured figure stands beside the paper's, with its interval.
 """
 import os
-import subprocess
 from pathlib import Path
 
 from pain.command import Parser, run, starting
@@ -18,6 +17,7 @@ with starting(__name__):
     from pain.paper.costs import free, size_of
     from pain.paper.plan import Measured, plan, plan_text
     from pain.paper.steps import Place, all_steps, chosen_steps, share_done
+    from pain.processes import call
     from pain.progress import write
 
 
@@ -55,7 +55,7 @@ def main():
         if step.left_out or share_done(step, place) >= 1:
             continue
         write("\n%s: %s" % (step.name, step.what))
-        if subprocess.call([args.make, "--no-print-directory", *step.targets]):
+        if call([args.make, "--no-print-directory", *step.targets]):
             raise Problem("%s: ended early, see above; the same command goes on from there" % step.name)
     if (args.report / "report.html").is_file():
         print("%s: every figure beside the paper's" % os.path.relpath(str(args.report / "report.html")))

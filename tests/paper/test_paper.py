@@ -108,7 +108,7 @@ def test_it_plans_does_and_goes_on(work, monkeypatch, capsys):
             (folder / "predictions.csv").write_text("")
         return 1 if len(done) == 1 else 0
 
-    monkeypatch.setattr(paper.subprocess, "call", play)
+    monkeypatch.setattr(paper, "call", play)
     steps = {step.name: step for step in all_steps(None)}
     assert [share_done(steps[name], place(work)) for name in ("align", "folds", "mse", "osvr", "report")] == [
         1, 1, 0, 0, 0]

@@ -8,9 +8,10 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import subprocess
 import sys
 import threading
-from typing import Callable, Iterator, Sequence
+from typing import Any, Callable, Iterator, Sequence
 
 from pain import ending_with_parent
 from pain.errors import Problem
@@ -112,3 +113,30 @@ def ending_with_this(command: Sequence[str]) -> list[str]:
     process's.
     """
     return [sys.executable, "-S", ending_with_parent.__file__, str(os.getpid()), *command]
+
+
+@contextlib.contextmanager
+def running(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen]:
+    """Give the process of a command, in a session of its own, which is interrupted, as by Ctrl-C, if the block raises.
+
+    options: subprocess.Popen's. It ends with this process, however that ends.
+    """
+    process = subprocess.Popen(ending_with_this(command), start_new_session=True, **options)
+    try:
+        yield process
+    except BaseException:
+        signal_all(process, signal.SIGINT)
+        process.wait()
+        raise
+
+
+def call(command: Sequence[str]) -> int:
+    """The exit status of a command that is running() until it ends."""
+    with running(command) as process:
+        return process.wait()
+
+
+def signal_all(process: subprocess.Popen, number: int) -> None:
+    """Send a signal to a process in a session of its own and all that it has started there, as a terminal does."""
+    if process.poll() is None:
+        os.killpg(process.pid, number)

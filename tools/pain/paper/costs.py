@@ -24,6 +24,7 @@ from pain.datasets.pspi import CLASSES
 from pain.datasets.unbc import frame_files, list_videos, pspi_file
 from pain.errors import Problem
 from pain.faces.alignment import TEMPLATE
+from pain.processes import running
 from pain.project import ROOT
 from pain.prototxts import read_prototxt
 from pain.training.caffe_train import command_words
@@ -79,12 +80,11 @@ def run(command: Sequence[str], cwd: Path | None = None, **environment: str) -> 
 
     Raises Problem, with its last line, when it fails.
     """
-    process = subprocess.Popen([str(word) for word in command], cwd=cwd and str(cwd), stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True, errors="replace",
-                               env=dict(os.environ, **environment))
-    with process.stdout:
-        said = process.stdout.read()
-    _, process.returncode, usage = os.wait4(process.pid, 0)
+    with running([str(word) for word in command], cwd=cwd and str(cwd), stdout=subprocess.PIPE, text=True,
+                 stderr=subprocess.STDOUT, errors="replace", env=dict(os.environ, **environment)) as process:
+        with process.stdout:
+            said = process.stdout.read()
+        _, process.returncode, usage = os.wait4(process.pid, 0)
     if process.returncode:
         last = (said.splitlines() or ["it said nothing"])[-1]
         raise Problem("measuring %s: %s" % (Path(str(command[0])).name, last))

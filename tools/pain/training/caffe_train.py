@@ -18,7 +18,7 @@ from pain.errors import Problem
 from pain.files import read_json, remove, replacing, sweep
 from pain.locks import alone_in
 from pain.nets import check_weights
-from pain.processes import ending_with_this
+from pain.processes import ending_with_this, signal_all
 from pain.progress import progress
 from pain.project import ROOT
 from pain.prototxts import parse
@@ -247,13 +247,6 @@ class Children(set):
         finally:
             for process in list(self):
                 signal_all(process, signal.SIGKILL)
-
-
-def signal_all(process, number):
-    """Send a signal to a process and all that it has started, as a terminal does: it may be a script that runs caffe.
-    """
-    if process.poll() is None:
-        os.killpg(process.pid, number)
 
 
 def is_finite(text):
