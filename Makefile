@@ -96,11 +96,15 @@ ON_GPU = $(if $(GPU),--gpu $(GPU))
     bench clean
 .NOTPARALLEL:
 
+# Those that take seconds. OSVR's features are made where faces are aligned.
+DEMO_BASELINES = $(if $(filter system,$(CAFFE)),,osvr) temporal
 demo: trained_trunk
 	$(MAKE) align folds train predict WORK=$(call q,$(DEMO)) DATA=$(call q,$(DEMO)/data/synthetic) \
 	    WEIGHTS=$(call q,$(DEMO)/models/face_verification.caffemodel)
 	$(MAKE) train predict WORK=$(call q,$(DEMO)) MODELS=$(call q,$(DEMO)/from_scratch) WEIGHTS=
+	$(MAKE) $(DEMO_BASELINES) WORK=$(call q,$(DEMO)) TEMPORAL='--settings "max_iter: $(ITERATIONS)"'
 	$(PYTHON) tools/evaluate.py $(call q,$(DEMO)/models/$(VARIANT)) $(call q,$(DEMO)/from_scratch/$(VARIANT)) \
+	    $(foreach row,$(if $(filter osvr,$(DEMO_BASELINES)),osvr_l1 osvr_l2) temporal_lstm smoothed,$(call q,$(DEMO)/models/$(row))) \
 	    --compare wmae pcc
 	$(PYTHON) tools/plot_curve.py $(call q,$(DEMO)/models/$(VARIANT)) --out $(call q,$(DEMO)/curve.png)
 ifneq ($(CAFFE),system)
