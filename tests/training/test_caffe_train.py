@@ -13,10 +13,12 @@ import subprocess
 import numpy as np
 import pytest
 
+import train as train_command
 from pain import files, variants
 from pain.provenance import OWN, SYNTHETIC, UNKNOWN, Data, Origin, Start, read_origin, write_origin
 from pain.training.caffe_train import command_words
 from support.caffe_runs import make_folds_of_noise
+from support.predictions import refuses
 from support.processes import PATIENCE, is_running, started, wait_until
 from support.project import BVLC, ENGINE, ROOT, assert_one_line_error, needs_bvlc, run_tool
 
@@ -30,6 +32,10 @@ def provider(request):
     """The Caffe that `train` and `predict` run: the folder with its caffe and python."""
     global PYTHON, CAFFE
     PYTHON, CAFFE = request.param / "python", request.param / "caffe"
+
+
+# What our own code does, whichever Caffe it is.
+ENGINE_ALONE = pytest.mark.parametrize("provider", [ENGINE], ids=["engine"], indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +99,8 @@ def test_every_variant_trains_and_predicts(variant, folds, work):
     assert log.startswith("$ ") and "train -solver" in log.splitlines()[0]
     losses = [float(loss) for loss in re.findall(r"Iteration \d+ .*loss = (\S+)", log)]
     assert len(losses) == 6 and np.isfinite(losses).all()
+    by = read_origin(folder / "pain_iter_6.caffemodel").caffe
+    assert by.startswith("engine, PyTorch 2." if PYTHON.parent == ENGINE else "BVLC Caffe")
 
     process = predict(work, folds, variant)
     assert process.returncode == 0, process.stderr
@@ -186,6 +194,7 @@ def make_drawn(folds, kind=SYNTHETIC):
     return folds
 
 
+@ENGINE_ALONE
 def test_what_changed_since_a_training_is_noticed(folds, work):
     """Of solver, net and weights; what is only said of them may change, and a training may be made longer."""
     prototxt, variant = work / "prototxt", "smooth_l1"
@@ -222,6 +231,7 @@ def test_a_caffe_in_a_folder_with_blanks(tmp_path, monkeypatch, options):
     assert command_words("caffe" + options) == ["caffe", *rest]
 
 
+@ENGINE_ALONE
 def test_nets_say_where_they_come_from(folds, work):
     shutil.copytree(str(folds.parent), str(work / "drawn"))
     lmdb_file = work / "drawn" / "folds" / "01-001-aa001" / "train_lmdb" / "data.mdb"
@@ -234,7 +244,6 @@ def test_nets_say_where_they_come_from(folds, work):
     made = read_origin(start)
     data = Data(SYNTHETIC, 3, 144, (24,) * 6, ("01-001-aa001",))
     assert made == Origin(data, "mse", 6, None, made.caffe, datetime.date.today().isoformat())
-    assert made.caffe.startswith("engine, PyTorch 2." if PYTHON.parent == ENGINE else "BVLC Caffe")
     assert read_origin(folder / "predictions.csv") == made
     said = run_tool("evaluate.py", work / "models" / "mse").stdout
     assert "nets of mse: mse, fold 01-001-aa001, 6 iterations; learned from synthetic faces, drawn by" in said
@@ -251,6 +260,7 @@ def test_nets_say_where_they_come_from(folds, work):
     assert read_origin(folder / "predictions.csv") == Origin()
 
 
+@ENGINE_ALONE
 def test_what_goes_on_from_something_unknown_is_unknown(folds, work):
     shutil.copytree(str(folds.parent), str(work / "drawn"))
     drawn = make_drawn(work / "drawn" / "folds")
@@ -273,26 +283,33 @@ def test_what_goes_on_from_something_unknown_is_unknown(folds, work):
 
 # ---- what goes wrong ----
 
+@ENGINE_ALONE
 def test_errors_of_training(folds, work):
-    log = work / "models" / "smooth_l1" / "01-001-aa001" / "train.log"
-    assert_one_line_error(train(work, folds, "nonsense"), "nonsense.prototxt", "no such solver")
-    assert_one_line_error(train(work, work / "nowhere"), "nowhere", "make folds")
-    assert_one_line_error(train(work, folds, "smooth_l1", 9), "--fold 9", "01 to 03")
-    assert_one_line_error(train(work, folds, "smooth_l1", 1, "--jobs", 0), "--jobs")
+    def refused(*options, variant="smooth_l1"):
+        solver = work / "prototxt" / "solvers" / (variant + ".prototxt")
+        return refuses(solver, "--folds", folds, "--models", work / "models", *options, main=train_command.main)
+
+    assert "nonsense.prototxt: no such solver" in refused(variant="nonsense")
+    assert "make folds" in refused("--folds", work / "nowhere")
+    assert "--fold 9: there are 01 to 03" in refused("--fold", 9)
+    assert "--jobs" in refused("--jobs", 0)
     missing = work / "face.caffemodel"
-    assert_one_line_error(train(work, folds, "smooth_l1", 1, "--weights", missing), missing, "models/README.md")
+    assert "%s: " % missing in refused("--weights", missing) and "models/README.md" in refused("--weights", missing)
     missing.write_text("not a caffemodel")
-    assert_one_line_error(train(work, folds, "smooth_l1", 1, "--weights", missing), missing, "not a caffemodel")
+    assert "not a caffemodel" in refused("--weights", missing)
+    (work / "prototxt/solvers/mse.prototxt").write_text("no_such_field: 1")
+    assert "no_such_field" in refused(variant="mse")
     assert_one_line_error(train(work, folds, "smooth_l1", 1, "--caffe", "/nowhere/caffe"), "/nowhere/caffe")
 
+
+def test_a_loss_that_is_no_number(folds, work):
     solver = work / "prototxt" / "solvers" / "smooth_l1.prototxt"
-    text = solver.read_text()
-    solver.write_text(text.replace("base_lr: 0.01", "base_lr: 1e30"))
+    solver.write_text(solver.read_text().replace("base_lr: 0.01", "base_lr: 1e30"))
+    log = work / "models" / "smooth_l1" / "01-001-aa001" / "train.log"
     assert_one_line_error(train(work, folds), log, "loss is", "teration 1", "base_lr")
-    solver.write_text(text + "no_such_field: 1")
-    assert_one_line_error(train(work, folds), solver, "no_such_field")
 
 
+@ENGINE_ALONE
 def test_weights_of_another_net(folds, work):
     assert train(work, folds).returncode == 0
     model = work / "models" / "smooth_l1" / "01-001-aa001" / "pain_iter_6.caffemodel"
