@@ -187,9 +187,14 @@ def test_files_that_something_else_removes(served, grey):
 
 
 def test_asking_whether_it_is_here_does_not_keep_it(tmp_path, grey):
-    with serving(tmp_path / "server", keep=0.5) as client:
-        job = client.until(client.upload(grey), "done")
-        wait(lambda: client.ask("HEAD", "/api/jobs/" + job["id"])[0] == 404)
+    clock = [0.]
+    with mock.patch.object(jobs, "time", mock.Mock(monotonic=lambda: clock[0])), \
+            serving(tmp_path / "server", keep=1) as client:
+        path = "/api/jobs/" + client.until(client.upload(grey), "done")["id"]
+        clock[0] = 0.9
+        assert client.ask("HEAD", path)[0] == 200
+        clock[0] = 1.1
+        wait(lambda: client.ask("HEAD", path)[0] == 404)
 
 
 def test_a_full_disk_fails_the_job_in_a_line(served, grey):

@@ -97,10 +97,11 @@ def test_removing_a_video_asks_for_its_episodes(page, served, video):
 
 def test_a_video_that_the_server_has_removed(chromium, tmp_path, video):
     page = chromium
-    with serving(tmp_path / "server", keep=2) as client:
+    with serving(tmp_path / "server", keep=12) as client:  # so that the page looks for it every three seconds
         job = page.open_done(client, video, FRAMES)
         content = client.ask("GET", "/api/jobs/%s/curve.csv" % job)[2]
         mark(page)
+        client.json("DELETE", "/api/jobs/" + job)
         said = page.wait("!document.getElementById('error').hidden && document.getElementById('error').textContent")
         assert "visit.mp4: removed from the server" in said
         assert page.text("status") == "20 frames, removed from the server"
