@@ -19,6 +19,7 @@ from av.sidedata.sidedata import SideData, SideDataContainer, Type
 from pain.errors import Problem
 from pain.folders import contents
 from pain.images import MOST_PIXELS, SUFFIXES, is_image, read_rgb, too_large
+from pain.video.picture_filters import as_shown
 
 
 class Frame(NamedTuple):
@@ -58,7 +59,8 @@ class Video:
     """What open_video() gives. name: of the source; width, height: of the first frame; rate: frames a second, about;
     count: how many frames there will be, about, or None; live: whether it comes from a camera; damage: once the frames
     are all read, what is wrong with the file, or ""; stream: of which stream of the file it is, None where there is no
-    choice; note: a sentence on that choice, or ""; file: its address, if it can be read a second time, or None."""
+    choice; note: on that choice, and on pictures that were made as a screen shows them, or ""; file: its address, if it
+    can be read a second time, or None."""
 
     live, damage, stream, note, file = False, "", None, "", None
 
@@ -107,10 +109,12 @@ class Decoded(Video):
         size = round(self.picture.width * self.ratio), self.picture.height
         if too_large(*size):
             raise Problem("%s: frames of %d x %d pixels; make them smaller" % (self.name, *size))
-        self.decoded = self._decode()
+        notes = []
+        self.decoded = self._decode(notes)
         self.first = next(self.decoded, None)
         if self.first is None:
             raise Problem("%s: there is not one frame in it that can be decoded" % self.name)
+        self.note = "; ".join([*filter(None, [self.note]), *("%s: %s" % (self.name, note) for note in notes)])
         self.height, self.width = self.first.image.shape[:2]
 
     def _choose(self, number):
@@ -134,19 +138,16 @@ class Decoded(Video):
         self.stream = number if len(known) > 1 else None
         return known[number]
 
-    def _decode(self):
+    def _decode(self, notes):
         start, time, number, media_start, last = None, -1 / self.rate, 0, 0., 0.
-        for picture in self._pictures():
-            if too_large(picture.width * self.ratio, picture.height):
-                self.broken += 1
-                continue
+        for picture, shown in as_shown(self._pictures_in_bounds(), notes):
             here = time + 1 / self.rate
             if picture.pts is not None and abs(picture.time) < LATEST:
                 start = picture.time - here if start is None else start  # go on from frames that had no time
                 here = max(picture.time - start, time + SHORTEST) if number else 0.
                 media_start = media_start if number else 0. if self.live else picture.time - self.clock_zero()
             time, last = here, float((picture.duration or 0) * (picture.time_base or 0)) or 1 / self.rate
-            yield Frame(number, time, upright(picture, self.ratio), media_start)
+            yield Frame(number, time, upright(shown, self.ratio, display_matrix(picture)), media_start)
             number += 1
         self.damage = self.damage_of(time + last)
 
@@ -187,6 +188,13 @@ class Decoded(Video):
         for pictures, broken in decoded(self.container, self.picture):
             yield from pictures
             self.broken += broken
+
+    def _pictures_in_bounds(self):
+        for picture in self._pictures():
+            if too_large(picture.width * self.ratio, picture.height):
+                self.broken += 1
+            else:
+                yield picture
 
     def frames(self) -> Iterator[Frame]:
         yield self.first
@@ -313,10 +321,10 @@ def said(error):
     return "cannot be opened: %s" % (getattr(error, "strerror", None) or error)
 
 
-def upright(picture: av.VideoFrame, ratio: float = 1.) -> np.ndarray:
-    """An av.VideoFrame as (height, width, 3) uint8 RGB, square pixels: widened by `ratio`, turned by its matrix."""
+def upright(picture: av.VideoFrame, ratio: float, matrix: np.ndarray) -> np.ndarray:
+    """An av.VideoFrame as (height, width, 3) uint8 RGB, square pixels: widened by `ratio`, turned by a matrix."""
     image = picture.reformat(format="rgb24", width=max(1, round(picture.width * ratio))).to_ndarray()
-    (xx, xy), (yx, yy) = display_matrix(picture)
+    (xx, xy), (yx, yy) = matrix
     if xx == 0:
         image, xx, yy = image.transpose(1, 0, 2), yx, xy
     return np.ascontiguousarray(image[::yy, ::xx])
