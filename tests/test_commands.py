@@ -56,6 +56,11 @@ def test_output_to_a_full_disk_is_one_line(tmp_path):
     assert_one_line_error(process, "No space left", "free some space")
 
 
+def test_output_that_the_terminal_has_no_letters_for(tmp_path):
+    process = finish(tmp_path, "print(os.fsdecode(b'M\\xfcller'), '\u2500')")
+    assert (process.returncode, process.stdout, process.stderr) == (0, "M\\udcfcller \u2500\n", "")
+
+
 @pytest.mark.parametrize("error", ["ValueError('a bug')", "OSError('a bug')", "KeyError('a bug')"])
 def test_bugs_keep_their_traceback(tmp_path, error):
     process = finish(tmp_path, "raise " + error)

@@ -42,6 +42,8 @@ def run(main):
     for number in ENDING:
         if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores one
             signal.signal(number, interrupt)
+    with contextlib.suppress(AttributeError):  # a stand-in of tests
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a path may be in any encoding
     with one_line_at_the_end():
         main()
         sys.stdout.flush()

@@ -1,5 +1,6 @@
 """Colours, a figure to draw in, and how it is saved, that all plots share."""
 import io
+import warnings
 from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -36,6 +37,8 @@ def save_figure(figure, path, **options):
     It is drawn in memory: on a full disk matplotlib stumbles over its own half-written files.
     """
     drawn = io.BytesIO()
-    figure.savefig(drawn, format=Path(path).suffix[1:] or "png", **options)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # of a path in other letters, which is drawn as boxes
+        figure.savefig(drawn, format=Path(path).suffix[1:] or "png", **options)
     with replacing(path) as partial:
         partial.write_bytes(drawn.getvalue())

@@ -128,8 +128,8 @@ def about_curve(video: Video, models: list[Path], min_face: float, gap: int, tra
     load_estimator() takes it. size: of the file or the images, in bytes; batch: frames computed at a time, on which the
     last decimals depend.
     """
-    files = getattr(video, "paths", [Path(video.name)])
-    return dict(source=video.name, size=sum(file.stat().st_size for file in files if file.is_file()) or None,
+    files = getattr(video, "paths", [Path(video.file)] if video.file else [])
+    return dict(source=video.name, size=sum(file.stat().st_size for file in files) or None,
                 stream=video.stream, width=video.width, height=video.height, min_face=min_face, gap=gap, track=track,
                 batch=BATCH, calibration=calibration and str(calibration), **about_nets(models))
 

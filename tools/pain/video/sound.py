@@ -82,7 +82,7 @@ def sound_of(video: Video, output: av.container.OutputContainer) -> Sound | None
     """The Sound of a Video, on a player's clock; None where it has none, or comes from a pipe, a camera, a folder."""
     if video.file is None:
         return None
-    source = av.open(video.file, metadata_errors="replace")
+    source = av.open("file:" + video.file, metadata_errors="replace")
     for stream in source.streams.audio:
         if stream.codec_context is not None and stream.rate and stream.layout.nb_channels:
             return Sound(source, stream, output, video.clock_zero())

@@ -6,6 +6,7 @@
 
 PyAV decodes: whatever FFmpeg reads, of any bit depth, with alpha or without, at any frame rate, turned by a flag.
 """
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -59,7 +60,7 @@ class Video:
     """What open_video() gives. name: of the source; width, height: of the first frame; rate: frames a second, about;
     count: how many frames there will be, about, or None; live: whether it comes from a camera; damage: once the frames
     are all read, what is wrong with the file, or ""; stream: of which stream of the file it is, None where there is no
-    choice; note: on that choice, and on pictures that were made as a screen shows them, or ""; file: its address, if it
+    choice; note: on that choice, and on pictures that were made as a screen shows them, or ""; file: its path, if it
     can be read a second time, or None."""
 
     live, damage, stream, note, file = False, "", None, "", None
@@ -210,7 +211,7 @@ class Folder(Video):
     """Images in the order of their names, numbers in them counting as numbers."""
 
     def __init__(self, path, rate):
-        self.name = str(path)
+        self.name = as_text(path)
         self.paths = [file for file in contents(path) if is_image(file) and file.is_file()]
         if not self.paths:
             raise Problem("%s: no images in this folder (%s)" % (path, ", ".join(SUFFIXES)))
@@ -282,9 +283,14 @@ def open_video(source: Path | str | int, formats: Sequence[str] | None = None, r
             return Camera(int(source))
         if "://" in source:
             return Decoded(source, source, formats, stream)
-    video = Decoded("file:" + source, source, formats, stream)  # which keeps a colon from being a protocol's
-    video.file = "file:" + source if Path(source).is_file() else None
+    video = Decoded("file:" + source, as_text(source), formats, stream)  # so that a colon is not a protocol's
+    video.file = source if Path(source).is_file() else None
     return video
+
+
+def as_text(path: Path | str) -> str:
+    """A path as text that can be printed and drawn, in whatever encoding it is: M\\xfcller.mp4 of Latin-1."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def decoded(container: av.container.InputContainer,
