@@ -138,7 +138,7 @@ def test_another_video_of_the_same_name_is_something_else(tmp_path):
     video = Crowd()
     video.file = str(tmp_path / "visit" / "1.png")
     assert about_curve(video, [], 0.2, 10, False)["size"] == (tmp_path / "visit" / "1.png").stat().st_size
-    video.name = "standard input"
+    video.file = None  # standard input
     assert about_curve(video, [], 0.2, 10, False)["size"] is None
 
 
