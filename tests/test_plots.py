@@ -1,10 +1,13 @@
 """plots.py: colours that people can tell apart, and figures that can be drawn in."""
+import signal
+import sys
 from itertools import combinations
 
 import numpy as np
+import pytest
 from matplotlib.colors import to_rgb
 
-from pain.plots import BLUE, STYLES, color_of, new_figure
+from pain.plots import BLUE, STYLES, color_of, new_figure, save_figure
 
 
 def lightness(color):
@@ -33,5 +36,25 @@ def test_a_figure_has_its_axes_side_by_side_and_can_be_saved(tmp_path):
     lefts = [one.get_position().x0 for one in axes]
     assert lefts == sorted(lefts) and len({one.get_position().y0 for one in axes}) == 1
     assert not any(one.spines[side].get_visible() for one in axes for side in ("top", "right"))
-    figure.savefig(str(tmp_path / "a.png"), dpi=50)
-    assert (tmp_path / "a.png").stat().st_size
+    for name in "a.png", "a.pdf":
+        save_figure(figure, tmp_path / name, dpi=50)
+        assert (tmp_path / name).stat().st_size
+    assert b"CreationDate" not in (tmp_path / "a.pdf").read_bytes()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits a file's size as Linux does")
+@pytest.mark.parametrize("kind", ["png", "pdf"])
+def test_on_a_full_disk_it_is_the_disk_that_is_wrong(tmp_path, kind):
+    """Of matplotlib's own files another exception came out."""
+    import resource
+    figure, (axes,) = new_figure(4, 2)
+    axes.set_title("Text, for fonts")
+    limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            save_figure(figure, tmp_path / ("a." + kind))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert list(tmp_path.iterdir()) == []

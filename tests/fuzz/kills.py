@@ -26,7 +26,7 @@ SIGNALS = signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT
 MARK = "KILLED_AT_RANDOM"  # an environment variable, by which whatever a command has started is found
 GONE = 10  # seconds after a kill
 MOST = 600  # seconds that a run may take
-OF_THE_RUN = {"train.log", "lock.mdb"}  # files that say when what happened
+OF_THE_RUN = {"train.log", "lock.mdb", "identities.json"}  # files that say when what happened
 VARIANT = "smooth_l1_center_l1_sampling"
 SOLVER = "base_lr: 0.01 max_iter: 12 display: 1 average_loss: 1 snapshot: 3"
 

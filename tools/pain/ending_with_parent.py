@@ -14,14 +14,19 @@ from typing import Sequence
 PR_SET_PDEATHSIG = 1  # of Linux's prctl()
 
 
+def have_the_kernel_kill_this() -> None:
+    """Have this process killed when the thread of its parent that has started it ends, where it is Linux."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+
+
 def become(parent: int, command: Sequence[str]) -> None:
     """Become `command`, which ends when `parent`, that started this process in a session of its own, has ended.
 
     The kernel then kills it at once, where it is Linux; and within a second a watch kills it with all of its group, for
     the command may be a script that has started another.
     """
-    if sys.platform.startswith("linux"):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    have_the_kernel_kill_this()
     if os.getppid() != parent:
         sys.exit("the process %d, that started this, has ended" % parent)
     watched = os.getpid()

@@ -36,9 +36,10 @@ def save_figure(figure, path, **options):
 
     It is drawn in memory: on a full disk matplotlib stumbles over its own half-written files.
     """
-    drawn = io.BytesIO()
+    drawn, kind = io.BytesIO(), Path(path).suffix[1:] or "png"
+    undated = {"metadata": {"CreationDate": None}} if kind == "pdf" else {}  # or it were another file every time
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # of a path in other letters, which is drawn as boxes
-        figure.savefig(drawn, format=Path(path).suffix[1:] or "png", **options)
+        figure.savefig(drawn, format=kind, **undated, **options)
     with replacing(path) as partial:
         partial.write_bytes(drawn.getvalue())

@@ -5,7 +5,6 @@ import concurrent.futures.process
 import contextlib
 import faulthandler
 import multiprocessing
-import multiprocessing.connection
 import os
 import signal
 import subprocess
@@ -48,30 +47,31 @@ def workers(jobs: int, start: Callable | None = None, arguments: Sequence = (),
     start(*arguments) is called in each before its first task; method: multiprocessing's, such as "spawn". Raises
     Problem when a worker dies.
     """
-    asked_to_end, ask = multiprocessing.Pipe(duplex=False)
     with deaf():  # multiprocessing has a process of its own, too
-        pool = Workers(jobs, multiprocessing.get_context(method), _start_worker, (asked_to_end, start, arguments))
-    with asked_to_end, ask, pool:
+        pool = Workers(jobs, multiprocessing.get_context(method), _start_worker, (start, arguments))
+    with pool:
         try:
             yield pool
         except concurrent.futures.process.BrokenProcessPool:
             raise Problem("a worker process died, perhaps for want of memory; run the command again with fewer --jobs "
                           "to go on") from None
         except BaseException:
-            ask.send_bytes(b"end")  # which nobody takes out, so that every worker sees it
+            for process in list(pool._processes.values()):
+                process.kill()
             pool._result_queue._writer.close()  # or the rest of a result is waited for that a worker was sending
             raise
 
 
-def _start_worker(asked_to_end, start, arguments):
+def _start_worker(start, arguments):
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_end_when_asked, args=(asked_to_end,), daemon=True).start()
+    ending_with_parent.have_the_kernel_kill_this()
+    threading.Thread(target=_end_with_parent, daemon=True).start()  # where it does not; a parent that has ended already
     if start:
         start(*arguments)
 
 
-def _end_when_asked(asked_to_end):
-    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel, asked_to_end])
+def _end_with_parent():
+    multiprocessing.parent_process().join()
     os._exit(1)
 
 
