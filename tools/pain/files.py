@@ -30,9 +30,9 @@ def replacing(path):
     try:
         with holding(partial):
             yield partial
-        with open(str(partial), "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(str(partial), str(path))
+            with open(str(partial), "rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(str(partial), str(path))
     finally:
         if partial.exists():
             partial.unlink()
@@ -40,9 +40,10 @@ def replacing(path):
 
 @contextlib.contextmanager
 def holding(path):
-    """Lock a folder or a file, made if missing, for a while. Gives whether nobody else has locked it."""
+    """Lock a folder or a file, made if missing, for a while. Gives whether it is known that nobody else has locked it.
+    """
     try:
-        handle = locked(path)
+        handle = locked(path) if os.name == "posix" else None  # on Windows what is open cannot be renamed
     except OSError:  # there are no locks, and nobody can tell
         handle = None
     try:
