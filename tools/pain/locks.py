@@ -56,7 +56,7 @@ def alone_in(folder):
 def alone_with(path):
     """Hold `path`, a folder on this machine or a file, locked; else as alone_in()."""
     handle, deadline = None, time.monotonic() + PATIENCE
-    while handle is None:
+    while handle is None and fcntl:
         try:
             handle = locked(path)
         except OSError as error:
