@@ -128,6 +128,11 @@ def test_without_a_face_nothing_is_said_and_one_that_comes_later_is_searched_for
     assert all(frame.turned == 90 and faces for frame, faces in found[seen:])
 
 
+def test_what_is_hardly_a_face_does_not_speak_for_people_on_their_side():
+    images = [picture(0, 90, light=20, held=270)] + [picture(0, 90)] * 19  # the first one is upright
+    assert {frame.turned for frame, _ in settled(images, Squares(anyway=False))} == {90}
+
+
 def test_people_who_turn_without_a_cut_are_noticed():
     images = [picture(0)] * 100 + [picture(0, held=180)] * 300
     turns = [frame.turned for frame, _ in settled(images)]

@@ -7,7 +7,7 @@ without a cut. Where nobody is seen, a frame is searched now and then with its o
 import numpy as np
 from PIL import Image
 
-from pain.faces.orientation import TURNS, righted, turn_of, turned_face, upright_log_odds
+from pain.faces.orientation import LEAST, TURNS, righted, turn_of, turned_face, upright_log_odds
 from pain.video.scenes import another_scene, scene_of, shows_something
 
 VOTES = 3  # frames that vote, if there are so many with a face among those of a batch
@@ -72,13 +72,15 @@ class Orientation:
         """The orientation of a part of the batch, a range, of one stretch."""
         if self.all_upright or self.turned is not None and self.age >= VOTES and not passes(batch, part, AGAIN):
             return self.turned
-        turned = self._confirmed(batch, part, found, self.turned or 0)
-        if turned is None and self.turned is None and (self.age < VOTES or passes(batch, part, SEARCH)):
-            turned = self._confirmed(batch, part, found, self._search(batch[part[len(part) // 2]].image))
+        turned, odds = self._confirmed(batch, part, found, self.turned or 0)
+        if odds < LEAST and self.turned is None and (self.age < VOTES or passes(batch, part, SEARCH)):
+            other, others = self._confirmed(batch, part, found, self._search(batch[part[len(part) // 2]].image))
+            turned = other if others > odds else turned
         return self.turned if turned is None else turned
 
     def _confirmed(self, batch, part, found, turned):
-        """The orientation, `turned` or another, that the faces found by it vote for; None where there is none."""
+        """The orientation, `turned` or another, that the faces found by it vote for, None where there is none; and its
+        mean log odds."""
         tried = []
         while turned not in (None, *tried):
             tried.append(turned)
@@ -86,11 +88,13 @@ class Orientation:
             faces = [(batch[i].image, largest(faces_of[i])) for i in part if faces_of[i]]
             voters = [faces[i] for i in spread(len(faces), VOTES)]
             if not voters:
-                return None
-            if self._log_odds(voters, [turned])[0] >= SURE:
-                return turned
-            turned = turn_of(self._log_odds(voters), turned)
-        return turned if [turned] == tried[-1:] else None
+                break
+            odds = self._log_odds(voters, [turned])[0]
+            vote = turned if odds >= SURE else turn_of(self._log_odds(voters), turned)
+            if vote == turned:
+                return turned, odds
+            turned = vote
+        return None, -np.inf
 
     def _log_odds(self, faces, turns=TURNS):
         """The mean log odds of `turns`, (N,). faces: a list of (image, Face)."""
