@@ -130,7 +130,7 @@ class Decoded(Video):
                           for index, stream in known.items())
         if number is not None and number not in streams:
             raise Problem("%s: --stream %d is no video; there is %s" % (self.name, number, sizes or "none"))
-        if number not in known if number is not None else not known:
+        if not known or number not in (None, *known):
             raise Problem("%s: FFmpeg has no decoder for its kind of video; convert it, to H.264 for one" % self.name)
         if number is None:
             number = max(known, key=lambda index: known[index].width * known[index].height)
