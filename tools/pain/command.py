@@ -11,6 +11,8 @@ from pain.errors import Problem, needed_for, one_line
 
 ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
+INTERRUPTED = "interrupted; run the same command again to go on"
+
 
 class ToldToEnd(KeyboardInterrupt):
     """The Ctrl-C that is none, but a signal of ENDING: whoever sent it will not wait long."""
@@ -29,8 +31,23 @@ class Parser(argparse.ArgumentParser):
 @contextlib.contextmanager
 def starting(name):
     """Around a command's imports: a package that is missing is one line, and so is Ctrl-C. name: its __name__."""
-    with one_line_at_the_end() if name == "__main__" else contextlib.nullcontext():
+    if name != "__main__":
         yield
+        return
+    usual = signal.getsignal(signal.SIGINT)
+    if usual == signal.default_int_handler:  # else nohup, say, ignores it
+        signal.signal(signal.SIGINT, end_at_once)
+    try:
+        with one_line_at_the_end():
+            yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
+def end_at_once(*_):
+    """Handle Ctrl-C while nothing is at stake. An exception could be taken for another, as NumPy's import does."""
+    print("%s: %s" % (Path(sys.argv[0]).name, INTERRUPTED), file=sys.stderr, flush=True)
+    os._exit(130)
 
 
 def run(main):
@@ -58,7 +75,7 @@ def one_line_at_the_end():
     except BrokenPipeError:  # the reader (`| head`) has seen enough
         discard_output()
     except KeyboardInterrupt:
-        fail("interrupted; run the same command again to go on", status=130)
+        fail(INTERRUPTED, status=130)
     except Problem as problem:
         fail(problem)
     except OSError as error:
