@@ -10,6 +10,8 @@ import sys
 def main():
     """Run `caffe` with the arguments of the process, and exit with its status. Likewise the two below."""
     _get_ready()
+    from caffe import threads
+    threads.load_torch()
     from caffe import command
     command.main()
 

@@ -23,6 +23,7 @@ _NAMES = {  # module -> what of it is in here
     "net_spec": ["NetSpec", "layers", "params", "to_proto"],
     "proto.caffe_pb2": ["TEST", "TRAIN"],
 }
+_COMPUTING = "_caffe", "classifier", "detector", "pycaffe"
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
 
 __version__ = "1.0.0"
@@ -30,6 +31,8 @@ __all__ = ["__version__", "proto", *_MODULES[1:], *_MODULE_OF]
 
 
 def __getattr__(name):
+    if _MODULE_OF.get(name, name) in _COMPUTING:
+        importlib.import_module("caffe.threads").load_torch()
     if name in _MODULES:
         return importlib.import_module("caffe." + name)
     if name not in _MODULE_OF:

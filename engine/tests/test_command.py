@@ -324,3 +324,17 @@ def test_the_readme_names_every_layer_and_flag():
     text = (Path(__file__).parents[1] / "README.md").read_text()
     assert sorted(re.findall(r"^\| (\w+) \| as BVLC", text, re.MULTILINE)) == caffe.layer_type_list()
     assert set(re.findall(r"`-(\w+)`", text)) <= {*FLAGS, *imageset.CONVERT_FLAGS}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="another OpenMP")
+@pytest.mark.parametrize("line, chosen, policy", [
+    ("import caffe; caffe.Net", {}, "PASSIVE"), ("import caffe_command; caffe_command.main()", {}, "PASSIVE"),
+    ("import caffe; caffe.Net", {"OMP_WAIT_POLICY": "active"}, "ACTIVE")])
+def test_threads_sleep_while_they_wait_unless_told_otherwise(line, chosen, policy):
+    environment = {name: value for name, value in os.environ.items() if "OMP_" not in name}
+    environment.update(chosen, OMP_DISPLAY_ENV="true", PYTHONPATH=str(ENGINE))
+    said = subprocess.run([sys.executable, "-c", line + "; import os; print(os.environ.get('OMP_WAIT_POLICY'))"],
+                          env=environment, text=True, capture_output=True, timeout=120)
+    assert "OMP_WAIT_POLICY = '%s'" % policy in said.stderr
+    if "Net" in line:
+        assert said.stdout == "%s\n" % chosen.get("OMP_WAIT_POLICY")

@@ -1,0 +1,104 @@
+"""Small nets beside each other on the same cores: tests/bench/waiting.py [ROUNDS]
+
+SqueezeNet, one image: milliseconds of a forward and of the processor for it, medians of 1, 2 and 4 processes at once,
+for genuine Caffe and for the engine, whose threads sleep while they wait, beside threads that do not (OMP_WAIT_POLICY),
+and those of OpenMP's own default, which are between the two.
+"""
+import datetime
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from support.project import BVLC, ENGINE
+
+FORWARD = """
+import sys, time
+import caffe
+net = caffe.Net(sys.argv[1], caffe.TEST)
+net.forward()
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(int(sys.argv[2])):
+    start = time.time(), time.process_time()
+    net.forward()
+    print(time.time() - start[0], time.process_time() - start[1])
+"""
+COUNT = 10  # forwards of each process
+BVLC_PYTHON, ENGINE_PYTHON = BVLC / "python", ENGINE / "python"
+KINDS = {"genuine": (BVLC_PYTHON, {}), "engine": (ENGINE_PYTHON, {}),
+         "engine, active": (ENGINE_PYTHON, {"OMP_WAIT_POLICY": "active"}),
+         "engine, OpenMP's": (ENGINE_PYTHON, {"KMP_BLOCKTIME": "0"})}  # GNU's OpenMP does not know the name: no choice
+
+
+def squeezenet():
+    """The prototxt of SqueezeNet 1.1 (Iandola et al., 2016), untrained."""
+    text = ['layer { name: "x" type: "Input" top: "x" input_param { shape { dim: [1, 3, 227, 227] } } }']
+
+    def add(name, kind, bottoms, param):
+        text.append('layer { name: "%s" type: "%s" %s top: "%s" %s }'
+                    % (name, kind, " ".join('bottom: "%s"' % bottom for bottom in bottoms), name, param))
+        return name
+
+    def convolve(name, bottom, outputs, size, param=""):
+        add(name, "Convolution", [bottom], "convolution_param { num_output: %d kernel_size: %d %s "
+            'weight_filler { type: "xavier" } }' % (outputs, size, param))
+        text.append('layer { name: "relu_%s" type: "ReLU" bottom: "%s" top: "%s" }' % (name, name, name))
+        return name
+
+    def pool(name, bottom):
+        return add(name, "Pooling", [bottom], "pooling_param { kernel_size: 3 stride: 2 }")
+
+    last = pool("pool1", convolve("conv1", "x", 64, 3, "stride: 2"))
+    for i, width in enumerate([16, 16, 32, 32, 48, 48, 64, 64], start=2):
+        squeezed = convolve("squeeze%d" % i, last, width, 1)
+        expanded = [convolve("expand%d_1" % i, squeezed, 4 * width, 1),
+                    convolve("expand%d_3" % i, squeezed, 4 * width, 3, "pad: 1")]
+        last = add("fire%d" % i, "Concat", expanded, "")
+        if i in (3, 5):
+            last = pool("pool%d" % i, last)
+    mean = add("mean", "Pooling", [convolve("conv10", last, 1000, 1)],
+               "pooling_param { pool: AVE global_pooling: true }")
+    add("prob", "Softmax", [mean], "")
+    return "\n".join(text)
+
+
+def at_once(kind, net, processes):
+    """Forwards in so many processes at once: (seconds, seconds of the processor) of each."""
+    python, chosen = KINDS[kind]
+    environment = {name: value for name, value in os.environ.items()
+                   if not any(part in name for part in ("OMP_", "KMP_", "_NUM_THREADS"))}
+    environment.update(chosen, GLOG_minloglevel="2")
+    running = [subprocess.Popen([str(python), "-c", FORWARD, str(net), str(COUNT)], env=environment,
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                universal_newlines=True) for _ in range(processes)]
+    for process in running:
+        assert process.stdout.readline() == "ready\n"
+    for process in running:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    return [tuple(map(float, line.split())) for process in running for line in process.communicate()[0].splitlines()]
+
+
+def main():
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    kinds = [kind for kind, (python, _) in KINDS.items() if python.exists()]
+    print("%s, %d cores, load %.1f, %d rounds" % (datetime.date.today(), os.cpu_count(), os.getloadavg()[0], rounds))
+    with tempfile.TemporaryDirectory() as folder:
+        net = Path(folder) / "net.prototxt"
+        net.write_text(squeezenet())
+        for processes in 1, 2, 4:
+            found = {kind: [] for kind in kinds}
+            for _ in range(rounds):
+                for kind in kinds:
+                    found[kind] += at_once(kind, net, processes)
+            for kind in kinds:
+                wall, processor = (1000 * statistics.median(values) for values in zip(*found[kind]))
+                print("%d at once   %-18s %7.0f ms, %5.0f ms of the processor" % (processes, kind, wall, processor),
+                      flush=True)
+
+
+if __name__ == "__main__":
+    main()
