@@ -19,13 +19,18 @@ RATE = "frames", "--model", "a.caffemodel", "--net", "net.prototxt", "--out", "o
 
 
 class Detector:
-    """In the place of a FaceDetector: a face in every image, in one place."""
+    """In the place of a FaceDetector: a face in every image, in one place, the way up."""
+
+    SEES, min_face = 48, 0.2
 
     def __init__(self, *_):
         pass
 
-    def faces(self, images):
+    def faces(self, images, *_):
         return [[FACE] for _ in images]
+
+    def log_odds(self, patches):
+        return np.zeros(len(patches))
 
 
 def rate():
