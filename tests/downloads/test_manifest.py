@@ -13,7 +13,9 @@ CARD = dict(name="m", file="m", what="w", source="s", url="u", licence="l", load
 @pytest.mark.parametrize("cards, words", [
     ([{"name": "m"}], "m has no file, what"), ([3], "not a manifest"), ("m", "not a manifest"),
     ([dict(CARD, file="../m")], "without a folder"), ([dict(CARD, file=".m")], "without a folder"),
-    ([dict(CARD, archive={"size": 3})], "m has no archive member"),
+    ([dict(CARD, archive={"size": 3})], "m has no archive member"), ([dict(CARD, size="3")], "its size is of"),
+    ([dict(CARD, sha256=3)], "its sha256"), ([dict(CARD, loads_into=[3])], "its loads_into"),
+    ([dict(CARD, mirrors="m")], "its mirrors"), ([dict(CARD, archive={"member": 3})], "its member"),
 ])
 def test_nonsense_in_the_manifest(tmp_path, cards, words):
     (tmp_path / "manifest.json").write_text(json.dumps({"files": cards}))

@@ -7,6 +7,8 @@ from pain.project import ROOT
 
 MANIFEST = ROOT / "models" / "manifest.json"
 FIELDS = "name", "file", "what", "source", "url", "licence", "loads_into"
+KINDS = {**dict.fromkeys(FIELDS, str), "size": int, "sha256": str, "member": str, "archive": dict, "mirrors": list,
+         "loads_into": list}
 
 
 def read_manifest(path):
@@ -17,6 +19,9 @@ def read_manifest(path):
             missing = [field for field in FIELDS if not card.get(field)]
             if card.get("archive") and not card["archive"].get("member"):
                 missing.append("archive member")
+            wrong = misfits(card) + misfits(card.get("archive") or {})
+            if wrong:
+                raise Problem("%s: %s: its %s is of the wrong kind" % (path, card.get("name", "a card"), wrong[0]))
             if missing:
                 raise Problem("%s: %s has no %s" % (path, card.get("name", "a card"), ", ".join(missing)))
             if Path(card["file"]).name != card["file"] or card["file"].startswith("."):
@@ -27,3 +32,9 @@ def read_manifest(path):
         raise Problem("%s: no such manifest; it is part of the project" % path) from None
     except (ValueError, KeyError, TypeError, AttributeError):  # no JSON; JSON of something else
         raise Problem("%s: not a manifest: a JSON file of {\"files\": [a card, ...]}" % path) from None
+
+
+def misfits(fields):
+    """The names of the fields, a dict, whose values are of another kind than KINDS says; lists are of texts."""
+    return [name for name, value in fields.items() if name in KINDS and value is not None and not (
+        isinstance(value, KINDS[name]) and (KINDS[name] is not list or all(isinstance(part, str) for part in value)))]
