@@ -20,7 +20,7 @@ FLOORS = [  # of pain, from the ground up; what stands in a set are rooms side b
     {"evaluation"},
     {"training", "export", "downloads", "baselines"},
     {"video", "paper"},
-    {"report"},
+    {"report", "study"},
     {"page"},
 ]
 FLOOR_AND_ROOM = {name: (number, room) for number, floor in enumerate(FLOORS)

@@ -194,8 +194,13 @@ def lines_of(about, rows):
 
 
 def video_of(about):
-    """The column video: the source, on one line whatever its name is, and nothing that a spreadsheet would compute."""
-    text = "".join(c if c.isprintable() else " " for c in str(about.get("source") or ""))
+    """The column video: the source."""
+    return as_cell(about.get("source") or "")
+
+
+def as_cell(name) -> str:
+    """A name as a cell of a table: on one line, whatever it is, and nothing that a spreadsheet would compute."""
+    text = "".join(c if c.isprintable() else " " for c in str(name))
     return "'" + text if text.startswith(("=", "+", "-", "@")) else text
 
 

@@ -47,3 +47,16 @@ def mean_over_time(values: np.ndarray, durations: np.ndarray) -> float:
     if not known.any():
         return np.nan
     return np.average(values[known], weights=durations[known] if durations[known].any() else None)
+
+
+def quantile_over_time(values: np.ndarray, durations: np.ndarray, share: float) -> float:
+    """What the values are at most for this share of the time that they are there; NaN if none is.
+
+    Interpolated between the middles of what each value lasts, sorted: of frames that last equally long it is NumPy's.
+    """
+    known = np.flatnonzero(~np.isnan(values))
+    if not len(known):
+        return np.nan
+    order = known[np.argsort(values[known], kind="stable")]
+    middles = np.cumsum(durations[order]) - durations[order] / 2
+    return np.interp(middles[0] + share * (middles[-1] - middles[0]), middles, values[order])

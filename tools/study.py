@@ -1,0 +1,97 @@
+"""A study's table: what the curves of many videos come to, a row a video and person, for a statistics program.
+
+    python tools/study.py curves --participants participants.tsv --out study
+
+CURVES are folders with curves in them or in folders below, each as tools/predict_video.py writes it. In --out come
+
+    study.csv           figures of each video and person (docs/study.md says what the columns are)
+    study.parquet       the same with types, where pyarrow is installed
+    study.about.json    how it was made, and what to look at
+
+A curve that cannot be read is named and left out; the others are done, and the exit status is 1.
+"""
+import sys
+from pathlib import Path
+
+from pain.command import Parser, fail, run, starting
+
+with starting(__name__):
+    from pain.errors import Problem, one_line
+    from pain.notice import terminal_lines
+    from pain.progress import progress
+    from pain.study.names import name_pattern
+    from pain.study.participants import read_participants
+    from pain.study.people import find_curves, people_of
+    from pain.study.table import study_table, write_study
+    from pain.video.episodes import THRESHOLDS
+    from pain.video.smoothing import smoothing
+
+MOST_NAMED = 5  # curves of a note on the terminal; study.about.json has all
+
+
+def arguments():
+    """The command line's. Raises Problem for a number that is out of range."""
+    parser = Parser(__doc__)
+    parser.add_argument("curves", nargs="+", type=Path, metavar="CURVES", help="folders with curves in them")
+    parser.add_argument("--participants", type=Path, metavar="TABLE",
+                        help="a CSV or TSV file with a row a participant, or a video, whose columns are added")
+    parser.add_argument("--pattern", metavar="NAME", help="how videos' names are made, as {sub}_{task}: what each part "
+                        "is called (default: as BIDS has it, sub-01_ses-2_task-arm)")
+    parser.add_argument("--above", type=float, nargs="+", default=list(THRESHOLDS), metavar="INTENSITY",
+                        help="of time, share and episodes of at least that intensity (default: 1 2 3)")
+    parser.add_argument("--smooth", default="", metavar="KIND:SECONDS",
+                        help="smooth all curves alike first: gaussian:0.5 or median:0.5 (default: as they are)")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the folder for what comes out")
+    args = parser.parse_args()
+    if not all(0 < value <= 5 for value in args.above):
+        raise Problem("--above %s: out of range; intensities are above 0, and 5 at most"
+                      % " ".join("%g" % value for value in args.above))
+    if args.out.exists() and not args.out.is_dir():
+        raise Problem("%s: is a file; name a folder" % args.out)
+    return args
+
+
+def read_all(curves, *options):
+    """Whoever is in curves, {name: folder}, and why some of these are left out, {name: text}."""
+    people, left_out = [], {}
+    for name, folder in progress(curves.items(), total=len(curves), unit="curve", leave=False):
+        try:
+            people += people_of(name, folder, *options)
+        except Problem as problem:
+            left_out[name] = str(problem)
+        except OSError as error:
+            left_out[name] = "%s: %s" % (error.filename or folder, error.strerror)
+    return people, left_out
+
+
+def report(made, table, left_out):
+    """Print what came out, and what to look at."""
+    curves = len(set(table.columns["curve"]))
+    print("%s: %d rows of %d curves" % (", ".join(map(str, made)), len(table.columns["curve"]), curves))
+    print("\n".join(terminal_lines(table.origin)))
+    for note in table.notes:
+        more = len(note.of) - MOST_NAMED
+        print("  %s: %s%s" % (note.text, "; ".join(note.of[:MOST_NAMED]), " and %d more" % more if more > 0 else ""))
+    for why in left_out.values():
+        print("left out: " + one_line(why), file=sys.stderr)
+    if left_out:
+        fail("%d of %d curves left out; %s is of the others" % (len(left_out), len(left_out) + curves, made[0]), 1)
+
+
+def main():
+    args = arguments()
+    filtered, pattern = smoothing(args.smooth), name_pattern(args.pattern) if args.pattern else None
+    participants = read_participants(args.participants) if args.participants else None
+    thresholds = sorted(set(args.above))
+    people, left_out = read_all(find_curves(args.curves), thresholds, filtered, pattern)
+    if not people:
+        raise Problem("; ".join(left_out.values()))
+    table = study_table(people, participants)
+    made = write_study(args.out, table, dict(
+        curves=list(map(str, args.curves)), participants=args.participants and str(args.participants),
+        pattern=args.pattern, above=thresholds, smooth=args.smooth or None, left_out=left_out))
+    report(made, table, left_out)
+
+
+if __name__ == "__main__":
+    run(main)
