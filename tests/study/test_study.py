@@ -213,7 +213,8 @@ def test_folders_of_curves(tmp_path):
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (["nowhere"], "no curve.csv in it"), (["bad"], "bad/curve.csv: not a curve"), (["bad", "--above", "0"], "--above 0")])
+    (["nowhere"], "no curve.csv in it"), (["bad"], "bad/curve.csv: not a curve"),
+    (["bad", "--above", "0"], "--above 0")])
 def test_what_cannot_be_done_is_one_line(tmp_path, arguments, words):
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad/curve.csv").write_text("frame\n")

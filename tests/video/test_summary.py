@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pain.video.curve import INTERPOLATED, no_face
-from pain.video.episodes import episodes
+from pain.video.episodes import episodes, quantile_over_time
 from pain.video.summary import summary
 from pain.video.tracks import pauses
 from support.curves import curve, row, times_and_values
@@ -24,6 +24,11 @@ def test_summary_by_hand():
     assert one["person"] == 1 and one["of"] == "intensity" and one["seconds_with_intensity"] == 4.5
     assert one["mean"] == pytest.approx((0 * .5 + 2 * .5 + 4 * 1 + 1 * .5 + .5 * 1 + 3 * .5 + 2 * .5) / 4.5, abs=1e-6)
     assert one["peak"] == dict(intensity=4, time_s=1, media_time_s=1)
+    assert one["area"] == 0 * .5 + 2 * .5 + 4 * 1 + 1 * .5 + .5 * 1 + 3 * .5 + 2 * .5
+    assert one["doubts"] == dict(turned=1)
+    # sorted 0 .5 1 2 2 3 4 last .5 1 .5 .5 .5 .5 1, and so their middles are at .25 1 1.75 2.25 2.75 3.25 4
+    assert one["median"] == pytest.approx(1 + (2.125 - 1.75) / 0.5, abs=1e-6)
+    assert one["percentile_95"] == pytest.approx(3 + (0.25 + 0.95 * 3.75 - 3.25) / 0.75, abs=1e-6)
     two, five = one["thresholds"]
     assert (two["at_least"], two["seconds"], two["share"]) == (2, 2.5, pytest.approx(2.5 / 4.5, abs=1e-6))
     assert two["episodes"] == [
@@ -90,6 +95,12 @@ def test_episodes_hold_what_they_promise(made, threshold, minimum):
         end = episode["offset_s"]
     for first, last in episodes(values, times, threshold, minimum):
         assert values[first] >= threshold and values[last] >= threshold
+
+
+@given(st.lists(st.floats(0, 5), min_size=1, max_size=20), st.floats(0, 1))
+def test_quantiles_of_frames_that_last_equally_long_are_numpys(values, share):
+    assert quantile_over_time(np.array([*values, np.nan]), np.full(len(values) + 1, 0.04), share) == pytest.approx(
+        np.quantile(values, share), abs=1e-9)
 
 
 def test_smoothed_counts_where_it_is_there():
