@@ -171,7 +171,7 @@ def test_several_gpus_are_as_many_batches_a_step(run, monkeypatch):
     assert run("train", "-solver", "solver.prototxt")[0] == 0
     wanted = Path("tiny_iter_10.caffemodel").read_bytes()
     Path("solver.prototxt").write_text(SOLVER.replace("test_interval: 4", "test_interval: 100"))
-    monkeypatch.setattr(command, "use_device", lambda text: [0, 1])
+    monkeypatch.setattr(command, "use_device", lambda *_, **__: [0, 1])
     status, said = run("train", "-solver", "solver.prototxt", "-gpu", "0,1")
     assert status == 0 and re.search(r"^W\d{4} .*iter_size 2", said, re.MULTILINE)
     assert Path("tiny_iter_10.caffemodel").read_bytes() == wanted
