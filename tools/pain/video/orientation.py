@@ -89,7 +89,7 @@ class Orientation:
             voters = [faces[i] for i in spread(len(faces), VOTES)]
             if not voters:
                 break
-            odds = self._log_odds(voters, [turned])[0]
+            odds = self._log_odds(voters[::2], [turned])[0]  # the first and the last, which is cheaper
             vote = turned if odds >= SURE else turn_of(self._log_odds(voters), turned)
             if vote == turned:
                 return turned, odds
