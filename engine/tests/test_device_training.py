@@ -188,7 +188,7 @@ def test_train_as_on_the_cpu(run, monkeypatch):
 
 def test_solver_mode_in_the_prototxt(run):
     with open("solver.prototxt", "a") as file:
-        file.write("solver_mode: GPU device_id: 1 max_iter: 2")
+        file.write("solver_mode: GPU device_id: 1")
     status, said = run("train", "-solver", "solver.prototxt")
     assert status == 0 and used_gpu(said) == ["1"]
 
