@@ -67,11 +67,12 @@ def read_all(curves, *options):
 def report(made, table, left_out):
     """Print what came out, and what to look at."""
     curves = len(set(table.columns["curve"]))
-    print("%s: %d rows of %d curves" % (", ".join(map(str, made)), len(table.columns["curve"]), curves))
+    print(one_line("%s: %d rows of %d curves" % (", ".join(map(str, made)), len(table.columns["curve"]), curves)))
     print("\n".join(terminal_lines(table.origin)))
     for note in table.notes:
         more = len(note.of) - MOST_NAMED
-        print("  %s: %s%s" % (note.text, "; ".join(note.of[:MOST_NAMED]), " and %d more" % more if more > 0 else ""))
+        print("  " + one_line("%s: %s%s" % (note.text, "; ".join(note.of[:MOST_NAMED]),
+                                            " and %d more" % more if more > 0 else "")))
     for why in left_out.values():
         print("left out: " + one_line(why), file=sys.stderr)
     if left_out:

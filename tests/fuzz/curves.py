@@ -1,4 +1,4 @@
-"""A video's curve, to be gone on with, and the labels that it is compared with."""
+"""A video's curve, to be gone on with or summed up, the labels it is compared with, and people's participants."""
 import csv
 import json
 from unittest import mock
@@ -7,12 +7,15 @@ import numpy as np
 from PIL import Image
 
 import predict_video
+import study
 from fuzz.child import status_of
 from fuzz.datasets import FACE
 from fuzz.formats import Format
 from fuzz.mutants import of_text
 from fuzz.nets import weights
 from pain.video import estimator
+from pain.video.curve import no_face, write_curve
+from support import curves
 
 FRAMES = 6
 RATE = "frames", "--model", "a.caffemodel", "--net", "net.prototxt", "--out", "out"
@@ -84,7 +87,30 @@ def whole(folder, said):
     return None
 
 
+def summed_up(folder):
+    """A curve.csv of one's own, and a table of participants."""
+    (folder / "curves" / "sub-01").mkdir(parents=True)
+    rows = curves.curve([0, 0.5, 1, 1.5], [1., 2, 3, 0.5]) + [no_face(4, 2., 0)]
+    write_curve(folder / "curves/sub-01/curve.csv", dict(source="a.mp4", models={"a": "0123"}, gap=3), rows)
+    (folder / "people.csv").write_text("participant_id;age;group\nsub-01;61,5;a\n2;40;b\nsub-03;n/a;b\n")
+    return folder / "curves/sub-01/curve.csv"
+
+
+def table(folder, said):
+    """Whether study.csv has rows, in which shares are shares."""
+    with open(str(folder / "out" / "study.csv"), newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    shares = [float(value) for row in rows for name, value in row.items() if name.endswith("_share") and value]
+    return None if rows and all(0 <= share <= 1 for share in shares) else "%d rows, shares %s" % (len(rows), shares)
+
+
+STUDY = "curves", "--participants", "people.csv", "--out", "out"
 FORMATS = [
+    Format("participants", lambda folder: summed_up(folder).parents[2] / "people.csv", study.main, STUDY, of_text,
+           table),
+    Format("curve.csv-study", summed_up, study.main, STUDY, of_text, table),
+    Format("curve.about.json-study", lambda folder: summed_up(folder).with_name("curve.about.json"), study.main, STUDY,
+           of_text, table),
     Format("image-of-video", frames, rate, RATE, check=whole),
     Format("curve.csv", curve, rate, (*RATE, "--resume"), of_text, whole),
     Format("curve.about.json", about, rate, (*RATE, "--resume"), of_text, whole),

@@ -1,5 +1,6 @@
 """A study's table: figures by hand, whoever belongs to whom, and the command on a folder with a bad curve."""
 import json
+import os
 
 import numpy as np
 import pandas
@@ -10,7 +11,7 @@ from pain.people_tables import parse_people_table
 from pain.study.names import name_pattern, said_by
 from pain.study.participants import Named, columns_of, partners, read_participants
 from pain.study.people import find_curves, people_of
-from pain.study.table import study_table, write_parquet
+from pain.study.table import study_table, write_parquet, write_study
 from pain.video.curve import INTERPOLATED, no_face, write_curve
 from pain.video.whole_curve import Curve, read_curve
 from support.curves import curve, row
@@ -197,6 +198,20 @@ def test_what_to_look_at(tmp_path):
         "another gap than most curves": ["c"], "more than one curve is of that video": ["a", "c"],
         "no curve.json beside it, as where the command was stopped": ["a", "b", "c"],
         "a face in less than half of the frames": [name + ", person 1" for name in "abc"]}
+
+
+def test_names_and_settings_of_any_kind(tmp_path):
+    """A name in no encoding, what a spreadsheet would compute, and settings that are another program's."""
+    name = os.fsdecode(b"sub-=1\xff_task-arm")
+    try:
+        write(tmp_path / name, 5, curve([0, 1], [1., 2]))
+    except OSError:
+        pytest.skip("has no such names")
+    write_curve(tmp_path / name / "curve.csv", dict(source=5, models=["a", 1], gap={}), curve([0, 1], [1., 2]))
+    people = people_of(*next(iter(find_curves([tmp_path]).items())))
+    write_study(tmp_path / "out", study_table(people), {})
+    table = pandas.read_csv(tmp_path / "out/study.csv", dtype=str)
+    assert table[["video", "curve", "sub"]].values.tolist() == [["5", "sub-=1 _task-arm", "'=1 "]]
 
 
 def test_folders_of_curves(tmp_path):

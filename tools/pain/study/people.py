@@ -67,8 +67,9 @@ def people_of(name: str, folder: Path, thresholds: Sequence[float] = THRESHOLDS,
     made = summary(curve.about, curve.rows, thresholds)
     beside = dict(smoothing="%s:%g" % curve.filter if curve.filter else None, finished=finished(folder),
                   nets=nets_line(curve.origin) if curve.origin.training else None, notice=short_notice(curve.origin))
-    made_with = dict({key: curve.about[key] for key in SETTINGS if key in curve.about}, smoothing=beside["smoothing"],
-                     models=sorted(dict(curve.about.get("models") or {}).values()))
+    made_with = dict({key: curve.about.get(key) for key in SETTINGS}, smoothing=beside["smoothing"])
+    if isinstance(made_with["models"], dict):  # wherever their files lie
+        made_with["models"] = sorted(map(str, made_with["models"].values()))
     return [StudyPerson(video_of(curve.about) or as_cell(name), as_cell(name), person["person"], paths, said,
                         dict(figures(made, person), **beside), made_with, curve.origin)
             for person in made["people"] or [nobody(made["frames"], thresholds)]]

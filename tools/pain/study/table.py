@@ -18,6 +18,7 @@ from pain.people_tables import PeopleTable
 from pain.provenance import Origin, as_dict, merged
 from pain.study.participants import Named, columns_of, joined_by, partners
 from pain.study.people import SETTINGS, StudyPerson
+from pain.video.curve import as_cell
 
 MADE = "study.csv", "study.parquet", "study.about.json"
 
@@ -46,7 +47,7 @@ def study_table(people: list[StudyPerson], participants: PeopleTable | None = No
     figures = {name: [one.figures[name] for one in people] for name in people[0].figures}
     taken = {*columns, *figures}
     for name in dict.fromkeys(name for one in people for name in one.said):
-        columns[free(name, taken)] = [one.said.get(name) for one in people]
+        columns[free(name, taken)] = [as_cell(one.said[name]) if name in one.said else None for one in people]
     notes = made_differently(people) + to_look_at(people)
     if participants:
         named = [Named(one.paths, one.person, one.said) for one in people]
@@ -124,7 +125,7 @@ def write_study(folder: Path, table: StudyTable, settings: dict[str, Any]) -> li
     about = dict(notice=notice(table.origin), origin=as_dict(table.origin), **settings,
                  notes={note.text: note.of for note in table.notes})
     with replacing(folder / "study.about.json") as partial:
-        partial.write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     return [folder / name for name in MADE if (folder / name).exists()]
 
 
