@@ -170,6 +170,7 @@ def joined(text, *rows):
     ("video,x\nP1/visit.mp4,a\nP2/visit,b\n", [("d/P2/visit.mp4", 1), ("d/P1/visit.mp4", 1), ("P3/visit.mp4", 1)],
      [1, 0, None]),
     ("video,x\na.mp4,a\na.mov,b\n,c\n", [("v/a.mov", 1), ("a.mp4", 1), ("b.mp4", 1)], [1, 0, None]),
+    ("filename,sub\nb.mov,1\n", [("b.mov", 1)], [0]), ("ID\tSession\n7\tses-01\n", [("sub-07_ses-1.avi", 1)], [0]),
     ("video,x\nZOE\u0308,a\n", [("v/Zo\u00eb.mp4", 1)], [0]),  # an accent as macOS writes it
     ("video,person,x\na,2,p\na,1,q\n", [("a.mp4", 1), ("a.mp4", 2), ("a.mp4", 3)], [1, 0, None]),
     ("video,x\na,p\n", [("P1/a.mp4", 1), ("P2/a.mp4", 1)], None),  # whose is it?

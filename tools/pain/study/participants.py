@@ -1,8 +1,9 @@
 """People's table of participants or of videos, and which of its rows belongs to which row of the study.
 
-Rows are joined by the column video, if there is one: a video's name or path, or as much of the path's end as tells it
-from others. Otherwise by the columns that videos' names speak of, participant_id and session among them: sub-01, 01
-and, where a spreadsheet has eaten the 0, 1 are the same. A column person tells people in one video apart.
+Rows are joined by the column video (or filename), if there is one: a video's name or path, or as much of the path's
+end as tells it from others. Otherwise by the columns that videos' names speak of, participant_id and session among
+them: sub-01, 01 and, where a spreadsheet has eaten the 0, 1 are the same. A column person tells people in one video
+apart.
 """
 from __future__ import annotations
 
@@ -18,10 +19,10 @@ from pain.errors import Problem
 from pain.people_tables import PeopleTable, number, read_people_table
 from pain.study.names import parts_of
 
-SAME = {"participant_id": "sub", "participant": "sub", "subject_id": "sub", "subject": "sub", "session_id": "ses",
-        "session": "ses"}  # what columns are called, and what names of videos call it
-USUAL = ("participant_id", "sub", "subject", "participant", "video", "person", "ses", "session", "task", "run", "group",
-         "condition", "age", "sex", "gender", "site")
+VIDEO = "video", "filename", "file"  # what a column of videos is called
+PARTICIPANT = "participant_id", "participant", "subject_id", "subject", "patient_id", "patient", "id"
+SAME = {**dict.fromkeys(PARTICIPANT, "sub"), "session_id": "ses", "session": "ses"}  # and what names of videos call it
+USUAL = (*VIDEO, *SAME, "sub", "ses", "person", "task", "run", "group", "condition", "age", "sex", "gender", "site")
 NOTHING = "", "n/a"  # what BIDS writes where there is none
 NO_NUMBER = *NOTHING, "NA", "NaN"
 
@@ -72,7 +73,7 @@ def partners(table: PeopleTable, rows: list[Named]) -> list[int | None]:
             raise Problem("%s: like line %d it is of %s; leave one, or say more by another column" % (
                 table.place % table.lines[i], table.lines[index[key]],
                 ", ".join("%s %s" % (name, table.texts(name)[i]) for name in keys.values())))
-    videos = videos_of(table, rows) if "video" in keys else {}
+    videos = videos_of(table, table.texts(keys["video"]), rows) if "video" in keys else {}
 
     def key_of(row):
         said = dict(row.said, person=str(row.person), video=videos.get(tuple(row.paths), ""))
@@ -83,14 +84,15 @@ def partners(table: PeopleTable, rows: list[Named]) -> list[int | None]:
 def joined_by(table, rows):
     """What rows are joined by: {what names of videos call it: the table's column}. Raises Problem if by nothing."""
     said = dict.fromkeys(what for row in rows for what in row.said)
-    keys = {"video": "video"} if table.has("video") else {}
+    keys = dict([("video", name) for name in VIDEO if table.has(name)][:1])
     for name in () if keys else table.names:
         what = name if name in said else SAME.get(name)
         if what in said:
             keys.setdefault(what, name)
     if not keys:
-        raise Problem("%s: no column video, and none of what the names of videos say, which is %s; --pattern says how "
-                      "to read them" % (table.path, ", ".join(said) or "nothing"))
+        raise Problem("%s: no column says whose its rows are; name one video or participant_id, or as what names of "
+                      "videos say, which is %s; --pattern says how to read these" % (
+                          table.path, ", ".join(said) or "nothing"))
     return dict(keys, person="person") if table.has("person") else keys
 
 
@@ -101,12 +103,12 @@ def plain(text):
     return text.lstrip("0") or "0" if text.isdecimal() else text
 
 
-def videos_of(table, rows):
-    """Which cell of the column video, as plain() has it, is of which video, {its paths: cell}.
+def videos_of(table, texts, rows):
+    """Which of a column's texts, as plain() has it, is of which video, {its paths: cell}.
 
     Raises Problem where that is not clear.
     """
-    cells, found, owner = {plain(text): text for text in table.texts("video")}, {}, {}
+    cells, found, owner = {plain(text): text for text in texts}, {}, {}
     cells.pop("", None)
     for paths in {tuple(row.paths): None for row in rows}:
         scores = {cell: max(alike(text, path) for path in paths) for cell, text in cells.items()}
