@@ -1,6 +1,7 @@
 """A study's table: figures by hand, whoever belongs to whom, and the command on a folder with a bad curve."""
 import json
 import os
+import sys
 
 import numpy as np
 import pandas
@@ -237,6 +238,14 @@ def test_what_cannot_be_done_is_one_line(tmp_path, arguments, words):
     done = run_tool("study.py", *arguments, "--out", "out", cwd=str(tmp_path))
     assert_one_line_error(done, words)
     assert not (tmp_path / "out").exists()
+
+
+def test_without_pyarrow_no_parquet_of_an_earlier_study_stays(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    write(tmp_path / "a", "a.mp4", curve([0, 1], [1., 2]))
+    (tmp_path / "study.parquet").write_text("earlier")
+    made = write_study(tmp_path, study_table(people_of("a", tmp_path / "a")), {})
+    assert [path.name for path in made] == ["study.csv", "study.about.json"]
 
 
 def test_parquet(tmp_path):
