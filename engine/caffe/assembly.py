@@ -81,7 +81,7 @@ class Assembly:
 
     def _add_blob(self, node, name):
         log.info("%s -> %s" % (node.name, name), at="net.cpp:382")
-        self.blobs[name] = Blob(device=self.context.device)
+        self.blobs[name] = Blob(device=self.context.device, lock=self.context.lock)
         self._needs[name] = False
 
     def _log_tops(self, node):

@@ -14,15 +14,15 @@ import contextlib
 import functools
 import math
 import os
-import threading
 import weakref
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Iterable
 
 import numpy as np
 import torch
 
+from caffe import turns
 from caffe.errors import CaffeError
+from caffe.turns import mine
 
 CPU = torch.device("cpu")
 MAX_COUNT = 2 ** 31 - 1  # BVLC counts in 32-bit integers
@@ -34,48 +34,6 @@ def memory_size(device):
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-class _Turns(threading.local):
-    """In this thread: whose turn it is, the Memories of GPUs whose arrays scripts may hold, the last upload of one."""
-
-    def __init__(self):
-        self.scripts, self.shown = True, weakref.WeakSet()
-        self.upload = None  # the event behind it: until then its array must not change
-
-
-_turns = _Turns()
-_Function = TypeVar("_Function", bound=Callable)
-
-
-@contextlib.contextmanager
-def turn(scripts):
-    """In a `with`: it is the scripts' turn, or (False) the engine's."""
-    before = _turns.scripts
-    _give_turn(scripts)
-    try:
-        yield
-    finally:
-        _give_turn(before)
-
-
-def _give_turn(scripts):
-    if scripts and not _turns.scripts:
-        if _turns.upload is not None:
-            _turns.upload.synchronize()
-            _turns.upload = None
-        for memory in list(_turns.shown):
-            memory.show()
-    _turns.scripts = scripts
-
-
-def engines_turn(function: _Function) -> _Function:
-    """Decorator: a function for scripts to call, in which it is the engine's turn."""
-    @functools.wraps(function)
-    def in_turn(*args, **kwargs):
-        with turn(scripts=False):
-            return function(*args, **kwargs)
-    return in_turn
 
 
 class Memory:
@@ -128,18 +86,19 @@ class Memory:
             return
         self._tensor.data[:tensor.numel()].copy_(tensor.reshape(-1))  # .data: autograd shall see the new values
         self._version = None
-        if _turns.scripts:
+        if mine.scripts:
             self._array_counts = False
             self.show()
 
     def array(self, shape):
         """The values as a writable NumPy array of this shape, float32, C order."""
         count = math.prod(shape)
-        if self.is_exposed:
-            self.show()
-        if not self.is_exposed or self._array.size < count:
-            self.tensor(shape)  # there is one, and large enough
-            self._expose()
+        if self.device.type != "cpu" or not self.is_exposed or self._array.size < count:
+            with turns.others_halted():  # they may be writing to the tensor
+                self.show()
+                if not self.is_exposed or self._array.size < count:
+                    self.tensor(shape)  # there is one, and large enough
+                    self._expose()
         return self._array[:count].reshape(shape)
 
     def update(self):
@@ -150,7 +109,7 @@ class Memory:
                 self.twin.data.copy_(self._tensor[:self.twin.numel()].view(self.twin.shape))
             self._settle()
             if self.is_exposed:  # somebody may write to the array in the scripts' next turn
-                _turns.upload = upload or _turns.upload
+                mine.upload = upload or mine.upload
 
     def put(self, tensor):
         """Take what a graph has written to this tensor, which may be the one there is. None: forget the values."""
@@ -192,7 +151,7 @@ class Memory:
 
     def show(self):
         """Bring the array up to date; from now on it is what counts."""
-        if self.device.type == "cpu" or self._array_counts or self._hide_if_unheld():
+        if self.device.type == "cpu" or not self.is_exposed or self._array_counts or self._hide_if_unheld():
             return
         if self._version != self._tensor._version:
             self._on_host.copy_(self._tensor)
@@ -214,18 +173,18 @@ class Memory:
         if self.stays:
             self._before = self._tensor, on_host
         self._version, self._array_counts = self._tensor._version, True
-        _turns.shown.add(self)
+        mine.shown.add(self)
 
     def _upload(self):
         """Copy the array to the tensor. Returns the event behind it, if the copy is not done yet."""
-        later = self.device.type == "cuda" and not _turns.scripts  # else the script goes on, and may write
+        later = self.device.type == "cuda" and not mine.scripts  # else the script goes on, and may write
         self._tensor.data.copy_(self._on_host, non_blocking=later)  # PyTorch keeps its memory until that is done
         self._version = self._tensor._version
         return torch.cuda.current_stream(self.device).record_event() if later else None
 
     def _settle(self):
         """In the engine's turn: from now on it is the tensor that counts."""
-        if not _turns.scripts:
+        if not mine.scripts:
             self._array_counts = False
             self._hide_if_unheld()
 
@@ -241,13 +200,14 @@ class Memory:
     def _hide(self):
         """From now on the array, if there is any, is another's."""
         self._array, self._on_host, self._array_counts = None, None, False
-        _turns.shown.discard(self)
+        mine.shown.discard(self)
 
 
 class Blob:
     """An N-dimensional array with gradients. As in pycaffe: data, diff, shape, count, num, channels, height, width."""
 
-    def __init__(self, *shape: int | Iterable[int], device: torch.device = CPU):
+    def __init__(self, *shape: int | Iterable[int], device: torch.device = CPU, lock: turns.Lock | None = None):
+        self._lock = lock or contextlib.nullcontext()  # its net's
         self.loss_weight = 0.  # where it counts in the loss: what its gradients are in new memory
         self.values, self.gradients = Memory(device, 0), Memory(device, 0)
         self.reshape(*shape)
@@ -264,14 +224,15 @@ class Blob:
             raise CaffeError("blob of shape %s: a dimension is negative" % (shape,))
         if max(math.prod(shape), *shape, 0) > MAX_COUNT:
             raise CaffeError("blob of shape %s: more than 2^31 - 1 values" % (shape,))
-        self._shape = torch.Size(int(dim) for dim in shape)
-        if self.count > self.values.capacity:
-            if 4 * self.count > memory_size(self.values.device):
-                raise CaffeError("blob of shape %s: %d GB, more than there is memory"
-                                 % (shape, 4 * self.count >> 30))
-            self.values = Memory(self.values.device, self.count)
-        if self.count > self.gradients.capacity:
-            self.gradients = Memory(self.values.device, self.count, self.loss_weight)
+        with self._lock:
+            self._shape = torch.Size(int(dim) for dim in shape)
+            if self.count > self.values.capacity:
+                if 4 * self.count > memory_size(self.values.device):
+                    raise CaffeError("blob of shape %s: %d GB, more than there is memory"
+                                     % (shape, 4 * self.count >> 30))
+                self.values = Memory(self.values.device, self.count)
+            if self.count > self.gradients.capacity:
+                self.gradients = Memory(self.values.device, self.count, self.loss_weight)
 
     @property
     def data(self) -> np.ndarray:

@@ -11,6 +11,7 @@ import zlib
 import numpy as np
 import torch
 
+from caffe import turns
 from caffe.errors import CaffeError
 
 GPU = "cuda"  # torch's name for what set_mode_gpu has nets compute on
@@ -108,7 +109,9 @@ class Context:
         if self.device.type == GPU:
             _check_gpu(self.device.index)
         self.seed = _new_seed() if seed is None else seed
-        self.passes = 0  # how many times the net has been run forward
+        self.passes = 0  # how many times the net has been run forward from its first layer
+        self.parts = 0  # and since then, from a later one
+        self.lock = turns.Lock()  # of the thread that runs the net, or changes it
         self.forward_only = False  # no backward will follow: record nothing for it
         self.keep = True  # keep gradients and what they are computed from, for scripts to read and backward to repeat
         self.autocast = _settings["autocast"]  # torch.bfloat16 to compute in
@@ -129,6 +132,10 @@ class Context:
         """
         return _kernels(self.device) if GRAPHS and self.channels_last and self.device.type == "cuda" else None
 
+    def number(self):
+        """What makes the numbers that a forward draws its own, a tuple."""
+        return (self.passes, self.parts) if self.parts else (self.passes,)
+
     def generator(self, layer, *what, device="cpu"):
         """A torch.Generator for the layer's random numbers for `what`, on the device, whose numbers are its own."""
         return torch.Generator(device).manual_seed(self.entropy(layer, *what))
@@ -136,11 +143,11 @@ class Context:
     def uniform(self, layer, shape, *what):
         """Random numbers from 0 to 1, a tensor of this shape, for `what` in this pass of the layer."""
         if self.draws is None:
-            generator = self.generator(layer, *what, self.passes, device=self.device)
+            generator = self.generator(layer, *what, *self.number(), device=self.device)
             return torch.rand(shape, generator=generator, device=self.device)
         drawn = torch.empty(shape, device=self.device)
         self.draws.append(lambda: drawn.uniform_(
-            generator=self.generator(layer, *what, self.passes, device=self.device)))
+            generator=self.generator(layer, *what, *self.number(), device=self.device)))
         return drawn
 
     def settle(self, loss=0.):

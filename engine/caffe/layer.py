@@ -61,6 +61,7 @@ class Layer:
     makes_tops = False  # tops that the prototxt leaves out are made anonymously
     label_bottoms = ()  # bottoms that have no gradient
     computes_in_half = False  # whether it computes in bfloat16 when the net is asked to
+    follows_blobs = False  # BVLC's computes its gradients from what bottoms and blobs hold by then
     capturable = True  # what it computes of its bottoms needs nothing of the host, nor a state but its blobs
 
     def __init__(self, param, context):

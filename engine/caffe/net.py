@@ -6,14 +6,15 @@ from collections.abc import Iterator
 
 import torch
 
-from caffe import debug, log, memory, stretches
+from caffe import debug, log, memory, process, stretches
 from caffe.assembly import Assembly
-from caffe.blob import Blob, engines_turn, turn
+from caffe.blob import Blob
 from caffe.build import filter_net, insert_splits
 from caffe.context import Context
 from caffe.node import Node
 from caffe.proto import caffe_pb2
 from caffe.serialize import array_to_blobproto, check_blobs
+from caffe.turns import alone, engines_turn, rest, turn
 
 
 class Net:
@@ -25,7 +26,9 @@ class Net:
     @engines_turn
     def __init__(self, param: caffe_pb2.NetParameter, seed: int | None = None):
         memory.set_up()
+        process.set_up()
         self.context = Context(param.state.phase, seed)
+        self.lock = self.context.lock
         self.name = param.name
         self.debug_info = param.debug_info  # log magnitudes as the net is run
         self.callbacks = {"before_forward": [], "after_forward": [], "before_backward": [], "after_backward": []}
@@ -48,12 +51,15 @@ class Net:
 
     # Running.
 
+    @alone
     @engines_turn
     def run_forward(self, start: int = 0, end: int | None = None) -> float:
         """Run the layers from index `start` to `end`, both included. Returns the sum of their weighted losses."""
         loss = 0.
         self.context.doubts = []
+        self.context.parts = self.context.parts + 1 if start else 0
         for part in stretches.parts(self, start, len(self.nodes) - 1 if end is None else end):
+            rest()
             for term in self._forward_layer(part) if isinstance(part, int) else part.forward.run():
                 loss = loss + term
         if start == 0:
@@ -71,10 +77,12 @@ class Net:
         self._call_back("after_forward", i)
         return terms
 
+    @alone
     @engines_turn
     def run_backward(self, start: int | None = None, end: int = 0) -> None:
         """Run the layers' backward from index `start` down to `end`, both included."""
         for part in reversed(stretches.parts(self, end, len(self.nodes) - 1 if start is None else start)):
+            rest()
             self._backward_layer(part) if isinstance(part, int) else part.backward.run()
         if self.debug_info and start is None:
             debug.params(self)
@@ -97,6 +105,7 @@ class Net:
                 for function in self.callbacks[when]:
                     function(index)
 
+    @alone
     @engines_turn
     def clear_param_diffs(self) -> None:
         """Set the gradients of everything learnable to zero."""
@@ -105,20 +114,23 @@ class Net:
             for blob, _ in self.learnable:
                 blob.gradients.touch()  # unlike its sisters, that function counts as no change
 
+    @alone
     @engines_turn
     def reshape(self) -> None:
         """Give every blob the shape that follows from the inputs' shapes."""
         for node in self.nodes:
             node.reshape()
 
+    @alone
     def reset_passes(self, passes: int) -> None:
         """Go on as if the net had been run forward so many times: data, dropout and the like."""
-        self.context.passes = passes
+        self.context.passes, self.context.parts = passes, 0
         for node in self.nodes:
             node.layer.reset_passes(passes)
 
     # Weights.
 
+    @alone
     @engines_turn
     def copy_weights(self, source: caffe_pb2.NetParameter, where: object) -> list[str]:
         """Copy the blobs of a NetParameter into the layers of the same names. Raises CaffeError if they do not fit.
@@ -137,21 +149,24 @@ class Net:
             layers[param.name].copy_blobs(param.blobs)
         return [param.name for param in given]
 
+    @alone
     def share_weights(self, other: Net) -> None:
         """Have the weights of the other net's layers of the same names, from now on. Raises CaffeError if they differ.
 
         Gradients stay apart (BVLC net.cpp, ShareTrainedLayersWith).
         """
-        layers = self._layers()
-        for name, source in other._layers().items():
-            if name not in layers:
+        sources = other._layers()
+        for node in self.nodes:
+            if node.name not in sources:
                 continue
-            layer = layers[name]
+            layer, source = node.layer, sources[node.name]
             if [blob.shape for blob in layer.blobs] != [blob.shape for blob in source.blobs]:
                 layer.fail("Cannot share weights: they are of shapes %s there, %s here"
                            % ([blob.shape for blob in source.blobs], [blob.shape for blob in layer.blobs]))
             for blob, shared in zip(layer.blobs, source.blobs):
-                blob.values = shared.values
+                if blob.values is not shared.values:
+                    blob.values = shared.values
+                    node.tape, node.ran = None if node.follows_blobs else node.tape, None
 
     def _layers(self):
         """{name: layer}."""

@@ -47,8 +47,18 @@ class Node:
         return [(blob.tensor.float() * blob.grad).sum() for blob in self.weighed]
 
     def backward(self) -> None:
+        if self.follows_blobs and self.tape and not self.tape.captured:
+            taped = [*self.tape.inputs, *self.tape.weights]
+            blobs = [*self.bottoms, *self.layer.blobs]
+            if any(tensor.data_ptr() != blob.tensor.data_ptr() for tensor, blob in zip(taped, blobs)):
+                self.tape = None
         with self.layer.naming_errors():
             self.layer.backward(self.tops, self.needs, self.bottoms, self.tape)
+
+    @property
+    def follows_blobs(self) -> bool:
+        """Whether a backward is to go by what the blobs hold then, which in place is no more what it was."""
+        return self.layer.follows_blobs and not any(blob in self.tops for blob in self.bottoms)
 
     def forget(self) -> None:
         """Free what nobody needs after the backward, but scripts."""

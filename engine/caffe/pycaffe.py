@@ -19,6 +19,7 @@ from caffe.blob import BlobVec
 from caffe.build import read_net
 from caffe.errors import CaffeError
 from caffe.proto import caffe_pb2
+from caffe.turns import alone
 
 _COMPILED = ("AdaDeltaSolver", "AdaGradSolver", "AdamSolver", "NCCL", "NesterovSolver", "RMSPropSolver", "SGDSolver",
              "Timer")
@@ -102,6 +103,7 @@ class Net(net.Net):
 
     # Running.
 
+    @alone
     def forward(self, blobs: Iterable[str] | None = None, start: str | None = None, end: str | None = None,
                 **inputs: npt.ArrayLike) -> dict[str, np.ndarray]:
         """Run the net forward and return {name: values} of its outputs and of `blobs`.
@@ -117,6 +119,7 @@ class Net(net.Net):
         self._forward(first, last)
         return {name: self._blob(name).data for name in wanted}
 
+    @alone
     def backward(self, diffs: Iterable[str] | None = None, start: str | None = None, end: str | None = None,
                  **gradients: npt.ArrayLike) -> dict[str, np.ndarray]:
         """Run the net backward and return {name: gradients} of its inputs and of the blobs `diffs`.
@@ -162,10 +165,12 @@ class Net(net.Net):
                                  % ({"Input blob": "Input", "Top diff": "Diff"}[kind], name, array.shape, blob.shape))
             getattr(blob, what)[...] = array
 
+    @alone
     def forward_all(self, blobs: Iterable[str] | None = None, **inputs: npt.ArrayLike) -> dict[str, np.ndarray]:
         """Run any number of inputs through the net, a batch at a time. Returns {name: values} as forward does."""
         return self._run_all(list(blobs or []), [], inputs, {})[0]
 
+    @alone
     def forward_backward_all(self, blobs: Iterable[str] | None = None, diffs: Iterable[str] | None = None,
                              **inputs_and_gradients: npt.ArrayLike
                              ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -203,6 +208,7 @@ class Net(net.Net):
                    np.concatenate([array, np.zeros((size - len(array), *array.shape[1:]))])
                    for name, array in batch.items()}
 
+    @alone
     def set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
         """Have the MemoryData layer, which must be the first, serve data (N x C x H x W, float32) and labels (N)."""
         labels = np.asarray(labels)

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from caffe.blob import engines_turn
 from caffe.build import read_binary, read_weights
 from caffe.errors import CaffeError
 from caffe.proto import caffe_pb2
 from caffe.serialize import array_to_blobproto, blobproto_shape, blobproto_values, check_shape, hdf5_file, replacing
+from caffe.turns import alone, engines_turn
 
 if TYPE_CHECKING:
     from caffe.net import Net
@@ -75,6 +75,7 @@ def _writing_hdf5(path):
 
 # Weights.
 
+@alone
 @engines_turn
 def load_weights(net: Net, path: str | os.PathLike) -> None:
     """Copy the caffemodel's blobs into the layers of the same names. Raises CaffeError if they do not fit."""
@@ -84,6 +85,8 @@ def load_weights(net: Net, path: str | os.PathLike) -> None:
         net.copy_weights(read_weights(path), path)
 
 
+@alone
+@engines_turn
 def save_weights(net: Net, path: str | os.PathLike, with_diff: bool = False) -> None:
     """Write a binary caffemodel. Raises CaffeError if it cannot be written."""
     with replacing(path) as partial, open(partial, "wb") as file:
@@ -92,6 +95,8 @@ def save_weights(net: Net, path: str | os.PathLike, with_diff: bool = False) -> 
             file.write(caffe_pb2.NetParameter(layer=[layer]).SerializeToString())
 
 
+@alone
+@engines_turn
 def save_weights_hdf5(net: Net, path: str | os.PathLike, with_diff: bool = False) -> None:
     """Write an HDF5 caffemodel: /data/LAYER/0, 1, ... and the same in /diff. A shared blob is where it is first."""
     with _writing_hdf5(path) as file:

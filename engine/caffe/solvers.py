@@ -18,12 +18,12 @@ from collections.abc import Callable
 import torch
 
 from caffe import debug, graphs, log, net, pycaffe, snapshot, updates
-from caffe.blob import engines_turn, turn
 from caffe.context import derived
 from caffe.errors import CaffeError
 from caffe.proto import caffe_pb2
 from caffe.solver_nets import make_test_nets, make_train_net
 from caffe.solver_param import check_param, check_prefix, read_param
+from caffe.turns import alone, engines_turn, turn
 
 REMEDY = "Lower base_lr, set clip_gradients, or look at the data"
 TYPES = {}  # SolverParameter.type -> class
@@ -65,6 +65,7 @@ class Solver:
         check_param(self.param, self.type)
         log.info("Initializing solver from parameters: \n%s", self.param, at="solver.cpp:45")
         self.net: pycaffe.Net = make_train_net(self.param)
+        self.lock = self.net.lock
         self.test_nets: list[pycaffe.Net] = make_test_nets(self.param, self.net.context.seed)
         self.history = [torch.zeros_like(blob.tensor) for _ in range(self.histories) for blob, _ in self.net.learnable]
         for blob, _ in self.net.learnable:
@@ -104,6 +105,7 @@ class Solver:
         """Have both called in each iteration: before its forward, and between its backward and the update."""
         self._callbacks.append((on_start, on_gradients_ready))
 
+    @alone
     @engines_turn
     def solve(self, resume_file: str | os.PathLike | None = None) -> None:
         """Train up to max_iter, from the solverstate `resume_file` if given, with tests and snapshots on the way."""
@@ -128,6 +130,7 @@ class Solver:
             self._test_all()
         log.info("Optimization Done.", at="solver.cpp:332")
 
+    @alone
     @engines_turn
     def step(self, iters: int) -> None:
         """Train for so many iterations. Raises CaffeError when the loss is not finite."""
@@ -189,6 +192,7 @@ class Solver:
     def _first_not_finite(self, which):
         return self._forward_only(which, debug.first_not_finite) or "nothing, when computed again"
 
+    @alone
     @engines_turn
     def apply_update(self) -> None:
         """Update the weights by their gradients, and count the iteration. The gradients become what was subtracted."""
@@ -267,6 +271,8 @@ class Solver:
 
     # Snapshots.
 
+    @alone
+    @engines_turn
     def snapshot(self) -> None:
         """Write the weights and the solver's state to <snapshot_prefix>_iter_<iter>.caffemodel and .solverstate."""
         p = self.param
@@ -286,6 +292,7 @@ class Solver:
         (snapshot.save_state_hdf5 if hdf5 else snapshot.save_state)(
             state, snapshot.State(self._iter, weights, self._step, self.net.context.seed, self.history))
 
+    @alone
     @engines_turn
     def restore(self, path: str | os.PathLike) -> None:
         """Go on from a solverstate. Raises CaffeError, and changes nothing, if it is damaged or of another net."""

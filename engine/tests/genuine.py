@@ -49,7 +49,7 @@ def record(family, out):
 # pycaffe: scripts/, modules of programs.
 
 MODULES = ["notebooks", "notebook_trainings", "behaviour", "surroundings", "specs", "older_formats", "nets",
-           "sharing", "idioms"]
+           "sharing", "idioms", "passes"]
 PROGRAMS = [(module, name) for module in MODULES for name in scripts.programs(module)]
 
 

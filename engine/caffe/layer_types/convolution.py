@@ -103,7 +103,7 @@ class Convolution(Windowed):
     """Weights (num_output, channels / group, *kernel) and a bias (num_output), over any number of spatial axes."""
 
     bottoms = tops = (1, None)
-    computes_in_half = True
+    computes_in_half = follows_blobs = True
     functions = F.conv1d, F.conv1d, F.conv2d, F.conv3d  # by the number of spatial axes
 
     def setup(self, bottom, top):

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from google.protobuf.message import DecodeError
 
-from caffe import images, log
+from caffe import images, log, process, turns
 from caffe.db import Cursor, open_database, printable
 from caffe.errors import CaffeError
 from caffe.fillers import fill
@@ -36,6 +36,7 @@ class BatchLayer(Source):
         self.number = 0  # of the next batch
         self._reader = ThreadPoolExecutor(1)  # its thread ends when the layer is gone
         self._ahead = {}  # batch number -> its future
+        process.with_threads.add(self)
 
     def batch(self, number):
         """The tops of the batch of this number: NumPy arrays, float32. Raises CaffeError. Called in the thread."""
@@ -48,15 +49,34 @@ class BatchLayer(Source):
             future.cancel()
         self._ahead = {}
 
+    def wait(self):
+        """Until the thread has nothing to do."""
+        with contextlib.suppress(RuntimeError):  # it has ended
+            self._reader.submit(int).result()
+
+    def renew_threads(self):
+        """In a forked child, which has what was made ahead, but no threads."""
+        self._reader = ThreadPoolExecutor(1)
+        _decoders.cache_clear()
+
     def forward(self, bottom, top, needs):
         for number in range(self.number, self.number + 1 + self.param.data_param.prefetch):
             if number not in self._ahead:
-                self._ahead[number] = self._reader.submit(self._tensors, number)
+                self._ahead[number] = self._submit(number)
         tensors = self._ahead[self.number].result()
         del self._ahead[self.number]
         for blob, tensor in zip(top, tensors):
             blob.tensor = tensor.to(self.context.device, non_blocking=True)
         self.number += 1
+
+    def _submit(self, number):
+        try:
+            return self._reader.submit(self._tensors, number)
+        except RuntimeError:
+            if threading.current_thread().daemon:  # the program ends, and this thread with it
+                with turns.turn(scripts=True):
+                    threading.Event().wait()
+            raise
 
     def _tensors(self, number):
         if not threading.main_thread().is_alive():

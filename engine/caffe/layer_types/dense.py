@@ -11,7 +11,7 @@ from caffe.layer import Layer, layer
 class InnerProduct(Layer):
     """y = W x + b over all axes from `axis` on. W: outputs x inputs, or with `transpose` inputs x outputs."""
 
-    computes_in_half = True
+    computes_in_half = follows_blobs = True
 
     def setup(self, bottom, top):
         p = self.param.inner_product_param
@@ -40,6 +40,7 @@ class Embed(Layer):
     """For each index, 0 to input_dim - 1, its row of the weights (input_dim x num_output), plus a bias."""
 
     label_bottoms = (0,)
+    follows_blobs = True
 
     def setup(self, bottom, top):
         p = self.param.embed_param

@@ -16,6 +16,8 @@ from caffe.proto.caffe_pb2 import TEST, FillerParameter
 class ReLU(Layer):
     """x where positive, else negative_slope x."""
 
+    follows_blobs = True
+
     def compute(self, x):
         slope = self.param.relu_param.negative_slope
         return F.leaky_relu(x, slope) if slope else F.relu(x)
@@ -24,6 +26,8 @@ class ReLU(Layer):
 @layer("PReLU")
 class PReLU(Layer):
     """Slopes of its own for negative values: one a channel, or one for all."""
+
+    follows_blobs = True
 
     def setup(self, bottom, top):
         p = self.param.prelu_param

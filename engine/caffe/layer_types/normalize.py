@@ -142,6 +142,7 @@ class Scale(Aligned):
     """scale * x, and with bias_term scale * x + bias (BVLC scale_layer.cpp)."""
 
     parameters, neutral = "scale_param", 1
+    follows_blobs = True
 
     def setup(self, bottom, top):
         super().setup(bottom, top)

@@ -2,9 +2,10 @@
 import contextlib
 import importlib
 
-from caffe.blob import BlobVec, turn
+from caffe.blob import BlobVec
 from caffe.errors import CaffeError
 from caffe.layer import Layer, layer
+from caffe.turns import turn
 
 
 class PythonLayer:
