@@ -186,7 +186,7 @@ def an_iteration(log: str) -> float:
 
 def batch_size(net: Path) -> int:
     """Of a net's first layer that says one."""
-    return int(re.search(r"batch_size'?: *(\d+)", net.read_text()).group(1))
+    return int(re.search(r"batch_size\W+(\d+)", net.read_text()).group(1))
 
 
 def osvr_cost(size: Size, jobs: int) -> Cost:
