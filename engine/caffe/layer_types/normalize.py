@@ -1,9 +1,13 @@
 """Layers that normalise, scale and shift: LRN, MVN, BatchNorm, Scale, Bias. All but the last two compute in float32."""
+import threading
+
 import torch
 import torch.nn.functional as F
 
 from caffe.layer import Layer, layer
 from caffe.proto.caffe_pb2 import TEST, FillerParameter, LRNParameter
+
+_adding_up = threading.Lock()  # BatchNorm's sums, which nets that run at the same time may share
 
 
 @layer("LRN")
@@ -89,8 +93,9 @@ class BatchNorm(Layer):
         y = self._normalize(x, mean, variance, True)
         if x.numel() == self.channels:  # one value a channel: no unbiased variance
             variance = 0
-        for blob, new in (means, mean), (variances, variance), (weight, 1):
-            blob.mul_(p.moving_average_fraction).add_(new)
+        with _adding_up:
+            for blob, new in (means, mean), (variances, variance), (weight, 1):
+                blob.mul_(p.moving_average_fraction).add_(new)
         return y
 
     def _normalize(self, x, mean, variance, of_batch):
