@@ -91,8 +91,8 @@ class Program:
         with open("net.prototxt", "w") as file:
             file.write(net_text(self.random))
         with open("solver.prototxt", "w") as file:
-            file.write('net: "net.prototxt" base_lr: 0.01 momentum: 0.9 lr_policy: "fixed" solver_mode: CPU display: 0 '
-                       'snapshot_prefix: "s" max_iter: 99 random_seed: 1 snapshot_format: %s'
+            file.write('net: "net.prototxt" base_lr: 0.01 clip_gradients: 1 lr_policy: "fixed" solver_mode: CPU '
+                       'display: 0 snapshot_prefix: "s" max_iter: 99 random_seed: 1 snapshot_format: %s'
                        % ["BINARYPROTO", "HDF5"][self.random.randint(2)])
         self.solver = caffe.get_solver("solver.prototxt")
         self.nets = [self.solver.net] + [caffe.Net("net.prototxt", caffe.TRAIN) for _ in range(2)]
