@@ -5,6 +5,7 @@ counted. What a GPU computes in other ways, or not at all, and what it does late
 
 To be imported before a process's first backward: then autograd counts the devices.
 """
+import time
 import types
 import weakref
 from collections import Counter
@@ -14,7 +15,7 @@ import torch
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
 import caffe
-from caffe import context, graphs
+from caffe import context, graphs, turns
 
 NAME = "pretend"
 _setup_privateuseone_for_python_backend(NAME)
@@ -116,7 +117,17 @@ class Graph:
 
     def __init__(self, work, device=DEVICE):
         assert device.type == NAME
-        self._operations, self._before, self._fresh, Graph.recorded = [], [], [], self
+        self._operations, self._before, self._fresh = [], [], []
+        while not turns._halting.acquire(blocking=False):  # another thread has one recorded
+            turns.rest()
+            time.sleep(.0001)
+        with turns.others_halted():  # unlike CUDA, this notes the operations of whichever thread
+            turns._halting.release()
+            self._record(work)
+        Graph.made += 1
+
+    def _record(self, work):
+        Graph.recorded = self
         try:
             work()
         finally:
@@ -125,7 +136,6 @@ class Graph:
                 tensor.copy_(values)
             for tensor in self._fresh:
                 tensor.fill_(float("nan") if tensor.dtype.is_floating_point else 0)
-        Graph.made += 1
 
     def before(self, operation, args):
         if operation._schema.is_mutable:

@@ -85,3 +85,10 @@ def test_pooled_figures_know_a_constant_side_for_certain():
     score = scored(result_of(constant, constant, [[(0, 0.2), (1, 0.1)]]), "pooled", 5, ["pcc", "icc31"])
     figures = score.figures(np.array([[1., 2, 0], [1, 1, 1]]))
     assert np.isnan(figures[0, 0]) and figures[0, 1] == 0 and figures[1, 0] < 0
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_spread_too_small_to_be_squared_is_none(protocol):
+    data = [[[(0, 0.0), (1, 6e-192)]]]
+    figures, = scored(result_of(*data), protocol, 5).figures(np.ones((1, 1)))
+    assert close(figures, mean_over_units(result_of(*data), protocol))

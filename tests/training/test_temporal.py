@@ -1,5 +1,6 @@
 """tools/temporal.py: whose features the LSTM sees, in which order, what it predicts, and smoothing beside it."""
 import json
+import shutil
 
 import caffe
 import h5py
@@ -18,7 +19,7 @@ from pain.training.predictions import predict_fold
 from pain.training.temporal import STREAMS, streams, videos_of
 from support.caffe_runs import make_folds_of_noise
 from support.predictions import refuses
-from support.project import ENGINE, run_tool
+from support.project import BVLC, ENGINE, needs_bvlc, run_tool
 
 VARIANT = "smooth_l1_center_l1"
 
@@ -55,6 +56,23 @@ def done(work):
     process = run_tool("temporal.py", *arguments(work))
     assert process.returncode == 0, process.stderr
     return work / "models"
+
+
+@pytest.mark.full
+@needs_bvlc
+def test_on_genuine_caffe(work, done, tmp_path):
+    """Its own LSTM predicts what the engine's does with the same weights."""
+    shutil.copytree(str(done / VARIANT), str(tmp_path / VARIANT))
+    process = run_tool("temporal.py", *arguments(work, "--models", tmp_path, "--caffe", BVLC / "caffe"),
+                       python=BVLC / "python")
+    assert process.returncode == 0, process.stderr
+    theirs = read_result(tmp_path / "temporal_lstm").videos[0].prediction
+    folder = done / "temporal_lstm/01-001-aa001"
+    for name in "caffemodel", "solverstate", "origin.json":
+        shutil.copy(str(tmp_path / "temporal_lstm/01-001-aa001/pain_iter_2") + "." + name, str(folder))
+    (folder / "predictions.csv").unlink()
+    assert run_tool("temporal.py", *arguments(work)).returncode == 0
+    np.testing.assert_allclose(read_result(done / "temporal_lstm").videos[0].prediction, theirs, atol=1e-5)
 
 
 def test_the_lstm_learns_from_the_other_subjects_frames_in_their_order(work, done):

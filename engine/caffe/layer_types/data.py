@@ -63,7 +63,7 @@ class BatchLayer(Source):
         for number in range(self.number, self.number + 1 + self.param.data_param.prefetch):
             if number not in self._ahead:
                 self._ahead[number] = self._submit(number)
-        tensors = self._ahead[self.number].result()
+        tensors = self._result(self.number)
         del self._ahead[self.number]
         for blob, tensor in zip(top, tensors):
             blob.tensor = tensor.to(self.context.device, non_blocking=True)
@@ -73,14 +73,25 @@ class BatchLayer(Source):
         try:
             return self._reader.submit(self._tensors, number)
         except RuntimeError:
-            if threading.current_thread().daemon:  # the program ends, and this thread with it
-                with turns.turn(scripts=True):
-                    threading.Event().wait()
+            self._end_with_the_program()
             raise
+
+    def _result(self, number):
+        try:
+            return self._ahead[number].result()
+        except RuntimeError:
+            self._end_with_the_program()
+            raise
+
+    def _end_with_the_program(self):
+        """Wait for the program's end, if it is ending and this thread ends with it."""
+        if threading.current_thread().daemon and not threading.main_thread().is_alive():
+            with turns.turn(scripts=True):
+                threading.Event().wait()
 
     def _tensors(self, number):
         if not threading.main_thread().is_alive():
-            return None  # the program ends; nobody wants it
+            raise RuntimeError("the program ends")  # nobody wants it
         tensors = [torch.from_numpy(array) for array in self.batch(number)]
         return [tensor.pin_memory() for tensor in tensors] if self.context.device.type != "cpu" else tensors
 

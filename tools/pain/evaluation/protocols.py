@@ -158,7 +158,7 @@ def from_sums(parts: dict[str, np.ndarray], weights: np.ndarray) -> dict[str, np
         all_same = value_t == value_p
         present = s["class_n"] > 0
         figures = dict(mae=s["absolute"] / n, mse=s["square"] / n, rmse=np.sqrt(s["square"] / n),
-                       pcc=cov / np.sqrt(var_t) / np.sqrt(var_p), icc31=2 * cov / (var_t + var_p),
+                       pcc=ratio(cov, np.sqrt(var_t) * np.sqrt(var_p)), icc31=2 * cov / (var_t + var_p),
                        icc11=np.where(all_same | (n < 2), np.nan, (between - within) / (between + within)),
                        ccc=np.where(all_same, np.nan, 2 * cov / (var_t + var_p + n * shift ** 2)))
         for name in "absolute", "square":
@@ -170,6 +170,11 @@ def from_sums(parts: dict[str, np.ndarray], weights: np.ndarray) -> dict[str, np
             figures["f1_%d" % (i + 1)] = 2 * s["hit"][:, i] / (s["positive"][:, i] + s["called"][:, i])
             figures["bacc_%d" % (i + 1)] = (s["hit"][:, i] / s["positive"][:, i] + specific[:, i]) / 2
     return figures
+
+
+def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """above / below, NaN where that is division by zero, be it that spreads too small to be squared are none."""
+    return np.where(below > 0, above / below, np.nan)
 
 
 def only_value(weights: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:

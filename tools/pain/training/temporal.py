@@ -154,12 +154,10 @@ def predict_temporal(training, base, sequences):
     for video in videos_of(sequences.names):
         if sequences.names[video.start].split("/")[0] != training.folder.name.split("-", 1)[1]:
             continue
-        count = video.stop - video.start
-        net.blobs["features"].reshape(count, 1, sequences.features.shape[1])
-        net.blobs["cont"].reshape(count, 1)
-        net.blobs["features"].data[:, 0] = sequences.features[video]
-        net.blobs["cont"].data[:, 0] = np.arange(count) > 0
-        predicted = net.forward()["intensity"].ravel()
+        predicted = []
+        for i, features in enumerate(sequences.features[video]):  # genuine Caffe's LSTM never changes its steps
+            net.blobs["features"].data[...], net.blobs["cont"].data[...] = features, i > 0
+            predicted.append(float(net.forward()["intensity"][0, 0]))
         rows += [(*Path(name).with_suffix("").parts, label, "%.6f" % value)
                  for name, label, value in zip(sequences.names[video], sequences.label[video], predicted)]
     write_csv(out, COLUMNS, rows)
