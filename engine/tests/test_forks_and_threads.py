@@ -96,8 +96,9 @@ def compare(first, count, folder):
 
 
 @needs_genuine
-def test_programs_of_random_calls_see_what_genuine_caffe_has_them_see(tmp_path):
-    compare(0, 8, tmp_path)
+@pytest.mark.parametrize("first, count", [(0, 7), (212, 1)])  # 212: a part's forward, then a whole backward
+def test_programs_of_random_calls_see_what_genuine_caffe_has_them_see(tmp_path, first, count):
+    compare(first, count, tmp_path)
 
 
 @needs_genuine

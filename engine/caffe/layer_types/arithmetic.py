@@ -56,6 +56,8 @@ class Eltwise(Layer):
 class Reduction(Layer):
     """The sum, of absolute values, of squares, or the mean, over all axes from `axis` on, times `coeff`."""
 
+    follows_blobs = True
+
     def setup(self, bottom, top):
         self.axis(self.param.reduction_param.axis, bottom[0])
 

@@ -79,6 +79,8 @@ class TanH(Layer):
 class AbsVal(Layer):
     """|x|, with gradient 0 at 0."""
 
+    follows_blobs = True
+
     def setup(self, bottom, top):
         self.check(top[0] is not bottom[0], "does not work in place; give its top a name of its own")
 
@@ -89,6 +91,8 @@ class AbsVal(Layer):
 @layer("BNLL")
 class BNLL(Layer):
     """log(1 + e^x)."""
+
+    follows_blobs = True
 
     def compute(self, x):
         return F.softplus(x.float())
