@@ -97,7 +97,7 @@ def use_demo_as_archive(checkout):
     solver.write_text(solver.read_text().replace("max_iter: 28000", "max_iter: 2"))
     for made, named in ("people", "casia"), ("strangers", "lfw"):
         (checkout / "demo/data" / made).rename(checkout / "data" / named)
-    snapshot, = checkout.glob("demo/models/*/01-*/*.caffemodel")
+    snapshot, = checkout.glob("demo/models/smooth_l1_center_l1_sampling/01-*/*.caffemodel")
     shutil.copy(str(snapshot), str(checkout / "models/face_model.caffemodel"))
     images = [image for image, _ in sample.draw(frames=20)]
     sample.write_video(checkout / "visit.mp4", images)

@@ -1,5 +1,6 @@
 """The experiment of where the trunk starts: what is frozen, what is seeded, intervals over subjects and seeds."""
 import csv
+import shutil
 
 import caffe
 import numpy as np
@@ -9,31 +10,37 @@ from google.protobuf import text_format
 from hypothesis import given, settings, strategies
 from hypothesis.extra import numpy as arrays
 
+import transfer as command
 from pain.evaluation import uncertainty
 from pain.prototxts import make_slim
 from pain.training import transfer
 from pain.variants import METHOD
 from support.caffe_runs import make_folds_of_noise
-from support.project import ENGINE, assert_one_line_error, run_tool
+from support.predictions import refuses
+from support.project import ENGINE, run_tool
 
 SEEDS = 2
 
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
-    """Folds of noise, slim prototxts, and a trunk's random weights."""
+    """Two of the folds of noise, slim prototxts, and a trunk's random weights."""
     root = tmp_path_factory.mktemp("transfer")
     make_folds_of_noise(root)
+    shutil.rmtree(str(root / "folds/03-003-cc003"))
     make_slim(root / "prototxt", 16, 12, "base_lr: 0.01 max_iter: 2 display: 1 average_loss: 1 snapshot: 2")
     net = caffe.Net(str(root / "prototxt/face_verification.prototxt"), caffe.TEST, stages=["deploy"])
     net.save(str(root / "face.caffemodel"))
     return root
 
 
+def arguments(work, out, *options):
+    return ["--folds", work / "folds", "--prototxt", work / "prototxt", "--weights", work / "face.caffemodel", "--out",
+            out, "--seeds", SEEDS, "--caffe", ENGINE / "caffe", "--jobs", 2, *options]
+
+
 def run(work, out, *options):
-    return run_tool("transfer.py", "--folds", work / "folds", "--prototxt", work / "prototxt", "--weights",
-                    work / "face.caffemodel", "--out", out, "--seeds", SEEDS, "--caffe", ENGINE / "caffe", "--jobs", 2,
-                    *options)
+    return run_tool("transfer.py", *arguments(work, out, *options))
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +110,7 @@ def test_the_tables_are_those_of_evaluate(work, done):
     for name in "mae", "wmse":
         assert float(pairs["fine-tuned - from scratch"][name]) == pytest.approx(
             float(rows["fine-tuned"][name]) - float(rows["from scratch"][name]), abs=1e-9)
-    assert "| fine-tuned - from scratch |" in text and "3 subjects and 2 seeds, 2 iterations" in text
+    assert "| fine-tuned - from scratch |" in text and "2 subjects and 2 seeds, 2 iterations" in text
 
 
 def test_it_goes_on_where_it_was(work, done):
@@ -156,10 +163,10 @@ def test_estimates_by_hand(values):
 
 
 def test_errors(work, tmp_path):
-    assert_one_line_error(run(work, tmp_path, "--seeds", 0), "--seeds")
-    assert_one_line_error(run(work, tmp_path, "--folds", tmp_path / "none"), "none", "make folds")
-    assert_one_line_error(run(work, tmp_path, "--prototxt", tmp_path), tmp_path, "no solvers")
-    assert_one_line_error(run(work, tmp_path, "--weights", tmp_path / "no.caffemodel"), "no.caffemodel", "no such")
     (tmp_path / "bad.caffemodel").write_text("not a caffemodel")
-    assert_one_line_error(run(work, tmp_path, "--weights", tmp_path / "bad.caffemodel"), "bad.caffemodel", "not a")
+    for options, said in ((["--seeds", 0], "--seeds"), (["--folds", tmp_path / "none"], "none: no folds here"),
+                          (["--prototxt", tmp_path], "%s: no solvers" % tmp_path),
+                          (["--weights", tmp_path / "no.caffemodel"], "no.caffemodel: no such"),
+                          (["--weights", tmp_path / "bad.caffemodel"], "bad.caffemodel: not a")):
+        assert said in refuses(*arguments(work, tmp_path, *options), main=command.main)
     assert not list(tmp_path.rglob("pain_iter*"))
