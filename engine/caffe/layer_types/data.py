@@ -72,26 +72,26 @@ class BatchLayer(Source):
     def _submit(self, number):
         try:
             return self._reader.submit(self._tensors, number)
-        except RuntimeError:
-            self._end_with_the_program()
+        except RuntimeError as error:
+            self._end_with_the_program(error)
             raise
 
     def _result(self, number):
         try:
             return self._ahead[number].result()
-        except RuntimeError:
-            self._end_with_the_program()
+        except RuntimeError as error:
+            self._end_with_the_program(error)
             raise
 
-    def _end_with_the_program(self):
-        """Wait for the program's end, if it is ending and this thread ends with it."""
-        if threading.current_thread().daemon and not threading.main_thread().is_alive():
+    def _end_with_the_program(self, error):
+        """Wait for the program's end, if an executor says that it is ending, and this thread ends with it."""
+        if threading.current_thread().daemon and "shutdown" in str(error):
             with turns.turn(scripts=True):
                 threading.Event().wait()
 
     def _tensors(self, number):
         if not threading.main_thread().is_alive():
-            raise RuntimeError("the program ends")  # nobody wants it
+            raise RuntimeError("no batches after shutdown")  # nobody wants it
         tensors = [torch.from_numpy(array) for array in self.batch(number)]
         return [tensor.pin_memory() for tensor in tensors] if self.context.device.type != "cpu" else tensors
 
