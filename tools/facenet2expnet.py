@@ -13,6 +13,7 @@ from pain.command import Parser, run, starting
 with starting(__name__):
     from pain.nets import use_gpu
     from pain.progress import progress
+    from pain.training.arguments import add_arguments
     from pain.training.caffe_train import train
     from pain.training.facenet2expnet import STUDENT, two_stages
     from pain.training.fold_trainings import fold_training, select_folds
@@ -24,12 +25,7 @@ def main():
     parser = Parser(__doc__)
     parser.add_argument("--weights", required=True, help="the face net: a caffemodel of face_verification.prototxt")
     parser.add_argument("--prototxt", default="prototxt", help="the nets and solvers (default: %(default)s)")
-    parser.add_argument("--folds", default="data/folds", help="where `make folds` put them (default: %(default)s)")
-    parser.add_argument("--models", default="models", help="where results go (default: %(default)s)")
-    parser.add_argument("--fold", type=int, help="only the fold of this number (default: all)")
-    parser.add_argument("--caffe", default="caffe", help="the caffe command (default: %(default)s)")
-    parser.add_argument("--gpu", type=int, help="the GPU to train and predict on (default: the CPU)")
-    parser.add_argument("--jobs", default="1", help="folds at a time, or auto (default: %(default)s)")
+    add_arguments(parser)
     args = parser.parse_args()
     jobs = read_jobs(args.jobs, args.gpu)
     if args.gpu is not None:

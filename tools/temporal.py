@@ -18,6 +18,7 @@ with starting(__name__):
     from pain.evaluation.results import read_result
     from pain.nets import use_gpu
     from pain.progress import progress
+    from pain.training.arguments import add_arguments
     from pain.training.caffe_train import train
     from pain.training.fold_trainings import fold_training, select_folds
     from pain.training.jobs import read_jobs
@@ -30,12 +31,7 @@ def main():
     parser.add_argument("--temporal", default="prototxt/temporal_regression_solver.prototxt",
                         help="the LSTM's solver, its net beside it (default: %(default)s)")
     parser.add_argument("--settings", default="", metavar="PROTOTXT", help="fields to set in the LSTM's solver")
-    parser.add_argument("--folds", default="data/folds", help="where `make folds` put them (default: %(default)s)")
-    parser.add_argument("--models", default="models", help="where training put them (default: %(default)s)")
-    parser.add_argument("--fold", type=int, help="only the fold of this number (default: all)")
-    parser.add_argument("--caffe", default="caffe", help="the caffe command (default: %(default)s)")
-    parser.add_argument("--gpu", type=int, help="the GPU to train and predict on (default: the CPU)")
-    parser.add_argument("--jobs", default="1", help="trainings at a time, or auto (default: %(default)s)")
+    add_arguments(parser)
     args = parser.parse_args()
     jobs = read_jobs(args.jobs, args.gpu)
     if args.gpu is not None:

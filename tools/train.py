@@ -17,6 +17,7 @@ from pathlib import Path
 from pain.command import Parser, run, starting
 
 with starting(__name__):
+    from pain.training.arguments import add_arguments
     from pain.training.caffe_train import train
     from pain.training.fold_trainings import fold_training, select_folds
     from pain.training.jobs import read_jobs
@@ -25,14 +26,8 @@ with starting(__name__):
 def main():
     parser = Parser(__doc__)
     parser.add_argument("solver", help="prototxt/solvers/<variant>.prototxt")
-    parser.add_argument("--folds", default="data/folds", help="where `make folds` put them (default: %(default)s)")
-    parser.add_argument("--models", default="models", help="where results go (default: %(default)s)")
-    parser.add_argument("--fold", type=int, help="only the fold of this number (default: all)")
     parser.add_argument("--weights", help="caffemodel to fine-tune from (default: start from scratch)")
-    parser.add_argument("--caffe", default="caffe", help="the caffe command (default: %(default)s)")
-    parser.add_argument("--gpu", type=int, help="the GPU to train on (default: the CPU)")
-    parser.add_argument("--jobs", default="1", help="folds at a time; auto: as many as keep a GPU busy (default: "
-                        "%(default)s)")
+    add_arguments(parser)
     args = parser.parse_args()
     jobs = read_jobs(args.jobs, args.gpu)
     trainings = [fold_training(args.solver, fold, args.models, args.weights)

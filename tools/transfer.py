@@ -18,6 +18,7 @@ with starting(__name__):
     from pain.errors import Problem
     from pain.nets import use_gpu
     from pain.tables import markdown, write
+    from pain.training.arguments import add_arguments
     from pain.training.fold_trainings import select_folds
     from pain.training.jobs import read_jobs
     from pain.training.transfer import transfer
@@ -26,15 +27,11 @@ with starting(__name__):
 def main():
     parser = Parser(__doc__)
     parser.add_argument("--weights", required=True, help="the trunk: a caffemodel, as `make pretrain` makes")
-    parser.add_argument("--folds", default="data/folds", help="where `make folds` put them (default: %(default)s)")
     parser.add_argument("--prototxt", default="prototxt", help="the nets and solvers (default: %(default)s)")
     parser.add_argument("--out", default="models/transfer", help="where results go (default: %(default)s)")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each kind (default: %(default)s)")
     parser.add_argument("--starts-only", action="store_true", help="leave out the other variants")
-    parser.add_argument("--caffe", default="caffe", help="the caffe command (default: %(default)s)")
-    parser.add_argument("--gpu", type=int, help="the GPU to train and predict on (default: the CPU)")
-    parser.add_argument("--jobs", default="1", help="trainings at a time; auto: as many as keep a GPU busy (default: "
-                        "%(default)s)")
+    add_arguments(parser, one_fold=False)
     args = parser.parse_args()
     if args.seeds < 1:
         raise Problem("--seeds takes 1 or more")

@@ -143,6 +143,11 @@ def test_what_can_be_wrong(work, tmp_path):
     for options, said in ((["--data", tmp_path], "no such folder"), (["--only", "nonsense"], "no such step"),
                           (["--jobs", "0"], "--jobs takes 1"), (["--weights", tmp_path / "x"], "no such caffemodel")):
         assert said in refuses(*arguments(work, *options), main=paper.main)
+    for content, words in (b"", "batch_size"), (b"\xff\xfe", "no such solver"), (b"what: is this", "prototxt"):
+        broken = tmp_path / ("%d" % len(content)) / "prototxt"
+        shutil.copytree(str(work / "prototxt"), str(broken))
+        (broken / ("solvers/rcr_style.prototxt" if content else "recurrent_regression.prototxt")).write_bytes(content)
+        assert words in refuses_late(*arguments(work, "--only", "rcr_style", "--prototxt", broken))
     with pytest.raises(Problem, match="measuring false: it said nothing"):
         costs.run(["/bin/false"])
 

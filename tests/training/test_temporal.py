@@ -12,6 +12,7 @@ from scipy.special import expit
 import temporal
 from pain.baselines.smoothing import SIGMAS, choose_sigma, smoothed
 from pain.datasets.lmdbs import open_lmdb
+from pain.errors import Problem
 from pain.evaluation.results import read_result, result_of
 from pain.prototxts import make_slim
 from pain.training.fold_trainings import fold_training, select_folds
@@ -130,6 +131,29 @@ def test_nothing_is_done_twice_and_other_features_are_refused(work, done):
         assert "features of another net" in refuses(*arguments(work), main=temporal.main)
     finally:
         model.write_bytes(before)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK damaged"])
+def test_damaged_features_are_made_again_and_a_damaged_record_is_a_line(work, done, content):
+    kept = done / VARIANT / "01-001-aa001/features.npz"
+    with np.load(str(kept)) as before:
+        features = before["features"]
+    kept.write_bytes(content)
+    record = done / "temporal_lstm/01-001-aa001/features.json"
+    said = record.read_bytes()
+    record.write_bytes(content)
+    assert "features of another net" in refuses_with_progress(work)
+    record.write_bytes(said)
+    with np.load(str(kept)) as after:
+        assert (after["features"] == features).all()
+
+
+def refuses_with_progress(work):
+    """The Problem of the command, which has shown how far it was before."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Problem) as problem:
+        patch.setattr("sys.argv", ["temporal.py", *map(str, arguments(work))])
+        temporal.main()
+    return str(problem.value)
 
 
 @settings(deadline=None, max_examples=60)

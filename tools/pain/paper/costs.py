@@ -25,6 +25,7 @@ from pain.datasets.unbc import frame_files, list_videos, pspi_file
 from pain.errors import Problem
 from pain.faces.alignment import TEMPLATE
 from pain.processes import running
+from pain.progress import progress
 from pain.project import ROOT
 from pain.prototxts import read_prototxt
 from pain.training.caffe_train import command_words
@@ -122,23 +123,18 @@ def folds_cost(size: Size, jobs: int) -> Cost:
     count, face = 200, np.random.RandomState(0).randint(0, 256, (HEIGHT, WIDTH, 3)).astype(np.uint8)
     with tempfile.TemporaryDirectory() as folder:
         start = time.monotonic()
-        write_lmdb(Path(folder) / "lmdb", (("%d.png" % i, datum(face, 0)) for i in range(count)), count, NoBar())
+        records = (("%d.png" % i, datum(face, 0)) for i in range(count))
+        write_lmdb(Path(folder) / "lmdb", records, count, progress(disable=True))
         seconds, disk = (time.monotonic() - start) / count, folder_size(Path(folder)) / count
     written = size.frames * (1 + KEPT_PER_FOLD * (size.subjects - 1))
     return Cost(written * seconds, written * disk, jobs * 100e6)
-
-
-class NoBar:
-    """A bar of progress that shows nothing."""
-
-    def update(self, count: int = 1) -> None:
-        pass
 
 
 def measure_training(solver_file: Path, caffe: str, gpu: int | None, jobs: int) -> Training:
     """What training by a solver takes: `caffe train` makes ITERATIONS on noise, with a job's share of the cores."""
     solver = read_prototxt(solver_file, caffe_pb2.SolverParameter())
     iterations, net = solver.max_iter, (solver_file.parent.parent / Path(solver.net).name).resolve()
+    batch = batch_size(net)
     with tempfile.TemporaryDirectory() as folder:
         fold, other = Path(folder) / "01-a", Path(folder) / "02-b"
         for path in fold / "train_lmdb", fold / "val_lmdb", other / "val_lmdb":
@@ -150,9 +146,9 @@ def measure_training(solver_file: Path, caffe: str, gpu: int | None, jobs: int) 
         command = [*command_words(caffe), "train", "-solver", "solver.prototxt"]
         threads = str(max(1, os.cpu_count() // jobs))
         said, memory = run(command + (["-gpu", str(gpu)] if gpu is not None else []), fold, PYTHONPATH=str(ROOT),
-                   GLOG_minloglevel="0", OMP_NUM_THREADS=threads, OPENBLAS_NUM_THREADS=threads)
+                           GLOG_minloglevel="0", OMP_NUM_THREADS=threads, OPENBLAS_NUM_THREADS=threads)
         disk = sum(path.stat().st_size for path in fold.glob("pain_iter_*"))
-    return Training(an_iteration(said), iterations, batch_size(net), disk, memory)
+    return Training(an_iteration(said), iterations, batch, disk, memory)
 
 
 def training_cost(measured: Training, size: Size, jobs: int, gpu: int | None) -> Cost:
@@ -171,7 +167,7 @@ def write_noise(path: Path) -> None:
     """An LMDB of noise with every label, in the real format."""
     faces = np.random.RandomState(0).randint(0, 256, (2 * CLASSES, HEIGHT, WIDTH, 3)).astype(np.uint8)
     records = (("s/v/%d.png" % i, datum(face, i % CLASSES)) for i, face in enumerate(faces))
-    write_lmdb(path, records, len(faces), NoBar())
+    write_lmdb(path, records, len(faces), progress(disable=True))
 
 
 def an_iteration(log: str) -> float:
@@ -185,8 +181,11 @@ def an_iteration(log: str) -> float:
 
 
 def batch_size(net: Path) -> int:
-    """Of a net's first layer that says one."""
-    return int(re.search(r"batch_size\W+(\d+)", net.read_text()).group(1))
+    """Of a net's first layer that says one. Raises Problem where none does."""
+    found = re.search(r"batch_size\W+(\d+)", net.read_text())
+    if not found:
+        raise Problem("%s: no layer with a batch_size; prototxt/ has our nets" % net)
+    return int(found.group(1))
 
 
 def osvr_cost(size: Size, jobs: int) -> Cost:

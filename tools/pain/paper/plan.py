@@ -3,10 +3,13 @@ from __future__ import annotations
 
 from typing import Mapping, Sequence
 
+from caffe.proto import caffe_pb2
+
 from pain.paper import costs
 from pain.paper.costs import Cost, Size
 from pain.paper.steps import Place, Step, share_done
 from pain.progress import write
+from pain.prototxts import read_prototxt
 from pain.training.facenet2expnet import STUDENT, TEACHING
 from pain.variants import METHOD
 
@@ -24,7 +27,7 @@ class Measured:
     def training(self, name: str) -> costs.Training:
         """That of a solver. Those of one net differ by its losses alone, and are measured once."""
         solver = self.place.prototxt / "solvers" / (name + ".prototxt")
-        net = solver.read_text().split('net: "', 1)[-1].split('"', 1)[0]
+        net = read_prototxt(solver, caffe_pb2.SolverParameter()).net
         if net not in self.trainings:
             write("measuring %s: %d iterations" % (name, costs.ITERATIONS))
             self.trainings[net] = costs.measure_training(solver, self.caffe, self.gpu, self.jobs)

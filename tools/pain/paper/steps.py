@@ -70,7 +70,7 @@ def share_done(step: Step, place: Place) -> float:
     except Problem:
         return 0.
     if step.name == "folds":
-        return min(1., len(folds) / len(subjects(place)))
+        return min(1., len(folds) / max(1, len(subjects(place))))
     rows = {"osvr": ["osvr_l1", "osvr_l2"], "temporal": [temporal.ROW, smoothing.ROW]}.get(step.name)
     if rows:
         there = [(place.models / row / fold.name / "predictions.csv").is_file() for row in rows for fold in folds]
@@ -81,7 +81,7 @@ def share_done(step: Step, place: Place) -> float:
 
 def fold_done(training) -> float:
     """How much of a fold's training and prediction is done, 0 to 1, the prediction counting as a fiftieth."""
-    share = training.last_snapshot() / training.max_iter
+    share = training.last_snapshot() / max(1, training.max_iter)
     return min(1., share) * 0.98 + 0.02 * (share >= 1 and (training.folder / "predictions.csv").is_file())
 
 

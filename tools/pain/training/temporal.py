@@ -1,7 +1,9 @@
 """A fold's net carried on over time: an LSTM on the features that it has of every frame."""
+import contextlib
 import io
 import json
 import os
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +15,7 @@ from google.protobuf import text_format
 from pain.datasets.lmdbs import open_lmdb, read_list
 from pain.errors import Problem
 from pain.evaluation.results import COLUMNS
-from pain.files import fingerprint, replacing, write_csv
+from pain.files import fingerprint, read_json, replacing, write_csv
 from pain.nets import load_net
 from pain.progress import progress
 from pain.prototxts import read_prototxt, with_changes
@@ -43,7 +45,7 @@ def features_of(training, folds):
         raise Problem("%s: not trained to the end; run `make train`" % training.folder)
     model = training.folder / training.snapshot(iteration, "caffemodel")
     made_from, kept = fingerprint(model), training.folder / "features.npz"
-    if kept.exists():
+    with contextlib.suppress(OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):  # none, or damaged
         with np.load(str(kept), allow_pickle=False) as arrays:
             if str(arrays["made_from"]) == made_from:
                 return Sequences(arrays["features"], arrays["label"], arrays["names"])
@@ -118,7 +120,7 @@ def temporal_training(solver_file, base, folds, models, changes=""):
     steps = next(layer.hdf5_data_param.batch_size for layer in net.layer if layer.type == "HDF5Data")
     made_from = fingerprint(base.folder / base.snapshot(base.last_snapshot(), "caffemodel"))
     record = folder / "features.json"
-    if record.exists() and json.loads(record.read_text()) != {"made_from": made_from}:
+    if record.exists() and read_record(record) != made_from:
         raise Problem("%s: on the features of another net than %s; remove the folder" % (folder, base.folder))
     folder.mkdir(parents=True, exist_ok=True)
     solver.net = os.path.relpath(str(net_file), str(folder))
@@ -128,6 +130,14 @@ def temporal_training(solver_file, base, folds, models, changes=""):
         with replacing(path) as partial:
             partial.write_text(text)
     return Training(folder / "solver.prototxt", folder, fold, (), "make folds", name=ROW), sequences
+
+
+def read_record(path):
+    """Which net's features an LSTM has learned from, a hash; None where the record is damaged."""
+    try:
+        return dict(read_json(path)).get("made_from")
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def write_sequences(folder, sequences, left_out, steps):
