@@ -17,6 +17,8 @@ DATA ?= $(if $(filter synthetic,$(MAKECMDGOALS)),data/synthetic,data/unbc)
 VARIANT ?= smooth_l1_center_l1_sampling
 # One fold's number, or empty for all of them.
 FOLD ?=
+# How many folds to make, or empty for one a subject: make folds FOLDS=5.
+FOLDS ?=
 # Processes in align and folds, trainings at a time in train.
 JOBS ?= 2
 # JOBS=auto is for trainings on a GPU; other steps then take what is their own default.
@@ -85,7 +87,7 @@ first = $(shell for path in $(1); do if test -e "$$path"; then echo "$$path"; br
 target = $(subst $(subst ,, ),\ ,$(1))
 
 ALIGNED = $(WORK)/data/aligned
-FOLDS = $(WORK)/data/folds
+LMDBS = $(WORK)/data/folds
 MODELS = $(WORK)/models
 SOLVER = $(WORK)/prototxt/solvers/$(VARIANT).prototxt
 ONE_FOLD = $(if $(FOLD),--fold $(FOLD))
@@ -153,7 +155,8 @@ align: $(SETUP)
 	$(PYTHON) tools/align_faces.py $(call q,$(DATA)) --out $(call q,$(ALIGNED)) $(WORKERS)
 
 folds: $(CAFFE_SETUP)
-	$(CAFFE_PYTHON) tools/make_folds.py --aligned $(call q,$(ALIGNED)) --out $(call q,$(FOLDS)) $(WORKERS)
+	$(CAFFE_PYTHON) tools/make_folds.py --aligned $(call q,$(ALIGNED)) --out $(call q,$(LMDBS)) $(WORKERS) \
+	    $(if $(FOLDS),--folds $(FOLDS))
 
 pretrain: $(CAFFE_SETUP)
 	$(CAFFE_PYTHON) tools/pretrain.py $(call q,$(WORK)/prototxt/face_verification_solver.prototxt) \
@@ -161,30 +164,30 @@ pretrain: $(CAFFE_SETUP)
 	    --caffe $(call q,$(CAFFE_COMMAND)$(if $(BF16), -bf16)) $(ON_GPU) $(PRETRAIN)
 
 train: $(CAFFE_SETUP)
-	$(CAFFE_PYTHON) tools/train.py $(call q,$(SOLVER)) --folds $(call q,$(FOLDS)) --models $(call q,$(MODELS)) $(ONE_FOLD) \
+	$(CAFFE_PYTHON) tools/train.py $(call q,$(SOLVER)) --folds $(call q,$(LMDBS)) --models $(call q,$(MODELS)) $(ONE_FOLD) \
 	    --jobs $(JOBS) \
 	    --caffe $(call q,$(CAFFE_COMMAND)$(if $(BF16), -bf16)) $(ON_GPU) $(if $(WEIGHTS),--weights $(call q,$(WEIGHTS)))
 
 predict: $(CAFFE_SETUP)
-	$(CAFFE_PYTHON) tools/predict.py $(call q,$(SOLVER)) --folds $(call q,$(FOLDS)) --models $(call q,$(MODELS)) $(ONE_FOLD) $(ON_GPU)
+	$(CAFFE_PYTHON) tools/predict.py $(call q,$(SOLVER)) --folds $(call q,$(LMDBS)) --models $(call q,$(MODELS)) $(ONE_FOLD) $(ON_GPU)
 
 # OSVR-l1 and OSVR-l2 on the same folds. OSVR: more arguments for osvr.py.
 OSVR ?=
 osvr: $(SETUP)
-	$(PYTHON) tools/osvr.py --aligned $(call q,$(ALIGNED)) --folds $(call q,$(FOLDS)) --models $(call q,$(MODELS)) \
+	$(PYTHON) tools/osvr.py --aligned $(call q,$(ALIGNED)) --folds $(call q,$(LMDBS)) --models $(call q,$(MODELS)) \
 	    --cache $(call q,$(WORK)/data/features) $(ONE_FOLD) $(WORKERS) $(OSVR)
 
 # A smaller net that the one of WEIGHTS teaches, trained and predicted.
 facenet2expnet: $(CAFFE_SETUP)
 	$(CAFFE_PYTHON) tools/facenet2expnet.py --weights $(call q,$(WEIGHTS)) --prototxt $(call q,$(WORK)/prototxt) \
-	    --folds $(call q,$(FOLDS)) --models $(call q,$(MODELS)) $(ONE_FOLD) --jobs $(JOBS) \
+	    --folds $(call q,$(LMDBS)) --models $(call q,$(MODELS)) $(ONE_FOLD) --jobs $(JOBS) \
 	    --caffe $(call q,$(CAFFE_COMMAND)$(if $(BF16), -bf16)) $(ON_GPU)
 
 # What the nets of a variant's folds gain from time: an LSTM on their features, and smoothing. TEMPORAL: more arguments.
 TEMPORAL ?=
 temporal: $(CAFFE_SETUP)
 	$(CAFFE_PYTHON) tools/temporal.py $(call q,$(SOLVER)) \
-	    --temporal $(call q,$(WORK)/prototxt/temporal_regression_solver.prototxt) --folds $(call q,$(FOLDS)) \
+	    --temporal $(call q,$(WORK)/prototxt/temporal_regression_solver.prototxt) --folds $(call q,$(LMDBS)) \
 	    --models $(call q,$(MODELS)) $(ONE_FOLD) --jobs $(JOBS) --caffe $(call q,$(CAFFE_COMMAND)) $(ON_GPU) $(TEMPORAL)
 
 # The folds' nets for programs without Caffe, a .onnx beside each .caffemodel.
@@ -208,9 +211,9 @@ PLAN ?=
 ONLY ?=
 SKIP ?=
 paper: $(SETUP) $(CAFFE_SETUP)
-	+$(CAFFE_PYTHON) tools/paper.py --data $(call q,$(DATA)) --aligned $(call q,$(ALIGNED)) --folds $(call q,$(FOLDS)) \
+	+$(CAFFE_PYTHON) tools/paper.py --data $(call q,$(DATA)) --aligned $(call q,$(ALIGNED)) --folds $(call q,$(LMDBS)) \
 	    --models $(call q,$(MODELS)) --prototxt $(call q,$(WORK)/prototxt) --report $(call q,$(REPORT)) \
-	    $(if $(call first,$(call q,$(WEIGHTS))),--weights $(call q,$(WEIGHTS))) --only $(call q,$(ONLY)) --skip $(call q,$(SKIP)) \
+	    $(if $(call first,$(call q,$(WEIGHTS))),--weights $(call q,$(WEIGHTS))) $(if $(FOLDS),--k $(FOLDS)) --only $(call q,$(ONLY)) --skip $(call q,$(SKIP)) \
 	    $(if $(PLAN),--plan) --python $(call q,$(CURDIR)/$(PYTHON)) --make $(call q,$(MAKE)) $(WORKERS) \
 	    --caffe $(call q,$(CAFFE_COMMAND)$(if $(BF16), -bf16)) $(ON_GPU)
 

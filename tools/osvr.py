@@ -16,6 +16,7 @@ with starting(__name__):
     from pain.baselines.features import video_features
     from pain.baselines.osvr import OSVR, check_parameters
     from pain.baselines.osvr_folds import is_made, learn_fold, made_from, read_videos, write_fold
+    from pain.datasets.folds import subjects_left_out
     from pain.errors import Problem
     from pain.processes import workers
     from pain.progress import progress, write
@@ -71,9 +72,9 @@ def main():
     for p, fold in progress(to_do, unit="fold", desc="osvr"):
         def make(gamma, p=p):
             return OSVR(p=p, gamma=gamma, converged=args.converged)
-        folder = Path(args.models) / ("osvr_l%d" % p) / fold.name
-        learned = learn_fold(videos, features, fold.name.split("-", 1)[1], gammas, args.choose, make, args.key_frames)
-        write_fold(folder, made, read_origin(fold / "train.txt").data, learned, videos, features)
+        folder, left_out = Path(args.models) / ("osvr_l%d" % p) / fold.name, subjects_left_out(fold)
+        learned = learn_fold(videos, features, left_out, gammas, args.choose, make, args.key_frames)
+        write_fold(folder, made, read_origin(fold / "train.txt").data, learned, videos, features, left_out)
         write("%s: gamma %g %g, %d features, %d iterations" % (
             folder, *learned.gamma, learned.model.n_features_in_, learned.model.n_iter_))
 

@@ -26,6 +26,7 @@ def parse():
     for name in "data", "aligned", "folds", "models", "prototxt", "report":
         parser.add_argument("--" + name, required=True, type=Path, help="where it lies, or goes")
     parser.add_argument("--weights", type=Path, help="the face net to fine-tune from (default: from scratch)")
+    parser.add_argument("--k", type=int, help="how many folds (default: one a subject)")
     parser.add_argument("--only", default="", metavar="STEPS", help="their names, in one text")
     parser.add_argument("--skip", default="", metavar="STEPS", help="their names, in one text")
     parser.add_argument("--plan", action="store_true", help="print the plan, and do nothing")
@@ -35,8 +36,8 @@ def parse():
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time (default: %(default)s)")
     parser.add_argument("--make", default="make", help="the make command (default: %(default)s)")
     args = parser.parse_args()
-    if args.jobs < 1:
-        raise Problem("--jobs takes 1 or more")
+    if args.jobs < 1 or args.k is not None and args.k < 2:
+        raise Problem("--jobs takes 1 or more, --k 2 or more")
     if args.weights and not args.weights.is_file():
         raise Problem("%s: no such caffemodel; name another, or none: WEIGHTS=" % args.weights)
     return args
@@ -44,9 +45,9 @@ def parse():
 
 def main():
     args = parse()
-    place = Place(args.data, args.aligned, args.folds, args.models, args.prototxt, args.report, args.weights)
+    place = Place(args.data, args.aligned, args.folds, args.models, args.prototxt, args.report, args.weights, args.k)
     steps = chosen_steps(all_steps(args.weights), args.only.split(), args.skip.split())
-    size = size_of(args.data)
+    size = size_of(args.data, args.k)
     measured = Measured(place, size, args.python, args.caffe, args.gpu, args.jobs)
     print(plan_text(steps, plan(steps, place, measured), size, free(args.models)), flush=True)
     if args.plan:

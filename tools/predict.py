@@ -1,4 +1,4 @@
-"""Predict every fold's left-out subject with the fold's last snapshot: val_lmdb -> predictions.csv.
+"""Predict whom every fold leaves out with the fold's last snapshot: val_lmdb -> predictions.csv.
 
     models/<variant>/NN-subject/predictions.csv                subject, video, frame, label 0..5, prediction 0..5
                                     predictions.origin.json        what the net has learned from

@@ -15,6 +15,7 @@ from pain.command import Parser, run, starting
 
 with starting(__name__):
     from pain.baselines.smoothing import predict_smoothed
+    from pain.datasets.folds import subjects_left_out
     from pain.evaluation.results import read_result
     from pain.nets import use_gpu
     from pain.progress import progress
@@ -40,7 +41,7 @@ def main():
     bases = [fold_training(args.solver, fold, args.models) for fold in select_folds(args.folds, args.fold)]
     result = read_result(Path(args.models) / Path(args.solver).stem)
     for base in bases:
-        predict_smoothed(result, base.folder, args.models)
+        predict_smoothed(result, base.folder, subjects_left_out(base.data), args.models)
     prepared = [temporal_training(args.temporal, base, folds, args.models, args.settings)
                 for base in progress(bases, unit="fold", desc="features")]
     trainings = [training for training, _ in prepared]

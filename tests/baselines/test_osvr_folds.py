@@ -36,7 +36,7 @@ def make(gamma):
 
 def test_a_fold_is_osvr_of_the_projected_features_of_the_others():
     videos, features = made_up()
-    fold = learn_fold(videos, features, "s1", [(10, 1)], None, make, False)
+    fold = learn_fold(videos, features, ["s1"], [(10, 1)], None, make, False)
     inside = [i for i, video in enumerate(videos) if video.subject != "s1"]
     projection = Projection().fit([features[i] for i in inside])
     model = make((10, 1)).fit([projection.transform(features[i]) for i in inside], [videos[i].labels for i in inside])
@@ -45,11 +45,11 @@ def test_a_fold_is_osvr_of_the_projected_features_of_the_others():
 
 def test_nothing_of_the_left_out_subject_reaches_its_model():
     videos, features = made_up()
-    expected = learn_fold(videos, features, "s1", [(1, 1), (100, 1)], 3, make, False)
+    expected = learn_fold(videos, features, ["s1"], [(1, 1), (100, 1)], 3, make, False)
     for i in 2, 3:
         videos[i] = videos[i]._replace(labels=5 - videos[i].labels)
         features[i] = {kind: values[::-1] * 7 for kind, values in features[i].items()}
-    again = learn_fold(videos, features, "s1", [(1, 1), (100, 1)], 3, make, False)
+    again = learn_fold(videos, features, ["s1"], [(1, 1), (100, 1)], 3, make, False)
     assert np.array_equal(expected.model.theta_, again.model.theta_) and expected.validation == again.validation
 
 
@@ -60,12 +60,12 @@ def test_gamma_is_that_of_the_best_mean_pcc_of_subjects_left_out_in_turn():
     for gamma in gammas:
         values = []
         for subject in "s0", "s1", "s2", "s3":
-            fold = learn_fold(videos, features, subject, [gamma], None, make, False)
+            fold = learn_fold(videos, features, [subject], [gamma], None, make, False)
             own = [i for i, video in enumerate(videos) if video.subject == subject]
             predicted = np.concatenate([fold.model.predict(fold.projection.transform(features[i])) for i in own])
             values.append(np.corrcoef(predicted, np.concatenate([videos[i].labels for i in own]))[0, 1])
         assert scores[gamma] == pytest.approx(np.mean(values), abs=1e-12)
-    fold = learn_fold(videos, features, "s0", gammas, 2, make, False)
+    fold = learn_fold(videos, features, ["s0"], gammas, 2, make, False)
     assert fold.gamma == max(fold.validation, key=fold.validation.get) and len(fold.validation) == 3
 
 
@@ -84,8 +84,8 @@ def test_key_frames_are_the_first_the_apex_and_the_last():
 
 
 @pytest.mark.parametrize("subjects, left_out, gammas, text", [
-    (3, "s7", [(1, 1)], "subject s7: no aligned frames"), (1, "s0", [(1, 1)], "subject s0: there are no others"),
-    (2, "s0", [(1, 1), (2, 1)], "--choose: takes two training subjects or more")])
+    (3, ["s7"], [(1, 1)], "subject s7: no aligned frames"), (1, ["s0"], [(1, 1)], "subject s0: there are no others"),
+    (2, ["s0"], [(1, 1), (2, 1)], "--choose: takes two training subjects or more")])
 def test_folds_that_cannot_be_get_one_line(subjects, left_out, gammas, text):
     with pytest.raises(Problem, match="^" + text):
         learn_fold(*made_up(subjects), left_out, gammas, 3, make, False)

@@ -2,6 +2,7 @@
 import csv
 import itertools
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pain import locks
 from pain.datasets import folds, lmdbs
 from pain.datasets.redundant_frames import keep_code
 from pain.errors import Problem
+from pain.provenance import read_origin
 from support.project import BVLC, needs_bvlc
 
 SUBJECTS = {"001-aa001": (7, 12), "002-bb002": (9,), "003-cc003": (6, 5)}  # frames of each video
@@ -93,6 +95,44 @@ def test_folds(aligned, tmp_path):
                 assert not datum.encoded
                 pixels = np.frombuffer(datum.data, np.uint8).reshape(3, 112, 96)
                 assert (pixels == image[:, :, ::-1].transpose(2, 0, 1)).all()  # BGR, planes
+
+
+def listed(path):
+    return [line.rsplit(" ", 1)[0] for line in path.read_text().splitlines()]
+
+
+def test_a_fold_leaves_out_several_subjects(aligned, tmp_path):
+    """One of 18 frames, and two of 9 and 11, whom both folds know from the folds of one subject each."""
+    out, single = tmp_path / "folds", tmp_path / "single"
+    parts, alone = folds.make_folds(aligned, out, folds=2), folds.make_folds(aligned, single)
+    assert [part.subjects for part in parts] == [["001-aa001"], ["002-bb002", "003-cc003"]]
+    assert sorted(path.name for path in out.iterdir()) == ["01-of-2", "02-of-2"]
+    for (name, left_out), other in zip((("01-of-2", parts[0]), ("02-of-2", parts[1])), parts[::-1]):
+        fold = out / name
+        assert folds.subjects_left_out(fold) == left_out.subjects
+        assert json.loads((fold / "fold.json").read_text())["left_out"] == left_out.subjects
+        of_each = [single / path for path in sorted(os.listdir(str(single))) if path[3:] in left_out.subjects]
+        assert listed(fold / "val.txt") == [line for path in of_each for line in listed(path / "val.txt")]
+        assert [value for _, value in contents(fold / "val_lmdb")] == [
+            value for path in of_each for _, value in contents(path / "val_lmdb")]
+        kept = {name for one in alone if one.subjects[0] in other.subjects for name, keep in zip(one.names, one.keep)
+                if keep}
+        names = listed(fold / "train.txt")
+        assert set(names) == kept and len(names) == len(kept)
+        assert [key[9:].decode() for key, _ in contents(fold / "train_lmdb")] == names
+        data = read_origin(fold / "train.txt").data
+        assert (data.subjects, data.frames, data.left_out) == (3, 38, (name,))
+    stamp = (out / "01-of-2/train_lmdb/data.mdb").stat().st_mtime_ns
+    folds.make_folds(aligned, out, folds=2)
+    assert (out / "01-of-2/train_lmdb/data.mdb").stat().st_mtime_ns == stamp
+    folds.make_folds(aligned, out, folds=3)  # as many as there are subjects: the very bytes of one each
+    assert sorted(os.listdir(str(out))) == sorted(os.listdir(str(single)))
+    for path in single.rglob("*"):
+        if path.is_file() and path.name != "lock.mdb":
+            assert (out / path.relative_to(single)).read_bytes() == path.read_bytes(), path
+    for count in 1, 4:
+        with pytest.raises(Problem, match="--folds %d: takes 2 to 3" % count):
+            folds.make_folds(aligned, out, folds=count)
 
 
 @needs_bvlc

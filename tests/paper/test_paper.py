@@ -59,7 +59,7 @@ def test_steps_are_the_papers_rows_and_the_baselines():
 
 
 def test_costs_by_hand():
-    size = Size(subjects=5, videos=20, frames=3000)
+    size = Size(subjects=5, videos=20, frames=3000, folds=5)
     measured = costs.Training(seconds=2, iterations=100, batch=10, disk=7e6, memory=1e9)
     assert training_cost(measured, size, 2, None) == Cost(5 * 100 * 2 / 2, 35e6, 2e9)
     assert training_cost(measured, size, 2, 0) == Cost(5 * 100 * 2, 35e6, 2e9)
@@ -68,7 +68,7 @@ def test_costs_by_hand():
                     for i, time in enumerate(("50.0", "57.0", "58.0", "59.5")))
     log += "\nI1127 00:00:01.0 1 solver.cpp:239] Iteration 4 (1 iter/s), loss = 1\nanything else"
     assert an_iteration(log) == pytest.approx(1.5)  # the median of 1, 1.5, 1.5; the first, 7, is of starting
-    small, large = (folds_cost(Size(subjects, 1, 1000), 1).disk for subjects in (2, 12))
+    small, large = (folds_cost(Size(30, 1, 1000, folds), 1).disk for folds in (2, 12))
     assert large / small == pytest.approx((1 + 11 * 10478 / 48391) / (1 + 10478 / 48391))
     assert small / (1000 * (1 + 10478 / 48391)) == pytest.approx(112 * 96 * 3, rel=0.3)
 
@@ -82,7 +82,7 @@ def test_durations(seconds, text):
 def test_a_plan_as_text():
     steps = chosen_steps(all_steps(None), ["folds", "osvr", "facenet2expnet_style"], [])
     rows = {"folds": (1., Cost(0, 0, 0)), "osvr": (0.5, Cost(7200, 3e9, 2e9))}
-    lines = plan.plan_text(steps, rows, Size(1, 2, 3), 1e9).splitlines()
+    lines = plan.plan_text(steps, rows, Size(1, 2, 3, 1), 1e9).splitlines()
     assert lines[0] == "1 subjects, 2 videos, 3 frames"
     assert [line.split()[:4] for line in lines[3:7]] == [
         ["folds", "100%", "0", "s"], ["facenet2expnet_style", "-", "-", "-"], ["osvr", "50%", "2.0", "h"],

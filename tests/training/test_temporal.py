@@ -190,12 +190,12 @@ def test_smoothing_by_hand_and_chosen_by_the_others():
     weights = np.exp(-0.5 * (np.arange(-8, 9) / 2) ** 2)
     by_hand = (result.videos[0].prediction[52:69] * weights).sum() / weights.sum()
     assert one[60] == pytest.approx(by_hand, rel=1e-9)
-    assert choose_sigma(result, "a") in SIGMAS[1:]  # noise asks for some
+    assert choose_sigma(result, ["a"]) in SIGMAS[1:]  # noise asks for some
     changed = result._replace(videos=[video._replace(prediction=video.prediction * 9) if video.subject == "a" else video
                                       for video in result.videos])
-    assert choose_sigma(changed, "a") == choose_sigma(result, "a")  # whatever the left-out subject's are
+    assert choose_sigma(changed, ["a"]) == choose_sigma(result, ["a"])  # whatever the left-out subject's are
     exact = result._replace(videos=[video._replace(prediction=video.label.astype(float)) for video in result.videos])
-    assert choose_sigma(exact, "a") == 0
+    assert choose_sigma(exact, ["a"]) == 0
 
 
 def test_smoothed_predictions_are_a_row(done):

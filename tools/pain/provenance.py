@@ -19,12 +19,12 @@ KINDS = ARCHIVE, OWN, UNKNOWN, SYNTHETIC = "archive", "own", "unknown", "synthet
 
 
 class Data(NamedTuple):
-    """What there is to learn from, a fold's left-out subject included."""
+    """What there is to learn from, whom a fold leaves out included."""
     kind: str = UNKNOWN  # one of KINDS
     subjects: int = 0  # people
     frames: int = 0  # usable ones; of people who are to be told apart, their faces
     histogram: Tuple[int, ...] = ()  # frames of each label 0..5; empty where labels are people
-    left_out: Tuple[str, ...] = ()  # the folds, NN-subject, whose subject was not learned from
+    left_out: Tuple[str, ...] = ()  # the folds, NN-subject or NN-of-K, whose subjects were not learned from
 
 
 class Start(NamedTuple):

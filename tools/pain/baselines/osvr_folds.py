@@ -1,4 +1,4 @@
-"""OSVR fold by fold on aligned faces: a subject's frames predicted by what the other subjects' videos have taught."""
+"""OSVR fold by fold on aligned faces: subjects' frames predicted by what the other subjects' videos have taught."""
 from __future__ import annotations
 
 import datetime
@@ -88,14 +88,15 @@ def validate(videos, features, gammas, groups, make, key_frames) -> dict:
 
 
 def learn_fold(videos, features, left_out, gammas, groups, make, key_frames) -> FoldModel:
-    """The FoldModel without the subject `left_out`. gammas: one, or those that nested folds choose among.
+    """The FoldModel without the subjects `left_out`. gammas: one, or those that nested folds choose among.
 
-    Raises Problem when there is no such subject, nobody else, or nothing to learn from or choose by.
+    Raises Problem when there are no such subjects, nobody else, or nothing to learn from or choose by.
     """
-    inside = [i for i, video in enumerate(videos) if video.subject != left_out]
-    if not 0 < len(inside) < len(videos):
+    inside = [i for i, video in enumerate(videos) if video.subject not in left_out]
+    absent = sorted(set(left_out) - {video.subject for video in videos})
+    if absent or not inside:
         raise Problem("subject %s: %s; run `make folds` again" % (
-            left_out, "there are no others" if not inside else "no aligned frames"))
+            (absent or left_out)[0], "no aligned frames" if absent else "there are no others"))
     videos, features = [videos[i] for i in inside], [features[i] for i in inside]
     validation = {}
     if len(gammas) > 1:
@@ -122,16 +123,15 @@ def is_made(folder: Path, made: dict) -> bool:
         return False
 
 
-def write_fold(folder: Path, made: dict, data: Data, fold: FoldModel, videos, features) -> None:
+def write_fold(folder: Path, made: dict, data: Data, fold: FoldModel, videos, features, left_out) -> None:
     """Write the fold's predictions.csv, its record of origin and osvr.json, how they came about: all or none.
 
-    folder: models/<row>/NN-subject; data: what the fold's training frames are
+    folder: models/<row>/NN-subject; data: what the fold's training frames are; left_out: the subjects to predict
     """
-    left_out = folder.name.split("-", 1)[1]
     with making(folder) as partial:
         write_csv(partial / "predictions.csv", COLUMNS, [
             (video.subject, video.video, row["frame"], label, "%.6f" % value)
-            for video, of_video in zip(videos, features) if video.subject == left_out
+            for video, of_video in zip(videos, features) if video.subject in left_out
             for row, label, value in zip(video.rows, video.labels,
                                          fold.model.predict(fold.projection.transform(of_video)))])
         write_origin(partial / "predictions.csv", Origin(data, folder.parent.name, fold.model.n_iter_,

@@ -26,25 +26,25 @@ def smoothed(result, sigma):
 
 
 def choose_sigma(result, left_out):
-    """The one of SIGMAS with the least MSE, a mean over all subjects but `left_out`. Raises Problem without others."""
-    others = result._replace(videos=[video for video in result.videos if video.subject != left_out])
+    """The one of SIGMAS with the least MSE, a mean over all subjects not in `left_out`. Raises Problem without others.
+    """
+    others = result._replace(videos=[video for video in result.videos if video.subject not in left_out])
     if not others.videos:
         raise Problem("%s: predictions of %s alone, so nothing to choose a smoothing by; predict all folds"
-                      % (result.path, left_out))
+                      % (result.path, ", ".join(left_out)))
     return min(SIGMAS, key=lambda sigma: scored(smoothed(others, sigma), "subject", CLASSES - 1, ["mse"]).values.mean())
 
 
-def predict_smoothed(result, fold, models):
-    """Write the smoothed predictions of a fold's left-out subject, and the sigma that the others' have chosen.
+def predict_smoothed(result, fold, left_out, models):
+    """Write the smoothed predictions of whom a fold leaves out, and the sigma that the others' have chosen.
 
     result: the variant's, of all folds; fold: the folder of the fold's predictions.csv; models: where the row goes
     """
-    left_out = fold.name.split("-", 1)[1]
     sigma = choose_sigma(result, left_out)
     with making(Path(models) / ROW / fold.name) as partial:
         write_csv(partial / "predictions.csv", COLUMNS, [
             (video.subject, video.video, frame, label, "%.6f" % value)
-            for video in smoothed(result, sigma).videos if video.subject == left_out
+            for video in smoothed(result, sigma).videos if video.subject in left_out
             for frame, label, value in zip(video.frames, video.label, video.prediction)])
         write_origin(partial / "predictions.csv", read_origin(fold / "predictions.csv"))
         (partial / "smoothing.json").write_text(json.dumps({"sigma": sigma}) + "\n")

@@ -1,10 +1,11 @@
-"""Leave-one-subject-out folds as LMDBs: everything but one subject to train on, that one to test."""
+"""Folds as LMDBs: everything but one subject, or several, to train on, and those to test."""
 from __future__ import annotations
 
 import contextlib
 import json
 import shutil
 from pathlib import Path
+from typing import NamedTuple, Sequence
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from pain.datasets.frames_csv import MADE_BY, read_frames
 from pain.datasets.lmdbs import HEIGHT, WIDTH, datum, datums, key, open_lmdb, read, write_list, write_lmdb
 from pain.datasets.pspi import CLASSES
 from pain.datasets.redundant_frames import RULES
+from pain.datasets.split import split
 from pain.errors import Problem
 from pain.files import discard, read_json, remove, sha256
 from pain.images import read_image
@@ -23,21 +25,17 @@ from pain.provenance import Data, Origin, read_origin, write_origin
 RECORD = "fold.json"  # in a fold's folder: what it was made from
 
 
-class Subject:
-    """A subject's usable frames: names (`subject/video/frame.png`), labels (N,) 0..5, keep (N,) for training."""
+class LeftOut(NamedTuple):
+    """What a fold leaves out: the N usable frames of some subjects, in the order of frames.csv."""
 
-    def __init__(self, name, frames, rule):
-        self.name = name
-        self.names = [frame.image for frame in frames]
-        self.labels = np.array([frame.label for frame in frames])
-        videos = np.array([frame.video for frame in frames])
-        self.keep = np.zeros(len(frames), bool)
-        for video in dict.fromkeys(videos):
-            self.keep[videos == video] = RULES[rule](self.labels[videos == video])
+    subjects: list[str]
+    names: list[str]  # subject/video/frame.png
+    labels: np.ndarray  # (N,) int, 0..5
+    keep: np.ndarray  # (N,) bool: which of them other folds are trained on
 
 
-def read_subjects(frames_csv: str | Path, rule: str) -> list[Subject]:
-    """The subjects of frames.csv, a list of Subject in its order. Raises as read_frames(), and for a lone subject."""
+def read_subjects(frames_csv: str | Path, rule: str) -> list[LeftOut]:
+    """The subjects of frames.csv in its order, each by itself. Raises as read_frames(), and for a lone subject."""
     frames_of = {}
     for frame in read_frames(frames_csv):
         if frame.is_aligned:
@@ -45,7 +43,41 @@ def read_subjects(frames_csv: str | Path, rule: str) -> list[Subject]:
     if len(frames_of) < 2:
         raise Problem("%s: frames of %d subject; leaving one subject out takes two or more"
                       % (frames_csv, len(frames_of)))
-    return [Subject(name, frames, rule) for name, frames in frames_of.items()]
+    return [one_subject(name, frames, rule) for name, frames in frames_of.items()]
+
+
+def one_subject(name, frames, rule):
+    """The LeftOut of a subject. frames: LabelledFrames; rule: a key of RULES."""
+    labels, videos = np.array([frame.label for frame in frames]), np.array([frame.video for frame in frames])
+    keep = np.zeros(len(frames), bool)
+    for video in dict.fromkeys(videos):
+        keep[videos == video] = RULES[rule](labels[videos == video])
+    return LeftOut([name], [frame.image for frame in frames], labels, keep)
+
+
+def grouped(subjects: list[LeftOut], folds: int | None) -> list[LeftOut]:
+    """Subjects put together into what so many folds leave out; None: one a fold. Raises Problem if there are too few.
+    """
+    if folds is None:
+        return subjects
+    if not 2 <= folds <= len(subjects):
+        raise Problem("--folds %d: takes 2 to %d, for there are so many subjects" % (folds, len(subjects)))
+    groups = split(np.array([len(subject.labels) for subject in subjects]),
+                   np.array([(subject.labels > 0).sum() for subject in subjects]), folds)
+    return [joined([subjects[i] for i in group]) for group in groups]
+
+
+def joined(parts):
+    """Several LeftOuts as one."""
+    subjects, names, labels, keep = zip(*parts)
+    return LeftOut(sum(subjects, []), sum(names, []), np.concatenate(labels), np.concatenate(keep))
+
+
+def subjects_left_out(fold: Path) -> list[str]:
+    """The subjects that a fold, its folder, leaves out: those of its fold.json, or else that of its name."""
+    made_from = read_made_from(fold / RECORD)
+    named = made_from.get("left_out") if isinstance(made_from, dict) else None
+    return list(map(str, named)) if isinstance(named, list) and named else [fold.name.split("-", 1)[1]]
 
 
 def encode(path, label):
@@ -59,76 +91,86 @@ def encode(path, label):
     return datum(image, label)
 
 
-def make_val(aligned, subject, folder, pool, bar):
+def make_val(aligned, part, folder, pool, bar):
     """Make folder/val_lmdb and val.txt, decoding in the processes of `pool`, unless an earlier call has."""
     if (folder / "val_lmdb").exists():
-        bar.update(len(subject.names))
+        bar.update(len(part.names))
         return
     shutil.rmtree(str(folder / "val_lmdb.partial"), ignore_errors=True)
-    paths = [aligned / name for name in subject.names]
-    records = zip(subject.names, datums(encode, paths, subject.labels, pool))
+    paths = [aligned / name for name in part.names]
+    records = zip(part.names, datums(encode, paths, part.labels, pool))
     write_lmdb(folder / "val_lmdb.partial", records, len(paths), bar)
-    write_list(folder / "val.txt", subject.names, subject.labels)
+    write_list(folder / "val.txt", part.names, part.labels)
     (folder / "val_lmdb.partial").rename(folder / "val_lmdb")
 
 
-def make_train(subjects, folders, left_out, seed, bar):
-    """Make train_lmdb and train.txt of the fold that leaves out subject number `left_out`, from the val_lmdbs."""
-    samples = [(s, i) for s, subject in enumerate(subjects) if s != left_out for i in np.flatnonzero(subject.keep)]
-    order = np.random.RandomState([seed, left_out]).permutation(len(samples))
+def make_train(parts, folders, number, seed, bar):
+    """Make train_lmdb and train.txt of the fold that leaves out parts[number], from the val_lmdbs of the others."""
+    samples = [(p, i) for p, part in enumerate(parts) if p != number for i in np.flatnonzero(part.keep)]
+    order = np.random.RandomState([seed, number]).permutation(len(samples))
     samples = [samples[i] for i in order]
-    names = [subjects[s].names[i] for s, i in samples]
-    shutil.rmtree(str(folders[left_out] / "train_lmdb"), ignore_errors=True)
+    names = [parts[p].names[i] for p, i in samples]
+    shutil.rmtree(str(folders[number] / "train_lmdb"), ignore_errors=True)
     with contextlib.ExitStack() as stack:
-        val = {s: stack.enter_context(open_lmdb(folder / "val_lmdb"))
-               for s, folder in enumerate(folders) if s != left_out}
-        values = (read(val[s], key(i, name), folders[s] / "val_lmdb") for (s, i), name in zip(samples, names))
-        write_lmdb(folders[left_out] / "train_lmdb", zip(names, values), len(samples), bar)
-    write_list(folders[left_out] / "train.txt", names, [subjects[s].labels[i] for s, i in samples])
+        val = {p: stack.enter_context(open_lmdb(folder / "val_lmdb"))
+               for p, folder in enumerate(folders) if p != number}
+        values = (read(val[p], key(i, name), folders[p] / "val_lmdb") for (p, i), name in zip(samples, names))
+        write_lmdb(folders[number] / "train_lmdb", zip(names, values), len(samples), bar)
+    write_list(folders[number] / "train.txt", names, [parts[p].labels[i] for p, i in samples])
 
 
-def make_folds(aligned: str | Path, out: str | Path, rule: str = "code", seed: int = 1, jobs: int = 1) -> list[Subject]:
-    """Make every fold of the aligned dataset that is not there yet. Returns the list of Subject.
+def make_folds(aligned: str | Path, out: str | Path, rule: str = "code", seed: int = 1, jobs: int = 1,
+               folds: int | None = None) -> list[LeftOut]:
+    """Make every fold of the aligned dataset that is not there yet. Returns what each leaves out.
 
-    aligned: folder with frames.csv and the aligned PNGs; rule: a key of RULES; jobs: decoding processes.
-    Folds of subjects that are no longer there are removed. Raises Problem for unusable frames, an unreadable image, a
-    full disk, or when another process makes folds in `out`; finished folds stay.
+    aligned: folder with frames.csv and the aligned PNGs; rule: a key of RULES; jobs: decoding processes; folds: how
+    many, or None for one a subject. Folds that this does not make are removed. Raises Problem for unusable frames, an
+    unreadable image, more folds than subjects, a full disk, or when another process makes folds in `out`; finished
+    folds stay.
     """
     aligned, out = Path(aligned), Path(out)
     subjects = read_subjects(aligned / "frames.csv", rule)
+    parts = grouped(subjects, folds)
     with alone_in(out):
-        return make_folds_alone(aligned, out, subjects, rule, seed, jobs)
+        make_folds_alone(aligned, out, parts, {"redundant": rule, "seed": seed}, jobs)
+    return parts
 
 
-def make_folds_alone(aligned, out, subjects, rule, seed, jobs):
-    """make_folds() of these Subjects, in a folder that is locked."""
-    made_from = {"frames.csv": sha256(aligned / "frames.csv"), "redundant": rule, "seed": seed}
-    kept = sum(subject.keep.sum() for subject in subjects)
-    names = ["%02d-%s" % (number, subject.name) for number, subject in enumerate(subjects, 1)]
+def fold_names(subjects: Sequence[str], folds: int | None = None) -> list[str]:
+    """What so many folds of some subjects are called: NN-subject, or NN-of-K where they are fewer than the subjects."""
+    return ["%02d-%s" % (number, subjects[number - 1] if folds in (None, len(subjects)) else "of-%d" % folds)
+            for number in range(1, 1 + (folds or len(subjects)))]
+
+
+def make_folds_alone(aligned, out, parts, settings, jobs):
+    """make_folds() in a folder that is locked. parts: a LeftOut a fold."""
+    made_from = dict({"frames.csv": sha256(aligned / "frames.csv")}, **settings)
+    subjects = [name for part in parts for name in part.subjects]
+    names = fold_names(subjects, len(parts))
     remove_stale(out, names)
-    folders = [current_folder(out, name, made_from) for name in names]
-    frames = sum(len(subject.names) for subject in subjects)
-    data = data_of(aligned / "frames.csv", subjects)
-    with progress(total=frames + sum(kept - subject.keep.sum() for subject in subjects), unit="frame",
-                  desc="%d folds" % len(subjects)) as bar:
+    folders = [current_folder(out, name, made_from if len(parts) == len(subjects) else dict(
+        made_from, left_out=part.subjects)) for name, part in zip(names, parts)]
+    data = data_of(aligned / "frames.csv", parts, len(subjects))
+    kept = sum(part.keep.sum() for part in parts)
+    with progress(total=data.frames + sum(kept - part.keep.sum() for part in parts), unit="frame",
+                  desc="%d folds" % len(parts)) as bar:
         with workers(jobs) as pool:
-            for subject, folder in zip(subjects, folders):
-                make_val(aligned, subject, folder, pool, bar)
-        for number, subject in enumerate(subjects):
+            for part, folder in zip(parts, folders):
+                make_val(aligned, part, folder, pool, bar)
+        for number, part in enumerate(parts):
             if folders[number].name == names[number]:
-                bar.update(kept - subject.keep.sum())
+                bar.update(kept - part.keep.sum())
                 continue
-            make_train(subjects, folders, number, seed, bar)
+            make_train(parts, folders, number, settings["seed"], bar)
             folders[number] = folders[number].rename(out / names[number])
     for folder in folders:
         write_origin(folder / "train.txt", Origin(data._replace(left_out=(folder.name,))))
-    return subjects
 
 
-def data_of(frames_csv, subjects):
-    """What the Subjects of a frames.csv are to learn from, as provenance has it."""
-    counts = sum(np.bincount(subject.labels, minlength=CLASSES) for subject in subjects)
-    return Data(read_origin(frames_csv).kind, len(subjects), int(counts.sum()), tuple(counts.tolist()))
+def data_of(frames_csv, parts, subjects):
+    """What all the parts of a frames.csv are to learn from, as provenance has it."""
+    counts = sum(np.bincount(part.labels, minlength=CLASSES) for part in parts)
+    return Data(read_origin(frames_csv).kind, subjects, int(counts.sum()), tuple(counts.tolist()))
 
 
 def partial_folder(out, name):

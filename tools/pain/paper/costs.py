@@ -62,13 +62,17 @@ class Size(NamedTuple):
     subjects: int
     videos: int
     frames: int
+    folds: int
 
 
-def size_of(data: Path) -> Size:
-    """The size of a dataset in the archive's layout, by its files. Raises Problem as list_videos() does."""
+def size_of(data: Path, folds: int | None = None) -> Size:
+    """The size of a dataset in the archive's layout, by its files. Raises Problem as list_videos() does.
+
+    folds: how many there are to be, or None for one a subject
+    """
     videos = list_videos(data)
-    return Size(len({subject for subject, _ in videos}), len(videos),
-                sum(len(frame_files(data, *video)[0]) for video in videos))
+    subjects = len({subject for subject, _ in videos})
+    return Size(subjects, len(videos), sum(len(frame_files(data, *video)[0]) for video in videos), folds or subjects)
 
 
 def folder_size(folder: Path) -> int:
@@ -126,7 +130,7 @@ def folds_cost(size: Size, jobs: int) -> Cost:
         records = (("%d.png" % i, datum(face, 0)) for i in range(count))
         write_lmdb(Path(folder) / "lmdb", records, count, progress(disable=True))
         seconds, disk = (time.monotonic() - start) / count, folder_size(Path(folder)) / count
-    written = size.frames * (1 + KEPT_PER_FOLD * (size.subjects - 1))
+    written = size.frames * (1 + KEPT_PER_FOLD * (size.folds - 1))
     return Cost(written * seconds, written * disk, jobs * 100e6)
 
 
@@ -154,7 +158,7 @@ def measure_training(solver_file: Path, caffe: str, gpu: int | None, jobs: int) 
 def training_cost(measured: Training, size: Size, jobs: int, gpu: int | None) -> Cost:
     """That of all folds. On a GPU trainings are counted one after the other, which is the most that they can take."""
     side_by_side = jobs if gpu is None else 1
-    return Cost(size.subjects * measured.iterations * measured.seconds / side_by_side, size.subjects * measured.disk,
+    return Cost(size.folds * measured.iterations * measured.seconds / side_by_side, size.folds * measured.disk,
                 jobs * measured.memory)
 
 

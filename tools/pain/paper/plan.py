@@ -46,7 +46,7 @@ class Measured:
         if name == "osvr":
             return costs.osvr_cost(size, jobs)
         if name == "temporal":
-            return costs.prediction_cost(self.training(METHOD.name), size, passes=size.subjects)
+            return costs.prediction_cost(self.training(METHOD.name), size, passes=size.folds)
         if name == "report":
             return FEW
         trained = costs.training_cost(self.training(name), size, jobs, self.gpu)
@@ -69,7 +69,7 @@ def plan(steps: Sequence[Step], place: Place, measured: Measured) -> dict[str, t
 
 def plan_text(steps: Sequence[Step], rows: Mapping[str, tuple[float, Cost]], size: Size, free: float) -> str:
     """The plan as a table, with its sums and what is not enough."""
-    lines = ["%d subjects, %d videos, %d frames" % size, "",
+    lines = ["%d subjects, %d videos, %d frames" % size[:3], "",
              "%-30s%6s%12s%10s%10s  %s" % ("step", "done", "time left", "disk", "memory", "what")]
     for step in steps:
         if step.left_out:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import NamedTuple, Sequence
 
 from pain.baselines import smoothing
+from pain.datasets.folds import fold_names
+from pain.datasets.frames_csv import ALIGNED
 from pain.errors import Problem
 from pain.files import read_csv
 from pain.training import temporal
@@ -23,6 +25,7 @@ class Place(NamedTuple):
     prototxt: Path
     report: Path
     weights: Path | None
+    k: int | None = None  # how many folds there are to be, or None for one a subject
 
 
 class Step(NamedTuple):
@@ -70,7 +73,8 @@ def share_done(step: Step, place: Place) -> float:
     except Problem:
         return 0.
     if step.name == "folds":
-        return min(1., len(folds) / max(1, len(subjects(place))))
+        names = fold_names(subjects(place), place.k)
+        return len({fold.name for fold in folds}.intersection(names)) / max(1, len(names))
     rows = {"osvr": ["osvr_l1", "osvr_l2"], "temporal": [temporal.ROW, smoothing.ROW]}.get(step.name)
     if rows:
         there = [(place.models / row / fold.name / "predictions.csv").is_file() for row in rows for fold in folds]
@@ -93,6 +97,7 @@ def report_done(place: Place) -> float:
     return float(all(path.stat().st_mtime <= page.stat().st_mtime for path in place.models.rglob("predictions.csv")))
 
 
-def subjects(place: Place) -> set[str]:
-    """The names of the subjects that were aligned. Raises Problem where nothing is."""
-    return {row["subject"] for row in read_csv(place.aligned / "frames.csv", ("subject",), "make align")}
+def subjects(place: Place) -> list[str]:
+    """The names of the subjects with aligned frames, in order. Raises Problem where there are none."""
+    rows = read_csv(place.aligned / "frames.csv", ("subject", "status"), "make align")
+    return list(dict.fromkeys(row["subject"] for row in rows if row["status"] in ALIGNED))

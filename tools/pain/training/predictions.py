@@ -1,4 +1,4 @@
-"""A fold's left-out subject predicted by its last snapshot."""
+"""Whom a fold leaves out, predicted by its last snapshot."""
 import contextlib
 import os
 from pathlib import Path

@@ -12,6 +12,7 @@ import numpy as np
 from caffe.proto import caffe_pb2
 from google.protobuf import text_format
 
+from pain.datasets.folds import subjects_left_out
 from pain.datasets.lmdbs import open_lmdb, read_list
 from pain.errors import Problem
 from pain.evaluation.results import COLUMNS
@@ -51,7 +52,7 @@ def features_of(training, folds):
                 return Sequences(arrays["features"], arrays["label"], arrays["names"])
     net = load_net(training.folder / training.net, model, [*training.stages, "deploy"])
     parts, labels, names = [], [], []
-    for fold in progress(folds, unit="subject", desc="features of " + training.folder.name, leave=False):
+    for fold in progress(folds, unit="fold", desc="features of " + training.folder.name, leave=False):
         listed, of_listed = read_list(fold / "val.txt")
         parts.append(forward(net, fold / "val_lmdb", len(listed)))
         labels += of_listed
@@ -124,7 +125,7 @@ def temporal_training(solver_file, base, folds, models, changes=""):
         raise Problem("%s: on the features of another net than %s; remove the folder" % (folder, base.folder))
     folder.mkdir(parents=True, exist_ok=True)
     solver.net = os.path.relpath(str(net_file), str(folder))
-    write_sequences(folder, sequences, fold.name.split("-", 1)[1], steps)
+    write_sequences(folder, sequences, subjects_left_out(fold), steps)
     for path, text in ((folder / "solver.prototxt", text_format.MessageToString(solver)),
                        (folder / "sequences.txt", "sequences.h5\n"), (record, json.dumps({"made_from": made_from}))):
         with replacing(path) as partial:
@@ -141,9 +142,9 @@ def read_record(path):
 
 
 def write_sequences(folder, sequences, left_out, steps):
-    """Write `folder`/sequences.h5, the net's data: the frames of all subjects but `left_out`, in streams."""
+    """Write `folder`/sequences.h5, the net's data: the frames of all subjects not in `left_out`, in streams."""
     videos = [video for video in videos_of(sequences.names)
-              if sequences.names[video.start].split("/")[0] != left_out]
+              if sequences.names[video.start].split("/")[0] not in left_out]
     shown, begins = streams(videos, steps)
     content = io.BytesIO()  # HDF5 locks files itself, and stumbles over its own on a full disk
     with h5py.File(content, "w") as file:
@@ -155,14 +156,14 @@ def write_sequences(folder, sequences, left_out, steps):
 
 
 def predict_temporal(training, base, sequences):
-    """Write predictions.csv of the fold's left-out subject by the LSTM, unless it is newer than the last snapshot."""
+    """Write predictions.csv of whom the fold leaves out by the LSTM, unless it is newer than the last snapshot."""
     model = training.folder / training.snapshot(training.last_snapshot(), "caffemodel")
     out = training.folder / "predictions.csv"
     if out.exists() and out.stat().st_mtime >= model.stat().st_mtime:
         return
-    net, rows = load_net(training.folder / training.net, model), []
+    net, rows, left_out = load_net(training.folder / training.net, model), [], subjects_left_out(training.data)
     for video in videos_of(sequences.names):
-        if sequences.names[video.start].split("/")[0] != training.folder.name.split("-", 1)[1]:
+        if sequences.names[video.start].split("/")[0] not in left_out:
             continue
         predicted = []
         for i, features in enumerate(sequences.features[video]):  # genuine Caffe's LSTM never changes its steps
