@@ -33,17 +33,25 @@ def job(real, sample):
 
 
 @pytest.fixture(scope="session")
-def chromium(tmp_path_factory):
-    browser = PageBrowser(tmp_path_factory.mktemp("downloads"), *CAMERA)
-    yield browser
-    browser.driver.quit()
+def running_chromium(tmp_path_factory):
+    with PageBrowser(tmp_path_factory.mktemp("downloads"), *CAMERA) as browser:
+        yield browser
+
+
+@pytest.fixture
+def chromium(running_chromium):
+    """A browser in which no earlier page is left, nor anything that one has said."""
+    running_chromium.leave()
+    running_chromium.said()
+    return running_chromium
 
 
 @pytest.fixture
 def page(chromium):
+    """The same, and the console stays silent."""
     yield chromium
-    chromium.js("sessionStorage.clear()")
-    assert [entry for entry in chromium.driver.get_log("browser") if "favicon" not in entry["message"]] == []
+    chromium.leave()
+    assert chromium.said() == []
 
 
 @pytest.fixture

@@ -163,7 +163,7 @@ def test_labels_beside_it(opened, real, job, sample, tmp_path):
         opened.give("labels", path)
         opened.wait("document.querySelector('#error p').textContent.startsWith(%s)" % json.dumps("wrong.csv: " + said))
     assert opened.text("read-label") == given[9][1] + ".0"  # the good ones stay
-    noted = [entry["message"] for entry in opened.driver.get_log("browser")]
+    noted = opened.said()
     assert all("400" in message for message in noted), noted  # a browser's own note of the answer
 
 

@@ -2,10 +2,12 @@
 import csv
 import io
 import json
+from unittest import mock
 
 import pytest
 
 from pain.notice import short_notice
+from pain.page import jobs
 from pain.provenance import Origin
 from support.browser import needs_browser
 from support.pages import serving, wait
@@ -36,6 +38,13 @@ def saved(page, name):
     return rows
 
 
+def test_no_page_outlives_its_server(chromium, tmp_path, video):
+    """Or it would ask for its job, and complain in the log while another test reads that."""
+    with serving(tmp_path / "server") as client:
+        chromium.open_done(client, video, FRAMES)
+    assert chromium.driver.current_url == "about:blank" and chromium.said() == []
+
+
 def test_episodes_are_kept_until_they_are_saved(chromium, served, video):
     page = chromium
     page.open_done(served, video, FRAMES)
@@ -64,8 +73,7 @@ def test_episodes_are_kept_until_they_are_saved(chromium, served, video):
     page.click("#earlier-videos button:nth-of-type(2)")
     assert len(saved(page, "visit.episodes.csv")) == 2 and not asks(page)
     assert "2 episodes" in page.text("earlier") and "not saved" not in page.text("earlier")
-    page.js("sessionStorage.clear()")
-    errors = [entry["message"] for entry in page.driver.get_log("browser")]
+    errors = page.said()
     assert all("'beforeunload'" in message for message in errors), errors  # it asks only those who have done something
 
 
@@ -97,7 +105,8 @@ def test_removing_a_video_asks_for_its_episodes(page, served, video):
 
 def test_a_video_that_the_server_has_removed(chromium, tmp_path, video):
     page = chromium
-    with serving(tmp_path / "server", keep=12) as client:  # so that the page looks for it every three seconds
+    with mock.patch.object(jobs, "time", mock.Mock(monotonic=lambda: 0.)), \
+            serving(tmp_path / "server", keep=2) as client:  # so that the page looks for it every half second
         job = page.open_done(client, video, FRAMES)
         content = client.ask("GET", "/api/jobs/%s/curve.csv" % job)[2]
         mark(page)
@@ -118,8 +127,7 @@ def test_a_video_that_the_server_has_removed(chromium, tmp_path, video):
         page.wait("document.querySelector('#error p').textContent.startsWith('That video is not here')")
         page.click("#earlier-videos button:nth-of-type(2)")
         assert len(saved(page, "visit.episodes.csv")) == 1
-    page.js("sessionStorage.clear()")
-    errors = [entry["message"] for entry in page.driver.get_log("browser")]
+    errors = page.said()
     assert all("404" in message for message in errors), errors  # a browser's own note of the answer
 
 
@@ -160,5 +168,5 @@ def test_a_file_that_is_not_taken_is_answered_with_those_that_are(chromium, serv
         for (const name of ["a.mp4", "b.mp4"]) dataTransfer.items.add(new File(["x"], name));
         document.body.dispatchEvent(new DragEvent("drop", {dataTransfer, bubbles: true, cancelable: true})); })()""")
     assert "one file at a time" in page.text("error") and page.js("document.getElementById('start').hidden") is False
-    errors = [entry["message"] for entry in page.driver.get_log("browser")]
+    errors = page.said()
     assert all("415" in message for message in errors), errors  # a browser's own note of the answer

@@ -11,7 +11,8 @@ from websockets.sync.client import connect
 
 from pain.page import uploads
 from pain.page.jobs import Worker
-from support.pages import Light, named
+from support.pages import Light, named, wait
+from support.processes import PATIENCE
 
 
 def jpeg(level, size=(64, 48)):
@@ -22,11 +23,11 @@ def jpeg(level, size=(64, 48)):
 
 def between_frames(served, line):
     """The answer to a picture while the frames of a video go on, one by one."""
-    for _ in range(600):
+    def answer():
         served.estimator.steps.release()
         with contextlib.suppress(TimeoutError):
-            return json.loads(line.recv(timeout=0.05))
-    raise AssertionError("no answer")
+            return line.recv(timeout=0.05)
+    return json.loads(wait(answer))
 
 
 def test_live_pictures(served, grey):
@@ -44,19 +45,19 @@ def test_live_pictures(served, grey):
             assert answer["rows"][0]["time_s"] == round(moments[-1], 6)
         assert 0 <= moments[0] < moments[1]
         line.send(b"no picture")
-        assert "no whole JPEG" in json.loads(line.recv(timeout=30))["error"]
+        assert "no whole JPEG" in json.loads(line.recv(timeout=PATIENCE))["error"]
         line.send(jpeg(9)[:-200])
-        assert "no whole JPEG" in json.loads(line.recv(timeout=30))["error"]
+        assert "no whole JPEG" in json.loads(line.recv(timeout=PATIENCE))["error"]
         line.send(jpeg(9, (2000, 8)))
-        assert "pixels a side" in json.loads(line.recv(timeout=30))["error"]
+        assert "pixels a side" in json.loads(line.recv(timeout=PATIENCE))["error"]
         content = bytearray(jpeg(9))
         size = content.index(b"\xff\xc0") + 5
         for sides in 65000, 0:
             content[size:size + 4] = struct.pack(">HH", sides, sides)
             line.send(bytes(content))
-            assert "no whole JPEG" in json.loads(line.recv(timeout=30))["error"]
+            assert "no whole JPEG" in json.loads(line.recv(timeout=PATIENCE))["error"]
         line.send("a text")
-        assert "a text is no picture" in json.loads(line.recv(timeout=30))["error"]
+        assert "a text is no picture" in json.loads(line.recv(timeout=PATIENCE))["error"]
         served.estimator.rate_picture = lambda *_: 1 / 0
         line.send(jpeg(9))
         assert "something went wrong here" in between_frames(served, line)["error"]
@@ -66,7 +67,7 @@ def test_live_pictures(served, grey):
     with connect(served.origin.replace("http", "ws") + "/api/live") as line:
         line.send(bytes(uploads.PICTURE_BYTES + 1))
         with pytest.raises(ConnectionClosed):
-            line.recv(timeout=30)
+            line.recv(timeout=PATIENCE)
     served.estimator.gate.set()
     served.until(job, "done")
     assert [path.name for path in served.files()] == ["curve.csv", "video"]  # no picture was kept

@@ -55,6 +55,6 @@ def test_a_page_of_another_origin_gets_nothing(chromium, real, job):
         assert chromium.wait("window.said") == ["rejected"] * 6
         assert chromium.js("frames[0].length") == 0 and chromium.js(
             "(() => { try { return frames[0].document.body.innerText } catch { return 'closed' } })()") == "closed"
+        chromium.leave()
         server.shutdown()
     assert real.files() == before  # no sample was begun
-    chromium.driver.get_log("browser")

@@ -16,6 +16,7 @@ from PIL import Image
 from pain.page import jobs, server, uploads
 from pain.page.uploads import KINDS
 from support.pages import serving, wait
+from support.processes import PATIENCE
 
 
 def test_too_large(tmp_path, grey):
@@ -30,7 +31,7 @@ def test_too_large(tmp_path, grey):
 
 def test_an_endless_body_is_refused_before_it_ends(tmp_path):
     with serving(tmp_path / "server", most=10 ** 6) as client:
-        with socket.create_connection(("127.0.0.1", client.port), timeout=30) as line:
+        with socket.create_connection(("127.0.0.1", client.port), timeout=PATIENCE) as line:
             line.sendall(b"PUT /api/jobs HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n" % client.port
                          + b"Transfer-Encoding: chunked\r\n\r\n")
             for _ in range(17):
@@ -80,25 +81,31 @@ def test_whatever_the_decoder_raises(served, grey, caplog):
 
 def stalled(client, path="/api/jobs?name=x", method="PUT"):
     """The connection of a request whose body does not come."""
-    line = socket.create_connection(("127.0.0.1", client.port), timeout=30)
+    line = socket.create_connection(("127.0.0.1", client.port), timeout=PATIENCE)
     line.sendall(("%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Length: 100000\r\n\r\n" % (
         method, path, client.port)).encode() + bytes(100))
     return line
 
 
-def test_uploads_that_stall_are_in_nobodys_way_and_end(served, grey):
-    with mock.patch.object(uploads, "PATIENCE", 0.5), contextlib.ExitStack() as closing:
-        lines = [closing.enter_context(stalled(served)) for _ in range(3 * jobs.QUEUE)]
-        lines.append(closing.enter_context(stalled(served, "/api/labels", "POST")))
+def test_uploads_that_stall_are_in_nobodys_way(served, grey):
+    with contextlib.ExitStack() as closing:
+        for _ in range(3 * jobs.QUEUE):
+            closing.enter_context(stalled(served))
         wait(lambda: len(served.files()) == 3 * jobs.QUEUE)
         served.until(served.upload(grey), "done")
+    wait(lambda: len(served.files()) == 2)
+
+
+def test_uploads_that_stall_end(served):
+    with mock.patch.object(uploads, "PATIENCE", 0.5), stalled(served) as video, stalled(
+            served, "/api/labels", "POST") as labels:
         with contextlib.suppress(OSError):
             for _ in range(40):  # a few bytes now and then are no upload either
-                lines[0].sendall(b"x")
+                video.sendall(b"x")
                 time.sleep(0.02)
-        for line in lines:
+        for line in video, labels:
             assert line.recv(20).startswith(b"HTTP/1.1 408 ")
-    assert len(served.files()) == 2
+    assert served.files() == []
 
 
 def test_a_client_that_goes_away_leaves_nothing(served, grey):

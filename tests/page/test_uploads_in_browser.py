@@ -1,12 +1,10 @@
 """A video's way to the server, as a browser sends it: progress, cancelling, and what is no video."""
-import time
-
 import numpy as np
 import pytest
 
 from support.browser import needs_browser
 from support.page_in_browser import FRAMES
-from support.pages import Light, serving
+from support.pages import Light, serving, wait
 from support.videos import write as write_video
 
 pytestmark = needs_browser
@@ -27,7 +25,7 @@ def test_what_is_no_video_and_what_is_too_large(chromium, real, tmp_path):
     assert "at most 1.0 MB" in page.wait(
         "!document.getElementById('error').hidden && document.querySelector('#error p').textContent")
     assert [path for path in real.files() if path.stat().st_size > 10 ** 6] == []
-    errors = [entry["message"] for entry in page.driver.get_log("browser")]
+    errors = page.said()
     assert all("415" in message for message in errors), errors  # a browser's own note of the answer
 
 
@@ -56,12 +54,8 @@ def test_progress_cancel_and_a_format_it_cannot_play(chromium, tmp_path):
         page.click("#cancel")
         page.wait("!document.getElementById('start').hidden")
         client.estimator.gate.set()
-        for _ in range(200):
-            if not client.files():
-                break
-            time.sleep(0.02)
-        assert client.files() == [] and page.js("document.activeElement.id") == "choose"
-    page.driver.get_log("browser")
+        wait(lambda: not client.files())
+        assert page.js("document.activeElement.id") == "choose"
 
 
 def test_a_video_on_its_way_is_cancelled(page, real, tmp_path):
@@ -76,11 +70,7 @@ def test_a_video_on_its_way_is_cancelled(page, real, tmp_path):
     page.click("#cancel")
     page.wait("!document.getElementById('start').hidden && document.getElementById('error').hidden")
     page.cdp("Network.emulateNetworkConditions", **dict(slow, uploadThroughput=-1))
-    for _ in range(200):
-        if real.files() == before:
-            break
-        time.sleep(0.02)
-    assert real.files() == before
+    wait(lambda: real.files() == before)
 
 
 def test_the_sample(page, real):

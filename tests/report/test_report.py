@@ -6,7 +6,6 @@ import html
 import io
 import json
 import sys
-import time
 from unittest import mock
 
 import numpy as np
@@ -171,17 +170,18 @@ def test_refusals(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def browser(made, tmp_path_factory):
-    browser = Browser(tmp_path_factory.mktemp("downloads"))
-    browser.address = (made / "report.html").as_uri()
-    yield browser
-    browser.driver.quit()
+    with Browser(tmp_path_factory.mktemp("downloads")) as browser:
+        browser.address = (made / "report.html").as_uri()
+        yield browser
 
 
 @pytest.fixture
 def opened(browser):
+    browser.leave()
+    browser.said()
     browser.open(browser.address)
     yield browser
-    assert browser.driver.get_log("browser") == []  # whatever a test did, the console stays silent
+    assert browser.said() == []  # whatever a test did, the console stays silent
 
 
 CURVES = "Array.from(document.getElementById('chart-video').data, trace => [trace.name, Array.from(trace.y)])"
@@ -281,11 +281,7 @@ def test_downloads_are_the_tables(opened, made):
         assert base64.b64decode(address.split("base64,")[1]) == (made / "tables" / name).read_bytes(), name
     for name in "table_1.csv", "table_2.tex", "comparisons.md":
         opened.click("a[download='%s']" % name)
-        for _ in range(200):
-            if (opened.downloads / name).exists():
-                break
-            time.sleep(0.05)
-        assert (opened.downloads / name).read_bytes() == (made / "tables" / name).read_bytes()
+        assert opened.saved(name) == (made / "tables" / name).read_bytes()
 
 
 @needs_browser
@@ -311,14 +307,13 @@ def test_fits_any_width(opened, width):
 
 
 @needs_browser
-def test_prints_on_white_with_every_curve(browser):
-    browser.open(browser.address, dark=True)
-    printed = base64.b64decode(browser.cdp("Page.printToPDF", preferCSSPageSize=True)["data"])
+def test_prints_on_white_with_every_curve(opened):
+    opened.open(opened.address, dark=True)
+    printed = base64.b64decode(opened.cdp("Page.printToPDF", preferCSSPageSize=True)["data"])
     assert printed.startswith(b"%PDF-") and len(printed) > 50000
-    assert browser.js("document.querySelectorAll('#thumbnails polyline').length") == 18
-    browser.cdp("Emulation.setEmulatedMedia", media="print", features=[
+    assert opened.js("document.querySelectorAll('#thumbnails polyline').length") == 18
+    opened.cdp("Emulation.setEmulatedMedia", media="print", features=[
         {"name": "prefers-color-scheme", "value": "dark"}])
-    assert browser.js("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    assert browser.js("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
-    assert browser.js("document.querySelector('nav').offsetHeight") == 0
-    assert browser.driver.get_log("browser") == []
+    assert opened.js("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert opened.js("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+    assert opened.js("document.querySelector('nav').offsetHeight") == 0

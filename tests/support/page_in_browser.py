@@ -1,6 +1,4 @@
 """The page in a real browser, and what a person does with it."""
-import time
-
 from pain.video.curve import read_curve
 from support.browser import Browser
 
@@ -51,14 +49,6 @@ class PageBrowser(Browser):
 
     def frame(self):
         return int(self.js("document.getElementById('plot').getAttribute('aria-valuenow')"))
-
-    def saved(self, name):
-        """A download's bytes, once it is there."""
-        for _ in range(400):
-            if (self.downloads / name).exists():
-                return (self.downloads / name).read_bytes()
-            time.sleep(0.02)
-        raise AssertionError("%s never came; there is %s" % (name, list(self.downloads.iterdir())))
 
 
 def read_rows(client, job, folder):

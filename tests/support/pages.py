@@ -4,7 +4,6 @@ import http.client
 import json
 import tempfile
 import threading
-import time
 from unittest import mock
 
 import numpy as np
@@ -13,6 +12,9 @@ import pytest
 from pain.page.private_folder import LOCK
 from pain.page.server import create_app, listen, server
 from pain.video import curve
+from support.browser import visited
+from support.processes import PATIENCE
+from support.processes import wait_until as wait
 from support.videos import write as write_video
 
 LEVELS = np.arange(20) * 10 + 20  # of grey, a frame each
@@ -50,7 +52,7 @@ class Client:
 
     def ask(self, method, path, body=None, headers=None, host=None):
         """An HTTP request as (status, headers, body)."""
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)) as connection:
             try:
                 connection.request(method, path, body, {"Host": host or "127.0.0.1:%d" % self.port, **(headers or {})})
             except (BrokenPipeError, ConnectionResetError):  # it has seen enough of the body; the answer may be there
@@ -85,15 +87,6 @@ def named(answer):
     return dict(answer, rows=[dict(zip(answer["columns"], row)) for row in answer["rows"]])
 
 
-def wait(something):
-    for _ in range(1000):
-        value = something()
-        if value:
-            return value
-        time.sleep(0.02)
-    raise AssertionError("never came true")
-
-
 @contextlib.contextmanager
 def serving(folder, estimator=None, **options):
     """A Client of a server that keeps its files in `folder`."""
@@ -101,17 +94,18 @@ def serving(folder, estimator=None, **options):
     folder.mkdir()
     with mock.patch.object(tempfile, "tempdir", str(folder)), listen("127.0.0.1", 0) as listening:
         port = listening.getsockname()[1]
-        running = server(create_app(estimator, port=port, **options))
+        running, client = server(create_app(estimator, port=port, **options)), Client(port, estimator, folder)
         thread = threading.Thread(target=running.run, args=([listening],))
         thread.start()
         try:
             wait(lambda: running.started)
-            yield Client(port, estimator, folder)
+            with visited(client.origin):
+                yield client
         finally:
             if isinstance(estimator, Light):
                 estimator.gate.set()
             running.should_exit = True
-            thread.join(30)
+            thread.join(PATIENCE)
     assert not thread.is_alive() and list(folder.iterdir()) == []  # nothing is left behind
 
 

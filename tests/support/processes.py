@@ -22,9 +22,12 @@ def is_running(pid):
     return not said.startswith((b"Z", b"X")) if said else False
 
 
-def wait_until(condition):
-    """Wait until condition() is true. Fails after PATIENCE."""
+def wait_until(condition, said="never came true"):
+    """Wait until condition() is true, and return its value. Fails with what is `said` after PATIENCE."""
     deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, said
+        time.sleep(0.02)
