@@ -18,7 +18,7 @@ FLOORS = [  # of pain, from the ground up; what stands in a set are rooms side b
     {"datasets"},
     {"faces"},
     {"evaluation"},
-    {"training", "export", "downloads", "baselines"},
+    {"training", "export", "downloads", "baselines", "labels"},
     {"video", "paper"},
     {"report", "study"},
     {"page"},

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from pain.errors import Problem
 from pain.evaluation.results import read_result
+from pain.labels.reading import parse_labels, read_labels
 from pain.people_tables import parse_people_table, read_people_table
-from pain.video.labels import labels, parse_labels
 from support.project import run_tool
 
 KNOWN = "label", "frame", "time_s"
@@ -22,7 +22,7 @@ def parse(text, encoding="utf-8"):
 # What spreadsheets write.
 
 def test_a_german_table():
-    made = parse_labels(b"time_s;label\n0,0;3\n10,0;4\n", "theirs.csv")
+    made, = parse_labels(b"time_s;label\n0,0;3\n10,0;4\n", "theirs.csv")
     assert (made.by, made.at.tolist(), made.label.tolist(), made.note) == ("time_s", [0, 10], [3, 4], "")
 
 
@@ -120,7 +120,7 @@ def refused(text, encoding="utf-8"):
     ('frame,label\n0,1\n1,"2\n', "line 3: unexpected end of data"),
     ('frame,label\n0,1\n1,"2"3\n', "line 3: ',' expected"),
     ("time_s;label\n0:60;3\n", "line 2: the time_s is none"),
-    ("frame,label\r0,1\r\r1,7\r", "line 4: the label is not an integer 0..5"),
+    ("frame,label\r0,1\r\r1,7\r", "line 4: the label is not a number 0..5"),
     (b"PK\x03\x04 an .xlsx", "a spreadsheet program's own file; save it there as CSV"),
     (b"\xd0\xcf\x11\xe0 an .xls", "a spreadsheet program's own file"),
     (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01", "not a text file"), (bytes(range(256)), "not a text file"),
@@ -131,24 +131,24 @@ def test_one_line_says_where_and_why(text, words):
 
 def test_a_missing_file_and_a_folder(tmp_path):
     with pytest.raises(Problem, match="no.csv: no such file$"):
-        labels(tmp_path / "no.csv")
+        read_labels(tmp_path / "no.csv")
     with pytest.raises(Problem, match="a folder, not a table"):
-        labels(tmp_path)
+        read_labels(tmp_path)
 
 
 # Labels from 1.
 
 def test_labels_counted_from_one_are_noticed(tmp_path):
     line = refused("frame,label\n" + "".join("%d,%d\n" % (i, i % 6 + 1) for i in range(12)))
-    assert "lines 7, 13: the label is not an integer 0..5; labels 1..6 and none that is 0 look as if counted from 1" \
+    assert "lines 7, 13: the label is not a number 0..5; labels 1..6 and none that is 0 look as if counted from 1" \
         in line
     assert "from 1" not in refused("frame,label\n0,0\n1,6\n")
     assert "from 1" not in refused("frame,label\n0,2\n1,7\n")
-    made = parse_labels(b"frame,label\n0,1\n1,5\n", "theirs.csv")
+    made, = parse_labels(b"frame,label\n0,1\n1,5\n", "theirs.csv")
     assert made.note == "theirs.csv: no label is 0; if they are counted from 1, take 1 off each"
-    assert parse_labels(b"frame,label\n0,0\n1,5\n", "theirs.csv").note == ""
+    assert parse_labels(b"frame,label\n0,0\n1,5\n", "theirs.csv")[0].note == ""
     (tmp_path / "theirs.csv").write_text("subject,video,frame,label,prediction\na,v,1,1,0\na,v,2,6,0\n")
-    with pytest.raises(Problem, match="line 3: the label is not an integer 0..5; labels 1..6 and none that is 0"):
+    with pytest.raises(Problem, match="line 3: the label is not a number 0..5; labels 1..6 and none that is 0"):
         read_result(tmp_path / "theirs.csv")
 
 

@@ -24,6 +24,8 @@ from pain.command import Parser, fail, run, starting
 with starting(__name__):
     from pain.errors import Problem
     from pain.evaluation.calibration import Calibration
+    from pain.labels.arguments import add_reading, reading_of
+    from pain.labels.reading import read_labels
     from pain.models import find_models
     from pain.notice import terminal_lines
     from pain.progress import progress
@@ -33,7 +35,6 @@ with starting(__name__):
     from pain.video.curve_folder import about_curve, finish_curve, record_curve, refuse_earlier
     from pain.video.episodes import THRESHOLDS
     from pain.video.estimator import LEAST_FACE, MIN_FACE, load_estimator
-    from pain.video.labels import labels
     from pain.video.smoothing import smoothing
     from pain.video.source import RATE, open_video
     from pain.video.tracking import GAP, MOST_GAP
@@ -56,7 +57,8 @@ def arguments():
                         help="fill the column smoothed: gaussian:0.5 (its sigma) or median:0.5 (its window)")
     parser.add_argument("--threshold", type=float, nargs="+", default=list(THRESHOLDS), metavar="INTENSITY",
                         help="of the summary's episodes (default: 1 2 3)")
-    parser.add_argument("--labels", metavar="FILE.csv", help="ground truth, columns frame,label or time_s,label")
+    parser.add_argument("--labels", metavar="FILE", help="ground truth: CSV, ELAN's or BORIS's, see docs/labels.md")
+    add_reading(parser)
     parser.add_argument("--min-face", type=float, default=MIN_FACE, metavar="SHARE",
                         help="the smallest face looked for, of the image's height (default: %(default)s)")
     parser.add_argument("--gap", type=int, default=GAP, metavar="FRAMES",
@@ -111,9 +113,9 @@ def main():
     if not args.resume and not args.overwrite:
         refuse_earlier(args.out)
     curve_csv, smoothed_by, models = args.out / "curve.csv", smoothing(args.smooth), find_models(args.model)
-    truth = labels(args.labels) if args.labels else None
-    if truth and truth.note:
-        print(truth.note)
+    truth = read_labels(args.labels, reading_of(args)) if args.labels else None
+    for note in dict.fromkeys(labels.note for labels in truth or [] if labels.note):
+        print(note)
     calibration = Calibration(args.calibration) if args.calibration else None
     if calibration:
         print("%s: %s" % (args.calibration, calibration.check()))

@@ -104,7 +104,7 @@ def test_scores_as_a_table():
 
 
 @pytest.mark.parametrize("arrays, words", [
-    (dict(label=[0, 6, 1.5], prediction=[1, 1, 1], subject="a"), "mine: rows 1, 2: the label is not an integer 0..5"),
+    (dict(label=[0, 6, -1.5], prediction=[1, 1, 1], subject="a"), "mine: rows 1, 2: the label is not a number 0..5"),
     (dict(label=[0, 1], prediction=[1, np.nan], subject="a"), "mine: row 1: the prediction is not a finite number"),
     (dict(label=[0, 1], prediction=[1], subject="a"), "one of each a frame"),
     (dict(label=[], prediction=[], subject="a"), "one of each a frame"),

@@ -32,7 +32,7 @@ def test_more_columns_another_order_and_a_byte_order_mark(tmp_path):
 
 
 @pytest.mark.parametrize("column, value, words", [
-    *((3, value, "label is not an integer 0..5") for value in ("6", "-1", "2.5", "nan", "", "pain")),
+    *((3, value, "label is not a number 0..5") for value in ("6", "-1", "5.01", "nan", "", "pain")),
     *((4, value, "prediction is not a finite number") for value in ("nan", "inf", "-inf", "1e99", "", "high"))])
 def test_bad_values(tmp_path, column, value, words):
     rows = [list(row) for row in TINY]
@@ -49,7 +49,7 @@ def test_bad_values_name_all_their_rows(tmp_path):
         rows[i][4] = "nan"
     assert "predictions.csv: lines 3, 5: the prediction" in refuses(write(tmp_path / "predictions.csv", rows))
     rows = [[*row[:3], 7, row[4]] for row in TINY]
-    assert "predictions.csv: lines 2, 3, 4 and 3 more: the label is not an integer 0..5" in refuses(
+    assert "predictions.csv: lines 2, 3, 4 and 3 more: the label is not a number 0..5" in refuses(
         write(tmp_path / "predictions.csv", rows))
     path = write_mat(tmp_path / "x.mat", [np.array([[0, 9, 8]])], [np.array([[0, 1, 2]])])
     assert "x.mat: cell 1, frames 2, 3: the label" in refuses(path)
@@ -74,10 +74,10 @@ def test_subjects_with_pain(tmp_path):
 def test_pspi(tmp_path):
     rows = [("a", "v", "f%d" % i, i, i + 0.49) for i in range(17)] + [("b", "v", "f", 16, 99.5)]
     path = write(tmp_path / "pspi.csv", rows)
-    assert "lines 8, 9, 10 and 9 more: the label is not an integer 0..5" in refuses(path)
+    assert "lines 8, 9, 10 and 9 more: the label is not a number 0..5" in refuses(path)
     result = results.read_result(path, 16)
     assert result.videos[0].label.tolist() == list(range(17))
     one, two = results.quantised(result).videos
     assert one.label.tolist() == [0, 1, 2, 3, 4, 4] + 11 * [5] == one.prediction.tolist()
     assert two.prediction.tolist() == [5]
-    assert "not an integer 0..16" in refuses("--pspi", write(tmp_path / "more.csv", [("a", "v", "f", 17, 0)]))
+    assert "not a number 0..16" in refuses("--pspi", write(tmp_path / "more.csv", [("a", "v", "f", 17, 0)]))

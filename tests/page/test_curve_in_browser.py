@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pain.labels.reading import read_labels
 from pain.video.curve import FOUND, no_face
-from pain.video.labels import compare, labels
+from pain.video.labels import compare
 from pain.video.summary import summary
 from support.browser import needs_browser
 from support.page_in_browser import FRAMES, read_rows
@@ -135,7 +136,7 @@ def test_labels_beside_it(opened, real, job, sample, tmp_path):
         (tmp_path / "truth.csv").write_text(content)
         (tmp_path / "commas.csv").write_text(content.replace(";", ","))
         opened.give("labels", tmp_path / "truth.csv")
-        expected = compare(rows, labels(tmp_path / "commas.csv"))
+        expected = compare(rows, read_labels(tmp_path / "commas.csv"))
         said = opened.wait("document.getElementById('agreement').textContent.includes('%d frames') && "
                          "document.getElementById('agreement').textContent" % expected["frames"])
         figures = [float(value) for value in re.search(r"MAE (\S+), PCC (\S+)\.", said).groups()]
@@ -152,7 +153,7 @@ def test_labels_beside_it(opened, real, job, sample, tmp_path):
     opened.wait("document.getElementById('agreement').textContent.includes('%d frames')" % len(given))
     opened.keys(*["\ue014"] * 9)
     assert opened.text("read-label") == given[9][1] + ".0"
-    for content, said in [("frame,label\n3,7\n", "line 2: the label is not an integer 0..5"),
+    for content, said in [("frame,label\n3,7\n", "line 2: the label is not a number 0..5"),
                           ("frame,label\n3,1\n3,2\n", "lines 2, 3: the frame is there more than once"),
                           ("frame,label\n1.5,1\n", "line 2: the frame is none"),
                           ("a,b\n1,2\n", "no column label in its header; it has: a, b"), ("", "no column label"),

@@ -145,9 +145,10 @@ def test_labels_are_read_by_the_one_reader_of_peoples_tables(served):
         status, _, answer = served.ask("POST", "/api/labels?name=" + name, content)
         return status, json.loads(answer)
 
-    assert ask(b"time_s;label\n10,0;4\n0,0;3\n") == (200, {"by": "time_s", "at": [0, 10], "label": [3, 4], "note": ""})
+    assert ask(b"time_s;label\n10,0;4\n0,0;3\n") == (200, {"note": "", "raters": [
+        {"rater": "", "by": "time_s", "at": [0, 10], "label": [3, 4], "until": None, "unmarked": None}]})
     status, answer = ask("frame\tlabel\r0\t6\r1\t1\r".encode("utf-16"))
-    said = "theirs.csv: line 2: the label is not an integer 0..5; labels 1..6"
+    said = "theirs.csv: line 2: the label is not a number 0..5; labels 1..6"
     assert status == 400 and answer["error"].startswith(said)
     assert ask(b"PK\x03\x04", "a.xlsx") == (400, {"error": "a.xlsx: a spreadsheet program's own file; save it there as "
                                                            "CSV"})

@@ -2,7 +2,7 @@
 import contextlib
 
 # What pip calls a package, where code calls it otherwise, and what goes with it.
-DISTRIBUTIONS = {"PIL": "pillow", "google": "protobuf", "skimage": "scikit-image",
+DISTRIBUTIONS = {"PIL": "pillow", "pympi": "pympi-ling", "google": "protobuf", "skimage": "scikit-image",
                  "mtcnn": "mtcnn tensorflow", "tensorflow": "mtcnn tensorflow"}
 CAFFE = ("in the checkout `pip install ./engine` installs ours, and README.md says where genuine Caffe comes from")
 

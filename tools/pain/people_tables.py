@@ -14,14 +14,14 @@ import csv
 import io
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Sequence
 
 import numpy as np
 
 from pain.errors import Problem
 
 SEPARATORS = ",", ";", "\t"
-ABOVE = 20  # lines among which the header is looked for
+ABOVE = 50  # lines among which the header is looked for
 MARKS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
          (codecs.BOM_UTF16_BE, "utf-16"))
 SPREADSHEETS = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"  # how .xlsx and .ods begin, and .xls
@@ -58,8 +58,8 @@ class PeopleTable(NamedTuple):
         i = self.names.index(name)
         return [row[i].strip() for row in self.rows]
 
-    def numbers(self, *names: str, clock: str = "") -> list[np.ndarray]:
-        """Columns as (N,) float64 each, NaN for what is no number, infinity, too; in the column `clock` clock times
+    def numbers(self, *names: str, clocks: Sequence[str] = ()) -> list[np.ndarray]:
+        """Columns as (N,) float64 each, NaN for what is no number, infinity, too; in the columns `clocks` clock times
         are, in seconds.
 
         Raises Problem as texts() does, and for numbers of which nobody knows what their commas and points mean.
@@ -69,7 +69,7 @@ class PeopleTable(NamedTuple):
             arrays = [np.array(texts, float) for texts in columns]
         except ValueError:
             self._refuse_ambiguous(columns)
-            return [np.array([(seconds if name == clock else number)(text) for text in texts])
+            return [np.array([(seconds if name in clocks else number)(text) for text in texts])
                     for name, texts in zip(names, columns)]
         return [np.where(np.isfinite(array), array, np.nan) for array in arrays]
 

@@ -174,7 +174,7 @@ def intensities(pspi: Sequence[np.ndarray], labels: Sequence[np.ndarray], fit: s
     that does not fall), by least squares. Raises Problem when there is no other subject to fit to.
     """
     if fit == "none":
-        return [quantise(np.floor(values + 0.5)).astype(float) for values in pspi]
+        return [quantise(values).astype(float) for values in pspi]
     if len(pspi) < 2:
         raise Problem("--fit %s: it takes the labels of other subjects, and there is one subject" % fit)
     fitted = []

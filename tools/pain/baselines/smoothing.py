@@ -43,7 +43,7 @@ def predict_smoothed(result, fold, left_out, models):
     sigma = choose_sigma(result, left_out)
     with making(Path(models) / ROW / fold.name) as partial:
         write_csv(partial / "predictions.csv", COLUMNS, [
-            (video.subject, video.video, frame, label, "%.6f" % value)
+            (video.subject, video.video, frame, "%.9g" % label, "%.6f" % value)
             for video in smoothed(result, sigma).videos if video.subject in left_out
             for frame, label, value in zip(video.frames, video.label, video.prediction)])
         write_origin(partial / "predictions.csv", read_origin(fold / "predictions.csv"))

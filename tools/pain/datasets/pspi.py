@@ -21,12 +21,20 @@ def pspi(au4: float, au6: float, au7: float, au9: float, au10: float, au43: floa
     return au4 + max(au6, au7) + max(au9, au10) + au43
 
 
+def class_of(label: ArrayLike) -> np.ndarray:
+    """The class of a label that need be no integer, such as the mean of several raters: the nearest one, half up.
+
+    label: a number or an array of any shape. Returns int64 of the same shape.
+    """
+    return np.floor(np.asarray(label) + 0.5).astype(int)
+
+
 def quantise(intensity: ArrayLike) -> np.ndarray:
     """The paper's classes 0..5 of PSPI values 0..16: 0 1 2 3 stay, 4 and 5 are 4, 6 and more are 5.
 
-    intensity: a number or an array of any shape. Returns int64 of the same shape.
+    intensity: a number or an array of any shape, rounded first if need be. Returns int64 of the same shape.
     """
-    return np.digitize(intensity, (1, 2, 3, 4, 6))
+    return np.digitize(np.floor(np.asarray(intensity, float) + 0.5), (1, 2, 3, 4, 6))
 
 
 def parse_pspi(text: str, where: str | Path, to_number: Callable[[str], float] = float) -> float:

@@ -6,7 +6,8 @@ several the one that holds most. Where a higher prediction would give a lower bo
 two holds for both; between the points of a grid, STEP apart, bounds are interpolated.
 
 Frames weigh so that subjects weigh alike, one over the number of the subject's frames: the interval is for a subject
-nobody has seen, and one who was filmed for longer is no more like that one than the others are.
+nobody has seen, and one who was filmed for longer is no more like that one than the others are. A label that is no
+integer counts as its class.
 """
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pain.datasets.pspi import CLASSES
+from pain.datasets.pspi import CLASSES, class_of
 from pain.errors import Problem
 from pain.evaluation.diagnosis import BIN
 from pain.evaluation.results import read_results
@@ -37,7 +38,7 @@ class Calibration:
     def __init__(self, path: str | Path):
         result, = read_results([path])
         self.subject = np.concatenate([[video.subject] * len(video.label) for video in result.videos])
-        self.label = np.concatenate([video.label for video in result.videos])
+        self.label = class_of(np.concatenate([video.label for video in result.videos]))
         self.prediction = np.clip(np.concatenate([video.prediction for video in result.videos]), 0, CLASSES - 1)
         self.frames, self.subjects = len(self.label), len(set(self.subject))
         if self.frames < ENOUGH[0] or self.subjects < ENOUGH[1]:

@@ -1,8 +1,8 @@
 """Where a result errs: by subject, by video, by intensity, and in time.
 
-    confusion       how often each labelled intensity is predicted, rounded half up, as each intensity
+    confusion       how often each labelled intensity is predicted as each intensity, both rounded half up
     reliability     of the frames predicted about alike, the mean label: on the diagonal, predictions mean what they say
-    by intensity    of the frames labelled alike, how far and to which side predictions lie
+    by intensity    of the frames of one class of label, how far and to which side predictions lie
     lag             by how many frames a video's predictions follow its labels: the shift, of at most LAG either way, at
                     which the cross-correlation of their deviations from the mean is largest; the smallest such shift
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pain.datasets.pspi import class_of
 from pain.evaluation.metrics import UNDEFINED, deviation, error, mae, mse, pcc
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ BIN = 0.5  # of predictions, in units of intensity
 
 def confusion(label: np.ndarray, prediction: np.ndarray, top: int) -> np.ndarray:
     """Counts of frames, (top + 1, top + 1) int: a row an intensity labelled, a column one predicted, rounded."""
-    rounded = np.clip(np.floor(prediction + 0.5), 0, top).astype(int)
-    return np.bincount(label * (top + 1) + rounded, minlength=(top + 1) ** 2).reshape(top + 1, top + 1)
+    rounded = class_of(np.clip(prediction, 0, top))
+    return np.bincount(class_of(label) * (top + 1) + rounded, minlength=(top + 1) ** 2).reshape(top + 1, top + 1)
 
 
 def reliability(label: np.ndarray, prediction: np.ndarray, top: int) -> list[tuple[float, float, int]]:
@@ -39,9 +40,10 @@ def reliability(label: np.ndarray, prediction: np.ndarray, top: int) -> list[tup
 
 
 def by_intensity(label: np.ndarray, prediction: np.ndarray) -> list[tuple[int, int, float, float]]:
-    """Of frames by their label: (label, frames, mean of prediction - label, MAE), a tuple a label that occurs."""
-    return [(int(c), int((label == c).sum()), float(error(label[label == c], prediction[label == c]).mean()),
-             mae(label[label == c], prediction[label == c])) for c in np.unique(label)]
+    """Of frames by their label's class: (class, frames, mean of prediction - label, MAE), a tuple a class present."""
+    of_class = {int(c): class_of(label) == c for c in np.unique(class_of(label))}
+    return [(c, int(frames.sum()), float(error(label[frames], prediction[frames]).mean()),
+             mae(label[frames], prediction[frames])) for c, frames in of_class.items()]
 
 
 def lag(label: ArrayLike, prediction: ArrayLike) -> float:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pain.datasets.pspi import MAX_PSPI, quantise
+from pain.datasets.pspi import MAX_PSPI, class_of, quantise
 from pain.datasets.redundant_frames import keep_code
 from pain.errors import Problem
 from pain.evaluation.frames import take
@@ -52,8 +52,8 @@ FRAME_SETS = {"all": ("all frames", None), "osvr": ("OSVR's frames", keep_osvr),
 def with_frames(result: Result, frames: str, top: int) -> Result:
     """`result` with the frames of a set, a key of FRAME_SETS, alone. top: its highest label.
 
-    PSPI is thinned by its quantised labels, so that both scales have the same frames. Raises Problem where the result's
-    videos are unknown, for a stretch ends where its video does.
+    Labels are thinned by their classes, PSPI by its quantised ones, so that both scales have the same frames. Raises
+    Problem where the result's videos are unknown, for a stretch ends where its video does.
     """
     _, keep = FRAME_SETS[frames]
     if keep is None:
@@ -61,5 +61,5 @@ def with_frames(result: Result, frames: str, top: int) -> Result:
     if result.no_videos:
         raise Problem("--frames %s: %s" % (frames, result.no_videos))
     return result._replace(videos=[
-        take(video, np.flatnonzero(keep(video.label if top < MAX_PSPI else quantise(video.label))))
+        take(video, np.flatnonzero(keep(class_of(video.label) if top < MAX_PSPI else quantise(video.label))))
         for video in sort(result).videos])

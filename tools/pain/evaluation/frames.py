@@ -18,7 +18,7 @@ class Video(NamedTuple):
     subject: str
     video: str | None  # None where videos are not known
     frames: np.ndarray  # (N,) str
-    label: np.ndarray  # (N,) int
+    label: np.ndarray  # (N,) float64; the mean of several raters, say, is no integer
     prediction: np.ndarray  # (N,) float64
     place: str  # where the frames stand: a text like "a.csv: line %d"
     rows: np.ndarray  # (N,) int: the numbers to put into it
@@ -56,14 +56,11 @@ def from_one(label: np.ndarray, top: int) -> str:
 
 def check(label: np.ndarray, prediction: np.ndarray, place: str, rows: np.ndarray,
           top: int) -> tuple[np.ndarray, np.ndarray]:
-    """The labels and predictions, (N,) float64, as (N,) int and (N,) float64.
-
-    Raises Problem naming the places of those that are out of range.
-    """
+    """The labels and predictions, (N,) float64. Raises Problem naming the places of those that are out of range."""
     remedy = from_one(label, top) if (label == top + 1).any() else ""
-    refuse(~np.isin(label, range(top + 1)), place, rows, "the label is not an integer 0..%d" % top, remedy)
+    refuse(~((0 <= label) & (label <= top)), place, rows, "the label is not a number 0..%d" % top, remedy)
     refuse(~(np.abs(prediction) <= LARGEST), place, rows, "the prediction is not a finite number")  # NaN neither
-    return label.astype(int), prediction
+    return label, prediction
 
 
 def refuse(wrong: np.ndarray, place: str, rows: np.ndarray, what: str, remedy: str = "") -> None:
@@ -78,7 +75,7 @@ def places(place: str, rows: Sequence[int] | np.ndarray, most: int = 3) -> str:
         return place % rows[0]
     more = " and %d more" % (len(rows) - most) if len(rows) > most else ""
     return place.replace("%d", "%s").replace(" line ", " lines ").replace(" frame ", " frames ").replace(
-        " row ", " rows ") % (", ".join(map(str, rows[:most])) + more)
+        " row ", " rows ").replace(" annotation ", " annotations ") % (", ".join(map(str, rows[:most])) + more)
 
 
 def subject_names(result: Result) -> list[str]:
@@ -87,7 +84,7 @@ def subject_names(result: Result) -> list[str]:
 
 
 def frames_of(result: Result) -> tuple[np.ndarray, np.ndarray]:
-    """All labels (N,) int and predictions (N,) float64 of a result."""
+    """All labels and predictions of a result, (N,) float64 each."""
     return tuple(np.concatenate([getattr(video, field) for video in result.videos])
                  for field in ("label", "prediction"))
 

@@ -16,6 +16,10 @@ and for the question whether a frame shows an intensity of at least a threshold 
                       or more, prediction >= threshold - 0.5
     balanced accuracy (TP / positives + TN / negatives) / 2, positives called in the same way
 
+A label that is no integer, such as the mean of several raters, counts as it is, but where its class is meant, in wMAE,
+wMSE and for the positives: that is the nearest integer, half up (pspi.class_of). 1.5 is averaged with the 2s, and its
+error is from 1.5.
+
 Where a denominator is zero a metric is undefined and NaN, never 0: PCC where either side is constant, ICC(3,1) where
 both are, ICC(1,1) and CCC where every number is the same, AUROC and balanced accuracy without positives or without
 negatives, F1 without any positive, labelled or called. NumPy only.
@@ -26,6 +30,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Callable
 
 import numpy as np
+
+from pain.datasets.pspi import class_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -89,7 +95,7 @@ def wmse(label: ArrayLike, prediction: ArrayLike) -> float:
 
 def auroc(label: ArrayLike, prediction: ArrayLike, threshold: float = 1) -> float:
     """Area under the ROC curve for label >= threshold, 0..1; NaN without positives or without negatives."""
-    positive = np.asarray(label) >= threshold
+    positive = class_of(label) >= threshold
     high, low = np.asarray(prediction)[positive], np.sort(np.asarray(prediction)[~positive])
     won = np.searchsorted(low, high, "left").sum() + np.searchsorted(low, high, "right").sum()
     return ratio(won / 2, len(high) * len(low))
@@ -146,10 +152,10 @@ def ratio(above: float, below: float) -> float:
 
 def mean_over_classes(label: ArrayLike, values: np.ndarray) -> float:
     """The mean, over the classes present among the labels, of the class's mean of `values` (N,), a float."""
-    _, class_of = np.unique(label, return_inverse=True)
-    return float(np.mean(np.bincount(class_of, values) / np.bincount(class_of)))
+    _, place = np.unique(class_of(label), return_inverse=True)
+    return float(np.mean(np.bincount(place, values) / np.bincount(place)))
 
 
 def calls(label: ArrayLike, prediction: ArrayLike, threshold: float) -> tuple[np.ndarray, np.ndarray]:
     """Which frames are labelled, and which are called, at least `threshold`: two (N,) bool."""
-    return np.asarray(label) >= threshold, np.asarray(prediction) >= threshold - 0.5
+    return class_of(label) >= threshold, np.asarray(prediction) >= threshold - 0.5

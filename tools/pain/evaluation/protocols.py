@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Iterable
 
 import numpy as np
 
+from pain.datasets.pspi import class_of
 from pain.errors import Problem
 from pain.evaluation.frames import subject_names
 from pain.evaluation.metrics import all_metrics, error
@@ -132,8 +133,9 @@ def sums(label: np.ndarray, prediction: np.ndarray, top: int) -> dict[str, Any]:
     """
     n, mean_t, mean_p, d = len(label), label.mean(), prediction.mean(), error(label, prediction)
     a, b = label - mean_t, prediction - mean_p
-    of_class = [label == c for c in range(top + 1)]
-    calls = [(label >= t, prediction >= t - 0.5) for t in range(1, top + 1)]
+    classes = class_of(label)
+    of_class = [classes == c for c in range(top + 1)]
+    calls = [(classes >= t, prediction >= t - 0.5) for t in range(1, top + 1)]
     return dict(
         n=n, t=n * mean_t, p=n * mean_p, tt=a @ a, pp=b @ b, tp=a @ b,
         between_tt=n * mean_t ** 2, between_pp=n * mean_p ** 2, between_tp=n * mean_t * mean_p,
@@ -193,8 +195,8 @@ def pooled_auroc(frames: list[tuple[np.ndarray, np.ndarray]], threshold: int, we
     It comes from the wins of each subject's positives over each one's negatives. frames: S (label, prediction) pairs;
     weights: (B, S).
     """
-    high = [prediction[label >= threshold] for label, prediction in frames]
-    low = [np.sort(prediction[label < threshold]) for label, prediction in frames]
+    high = [prediction[class_of(label) >= threshold] for label, prediction in frames]
+    low = [np.sort(prediction[class_of(label) < threshold]) for label, prediction in frames]
     ends, scores = np.cumsum([0] + [len(part) for part in high]), np.concatenate(high)
     wins = np.zeros((len(frames), len(frames)))
     for j, negatives in enumerate(low):

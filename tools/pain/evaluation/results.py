@@ -69,7 +69,7 @@ def result_of(label: ArrayLike, prediction: ArrayLike, subject: ArrayLike, video
               frame: ArrayLike | None = None, name: str = "result", top: int = CLASSES - 1) -> Result:
     """The Result of arrays, in any order.
 
-    label: (N,) integers 0..top; prediction: (N,) numbers on the same scale; subject, video, frame: (N,) names or
+    label: (N,) numbers 0..top; prediction: (N,) numbers on the same scale; subject, video, frame: (N,) names or
     numbers, or one for all frames. Without `video` subjects are whole, and without `frame` frames are in order. Raises
     Problem, naming rows from 0, for what is out of range, and for a frame that is there twice.
     """
@@ -131,10 +131,10 @@ def refuse_again(keys: list[tuple], seen: dict[tuple, Any], path: str | Path, pl
 
 
 def quantised(result: Result) -> Result:
-    """`result`, in PSPI, on the paper's scale 0..5: predictions are rounded to whole PSPI, and quantised as labels."""
+    """`result`, in PSPI, on the paper's scale 0..5: labels and predictions are rounded to whole PSPI, and quantised."""
     return result._replace(videos=[
-        video._replace(label=quantise(video.label), prediction=quantise(np.floor(video.prediction + 0.5)).astype(float))
-        for video in result.videos])
+        video._replace(**{field: quantise(getattr(video, field)).astype(float)
+                          for field in ("label", "prediction")}) for video in result.videos])
 
 
 SUBJECTS = "all", "pain"  # whose frames can be scored

@@ -88,6 +88,6 @@ def refuse_other_labels(theirs: Video, ours: Video) -> None:
     """Raise Problem if two Videos of the same frames differ in a label, naming the rows."""
     other = theirs.label != ours.label
     if other.any():
-        raise Problem("%s: subject %s, video %s: label %d, but in %s it is %d; compare results of the same labels" % (
+        raise Problem("%s: subject %s, video %s: label %g, but in %s it is %g; compare results of the same labels" % (
             places(theirs.place, theirs.rows[other]), theirs.subject, theirs.video, theirs.label[other][0],
             ours.place % ours.rows[other][0], ours.label[other][0]))

@@ -34,7 +34,7 @@ def all_mean(result: Result, name: str = "all mean") -> Result | None:
     """
     total, frames = Counter(), Counter()
     for video in result.videos:
-        total[video.subject] += int(video.label.sum())
+        total[video.subject] += float(video.label.sum())
         frames[video.subject] += len(video.label)
     if len(frames) < 2:
         return None

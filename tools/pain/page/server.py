@@ -16,12 +16,13 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
 
 from pain.errors import Problem
+from pain.files import or_none
+from pain.labels.reading import parse_labels
 from pain.page.growing_curve import rows_from, table
 from pain.page.jobs import BUG, LOG, QUEUE, RUNNING, Full, Jobs, Worker
 from pain.page.model_card import fill
 from pain.page.origin_guard import Guard
 from pain.page.uploads import KINDS, MB, PICTURE_BYTES, TABLE_BYTES, at_pace, kind_of, printable, read_picture
-from pain.video.labels import parse_labels
 
 PAGE = Path(__file__).resolve().parent / "static"
 MEDIA = {".css": "text/css", ".js": "text/javascript"}
@@ -61,18 +62,22 @@ class Page:
                              "sample": self.sample is not None})
 
     async def read_labels(self, request):
-        """The labels in a table of people's; nothing is kept."""
+        """The labels in a file of people's, each rater's by itself; nothing is kept."""
         name, content = printable(request.query_params.get("name", "labels.csv")), bytearray()
         async for chunk in at_pace(request.stream()):
             content += chunk
             if len(content) > TABLE_BYTES:
                 raise HTTPException(413, "%s: a table of labels has at most %d MB here." % (name, TABLE_BYTES // MB))
         try:
-            labels = await run_in_threadpool(parse_labels, bytes(content), name)
+            raters = await run_in_threadpool(parse_labels, bytes(content), name)
         except Problem as problem:
             raise HTTPException(400, str(problem)) from None
-        return JSONResponse({"by": labels.by, "at": labels.at.tolist(), "label": labels.label.tolist(),
-                             "note": labels.note})
+        if len({labels.video for labels in raters}) > 1:
+            raise HTTPException(400, "%s: of several videos; take a table of one." % name)
+        return JSONResponse({"raters": or_none([
+            {"rater": labels.rater, "by": labels.by, "at": labels.at.tolist(), "label": labels.label.tolist(),
+             "until": None if labels.until is None else labels.until.tolist(), "unmarked": labels.unmarked}
+            for labels in raters]), "note": "; ".join(dict.fromkeys(filter(None, (labels.note for labels in raters))))})
 
     # A job's beginning.
 

@@ -63,7 +63,7 @@ def matrix(evaluation, metric):
 
 
 def page_data(evaluation):
-    """What the page's script draws: a dict for JSON. Labels and predictions are base64 of uint8 and float32."""
+    """What the page's script draws: a dict for JSON. Labels and predictions are base64 of float32."""
     model = evaluation.results[0]
     starts = np.cumsum([0] + [len(video.label) for video in model.videos])
     numbers = [frame_numbers(video) for video in model.videos]
@@ -74,8 +74,8 @@ def page_data(evaluation):
         videos=[dict(subject=video.subject, video=video.video or "", start=int(starts[v]), frames=len(video.label),
                      numbers=None if np.array_equal(numbers[v], np.arange(len(video.label)) + 1)
                      else numbers[v].tolist()) for v, video in enumerate(model.videos)],
-        labels=base64_of(frames_of(model)[0], np.uint8),
-        predictions=[base64_of(frames_of(result)[1], np.float32) for result in measured],
+        labels=base64_of(frames_of(model)[0]),
+        predictions=[base64_of(frames_of(result)[1]) for result in measured],
         of_video=[[{key: row[key] for key in ("mae", "mse", "pcc", "lag")} for row in rows]
                   for rows in evaluation.videos[:evaluation.measured]],
         of_subject=[[{key: row[key] for key in ("subject", "mae", "mse", "pcc", "bias", "pain")} for row in rows]
@@ -87,9 +87,9 @@ def page_data(evaluation):
         by_intensity=[diagnosis.by_intensity(*frames_of(result)) for result in measured])
 
 
-def base64_of(values, dtype):
-    """The little-endian bytes of `values` as base64 text."""
-    return base64.b64encode(np.asarray(values).astype(np.dtype(dtype).newbyteorder("<")).tobytes()).decode("ascii")
+def base64_of(values):
+    """`values` as base64 text of little-endian float32."""
+    return base64.b64encode(np.asarray(values).astype("<f4").tobytes()).decode("ascii")
 
 
 def safe_json(data):

@@ -15,13 +15,14 @@ import numpy as np
 from pain.errors import Problem
 from pain.faces.detector import BATCH
 from pain.files import fingerprint
+from pain.labels.record import Labels
 from pain.locks import alone_in
 from pain.plots import save_figure
 from pain.provenance import as_dict, origin_of, origin_said
 from pain.video.annotate import Annotator
 from pain.video.curve import HEADER, CurveWriter, Row, read_curve, write_curve, write_json
 from pain.video.episodes import THRESHOLDS
-from pain.video.labels import Labels, compare, placed
+from pain.video.labels import compare, placed
 from pain.video.plot import draw
 from pain.video.smoothing import Filter, smooth
 from pain.video.source import Video
@@ -95,7 +96,7 @@ def earlier_rows(path: Path, about: dict) -> list[Row]:
 
 
 def finish_curve(folder: Path, smoothing: Filter | None = None, thresholds: Sequence[float] = THRESHOLDS,
-                 labels: Labels | None = None) -> tuple[list[Row], dict]:
+                 labels: list[Labels] | None = None) -> tuple[list[Row], dict]:
     """Make a log, the folder's curve.csv, a whole curve, as write_files() does. Returns (Rows, summary)."""
     about, rows = read_curve(folder / "curve.csv")
     if smoothing:
@@ -104,17 +105,17 @@ def finish_curve(folder: Path, smoothing: Filter | None = None, thresholds: Sequ
 
 
 def write_files(folder: Path, about: dict, rows: list[Row], smoothing: Filter | None = None,
-                thresholds: Sequence[float] = THRESHOLDS, labels: Labels | None = None) -> dict:
+                thresholds: Sequence[float] = THRESHOLDS, labels: list[Labels] | None = None) -> dict:
     """Write curve.csv, curve.png and curve.json of a whole curve into the folder. Returns its summary, a dict.
 
     smoothing: the Filter that has filled the column smoothed, or None; thresholds: of the summary's episodes; labels:
-    the Labels to compare the curve with, or None.
+    each rater's Labels to compare the curve with, or None.
     """
     write_curve(folder / "curve.csv", about, rows, smoothing)
     summed_up = summary(about, rows, thresholds)
     if labels is not None:
         summed_up["agreement"] = compare(rows, labels, "smoothed" if smoothing else "intensity")
-    save_figure(draw(about, rows, thresholds[0], labels and placed(rows, labels)), folder / "curve.png",
+    save_figure(draw(about, rows, thresholds[0], labels and placed(rows, labels)[0]), folder / "curve.png",
                 bbox_inches="tight")
     write_json(folder / "curve.json", about, smoothing, summed_up, rows)
     return summed_up

@@ -1,39 +1,27 @@
-"""Ground truth for a video, and how far its pain curve is from it.
+"""Which frames of a video people's labels are of, and how far its pain curve is from them.
 
-    labels.csv    columns frame,label or time_s,label, a row a labelled frame, in any order: frame counts from 0 and
-                  time_s in seconds on a player's clock, as media_time_s in curve.csv; label is an intensity, 0, 1, 2,
-                  3, 4 or 5. Clock times, such as 0:10 or 00:01:02.500, are read, too, and their column may be called
-                  time. More columns do no harm. A label by time is that of the nearest frame, if that is no further
-                  off than half a usual frame. It is read in all the ways in which spreadsheets write CSV
-                  (pain/people_tables.py).
+A label by frame is that frame's. One by time is that of the nearest frame, if that is no further off than half a usual
+frame; of several that are nearest to one frame the nearest is taken. An interval's label is that of all frames from its
+onset to before its offset, give or take half a millisecond, to which programs round. Where several raters have labelled
+a frame, their mean counts.
 """
+from __future__ import annotations
+
 from collections import Counter
-from pathlib import Path
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from pain.datasets.pspi import CLASSES
-from pain.errors import Problem
-from pain.evaluation.frames import from_one, refuse
 from pain.evaluation.metrics import icc31, mae, mse, pcc, wmae, wmse
 from pain.files import rounded
-from pain.people_tables import parse_people_table, read_bytes
+from pain.labels.record import FRAME, INTERVAL, Labels
 from pain.video.curve import Row
 from pain.video.episodes import ROUNDING
 from pain.video.tracks import in_order, lasts, track_of
 
 METRICS = {"mae": mae, "mse": mse, "pcc": pcc, "wmae": wmae, "wmse": wmse, "icc31": icc31}
-BY, CLOCK = ("frame", "time_s"), "time"  # columns; that of clock times alone
-
-
-class Labels(NamedTuple):
-    """M labels of a video."""
-
-    by: str  # one of BY
-    at: np.ndarray  # (M,) float64, frames or seconds, rising
-    label: np.ndarray  # (M,) int, 0..5
-    note: str = ""  # a sentence on what looks wrong
+HALF_MS = 5.01e-4  # seconds, with something for the last decimal of curve.csv's times
 
 
 class PlacedLabels(NamedTuple):
@@ -41,44 +29,23 @@ class PlacedLabels(NamedTuple):
 
     frames: np.ndarray  # (K,) int: the frame's place among those of the curve
     times: np.ndarray  # (K,) float64: its time in seconds
-    values: np.ndarray  # (K,) int, 0..5
+    values: np.ndarray  # (K,) float64
 
 
-def labels(path: Path | str) -> Labels:
-    """Read the ground truth of a video, a table, as Labels. Raises Problem naming the lines that are none."""
-    return parse_labels(read_bytes(path), path)
+def on_frames(labels: Labels, frames: Sequence[int], times: np.ndarray) -> tuple[np.ndarray, int]:
+    """One rater's labels of a video's N frames, (N,) float64, NaN: none; and how many labels are of no frame.
 
-
-def parse_labels(content: bytes, path: Path | str) -> Labels:
-    """The Labels in the content (bytes) of a table; path: what to call it. Raises Problem as labels() does."""
-    table = parse_people_table(content, path, ("label", *BY, CLOCK))
-    by = next((name for name in BY if table.has(name)), None)
-    if by is None and table.has(CLOCK) and all(":" in text for text in table.texts(CLOCK)):
-        by = CLOCK
-    if by is None:
-        table.texts("label")  # it is the first to be missed
-        raise Problem("%s: neither a column frame nor time_s in its header; say where each label belongs" % path)
-    label, at = table.numbers("label", by, clock="" if by == "frame" else by)
-    where, good = (table.place, table.lines), np.isfinite(at) & (at >= 0)
-    if by == "frame":
-        good &= at % 1 == 0
-    refuse(~good, *where, "the %s is none" % by)
-    notes = [from_one(label, CLASSES - 1)]
-    refuse(~np.isin(label, range(CLASSES)), *where, "the label is not an integer 0..%d" % (CLASSES - 1),
-           notes[0] if (label == CLASSES).any() else "")
-    count = Counter(at.tolist())
-    refuse(np.array([count[place] > 1 for place in at.tolist()]), *where, "the %s is there more than once" % by)
-    if by == "frame" and at.min() == 1:
-        notes.append("no label is of frame 0; if frames are counted from 1, take 1 off each")
-    order, note = np.argsort(at), "; ".join(filter(None, notes))
-    return Labels(BY[by != "frame"], at[order], label[order].astype(int), note and "%s: %s" % (path, note))
-
-
-def placed(rows: list[Row], labels: Labels) -> PlacedLabels:
-    """The PlacedLabels of a curve. Of several labels by time that are nearest to one frame the nearest one is taken."""
-    place, times = in_order(rows)
-    if labels.by == "frame":
-        at, distance = np.array([place.get(frame, -1) for frame in labels.at.tolist()]), np.zeros(len(labels.at))
+    frames: their numbers, rising; times: (N,) float64, on a player's clock.
+    """
+    values = np.full(len(times), labels.unmarked)
+    if labels.by == INTERVAL:
+        start, end = (np.searchsorted(times, moments - HALF_MS) for moments in (labels.at, labels.until))
+        for first, last, label in zip(start, end, labels.label):
+            values[first:last] = label
+        return values, int((start == end).sum())
+    if labels.by == FRAME:
+        place = dict(zip(frames, range(len(frames))))
+        at, distance = np.array([place.get(frame, -1) for frame in labels.at.tolist()], int), np.zeros(len(labels.at))
     elif len(times):
         at = np.searchsorted((times[1:] + times[:-1]) / 2, labels.at)
         distance = np.abs(times[at] - labels.at)
@@ -86,27 +53,46 @@ def placed(rows: list[Row], labels: Labels) -> PlacedLabels:
     else:
         at, distance = np.full(len(labels.at), -1), np.zeros(len(labels.at))
     nearest = np.argsort(distance, kind="stable")
-    frames, first = np.unique(at[nearest], return_index=True)
-    frames, first = frames[frames >= 0], first[frames >= 0]
-    return PlacedLabels(frames, times[frames], labels.label[nearest][first])
+    taken, first = np.unique(at[nearest], return_index=True)
+    taken, first = taken[taken >= 0], first[taken >= 0]
+    values[taken] = labels.label[nearest][first]
+    return values, len(labels.at) - len(taken)
 
 
-def compare(rows: list[Row], labels: Labels, of: str = "intensity", person: int | None = None) -> dict:
+def mean_of(values: np.ndarray) -> np.ndarray:
+    """The mean of raters' labels of N frames over those who have labelled a frame. values: (R, N). Returns (N,)."""
+    rated = (~np.isnan(values)).sum(axis=0)
+    return np.where(rated, np.nansum(values, axis=0), np.nan) / np.maximum(rated, 1)
+
+
+def placed(rows: list[Row], raters: list[Labels]) -> tuple[PlacedLabels, int]:
+    """The PlacedLabels of a curve, of several raters their mean, and how many labels are of no frame."""
+    place, times = in_order(rows)
+    each = [on_frames(labels, list(place), times) for labels in raters]
+    values = mean_of(np.array([values for values, _ in each]).reshape(len(raters), len(times)))
+    frames = np.flatnonzero(~np.isnan(values))
+    return PlacedLabels(frames, times[frames], values[frames]), sum(lost for _, lost in each)
+
+
+def compare(rows: list[Row], raters: list[Labels], of: str = "intensity", person: int | None = None) -> dict:
     """How far a person's curve is from the labels: a dict ready for JSON of METRICS, None where one is undefined.
 
     of: "intensity" or "smoothed"; person: unless given the one with most frames, and of several the first. A frame
     counts that has both; the others, and the labels of no frame, are counted: without_intensity, without_label,
     labels_without_frame.
     """
-    frames, _, label = placed(rows, labels)
-    count = Counter(row.person for row in rows if row.person)
-    if person is None:
-        person = min(count, key=lambda number: (-count[number], number), default=None)
+    (frames, _, label), lost = placed(rows, raters)
+    person = main_person(rows) if person is None else person
     place = in_order(rows)[0]
     curve = getattr(track_of(person, [row for row in rows if row.person and row.person == person], place), of)
     both = ~np.isnan(curve[frames])
     pair = label[both], curve[frames[both]]
     return dict(person=person, of=of, frames=int(both.sum()), without_intensity=int((~both).sum()),
-                without_label=int((~np.isnan(curve)).sum() - both.sum()),
-                labels_without_frame=len(labels.label) - len(label),
+                without_label=int((~np.isnan(curve)).sum() - both.sum()), labels_without_frame=lost,
                 **{name: rounded(metric(*pair)) if both.any() else None for name, metric in METRICS.items()})
+
+
+def main_person(rows: list[Row]) -> int | None:
+    """The person in most frames, of several the first; None where there is nobody."""
+    count = Counter(row.person for row in rows if row.person)
+    return min(count, key=lambda number: (-count[number], number), default=None)

@@ -12,11 +12,12 @@ import numpy as np
 
 from pain.errors import needed_for
 from pain.files import read_json
+from pain.labels.reading import read_labels
 from pain.notice import notice, short_notice
 from pain.provenance import origin_said
 from pain.video import curve
 from pain.video.episodes import MINIMUM, THRESHOLDS
-from pain.video.labels import compare, labels, placed
+from pain.video.labels import compare, placed
 from pain.video.smoothing import Filter, smooth
 from pain.video.summary import summary
 from pain.video.tracks import in_order, tracks
@@ -74,11 +75,12 @@ class Curve:
                 truth: str | os.PathLike | None = None) -> dict[str, Any]:
         """Mean, peak, and time and episodes above thresholds, a dict a person under "people"; ready for JSON.
 
-        minimum: of an episode, in seconds. truth: a table of labels (labels.py), with which "agreement" is filled.
+        minimum: of an episode, in seconds. truth: a file of labels (pain/labels/reading.py), with which
+        "agreement" is filled.
         """
         summed_up = summary(self.about, self.rows, thresholds, minimum)
         if truth is not None:
-            summed_up["agreement"] = compare(self.rows, labels(truth), "smoothed" if self.filter else "intensity")
+            summed_up["agreement"] = compare(self.rows, read_labels(truth), "smoothed" if self.filter else "intensity")
         return summed_up
 
     def to_pandas(self) -> pandas.DataFrame:
@@ -101,13 +103,14 @@ class Curve:
         return table
 
     def plot(self, threshold: float = THRESHOLDS[0], truth: str | os.PathLike | None = None) -> Figure:
-        """The curve as a matplotlib Figure, its episodes of at least `threshold` shaded. truth: a table of labels.
+        """The curve as a matplotlib Figure, its episodes of at least `threshold` shaded. truth: a file of labels.
 
         Raises Problem where matplotlib is missing.
         """
         with needed_for("plot"):
             from pain.video.plot import draw
-        return draw(self.about, self.rows, threshold, None if truth is None else placed(self.rows, labels(truth)))
+        labels = None if truth is None else placed(self.rows, read_labels(truth))[0]
+        return draw(self.about, self.rows, threshold, labels)
 
     def save(self, folder: str | os.PathLike, thresholds: Sequence[float] = THRESHOLDS,
              truth: str | os.PathLike | None = None) -> dict[str, Any]:
@@ -115,7 +118,7 @@ class Curve:
         with needed_for("save"):
             from pain.video.curve_folder import write_files
         return write_files(Path(folder), self.about, self.rows, self.filter, thresholds,
-                           None if truth is None else labels(truth))
+                           None if truth is None else read_labels(truth))
 
     def _repr_png_(self) -> bytes:
         """What a notebook shows of it."""

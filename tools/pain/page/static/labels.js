@@ -1,8 +1,30 @@
 // Ground truth: which frames labels are of, and how far a curve is from them.
 
-// The labels, {by: "frame" or "time_s", at, label} as the server reads them, by frame, NaN where there is none. A time's
-// label is its nearest frame's, if that is no further off than half a usual frame; of several the nearest one counts.
-export function placeLabels(labels, curve) {
+// Labels by frame, NaN where there is none; of several raters the mean. raters: as the server reads them, {by, at, until,
+// label, unmarked} each.
+export function placeLabels(raters, curve) {
+  const each = raters.map(labels => labels.by === "interval" ? placeIntervals(labels, curve) : placePoints(labels, curve));
+  return Float32Array.from({length: curve.count}, (_, frame) => {
+    const rated = each.map(placed => placed[frame]).filter(label => !Number.isNaN(label));
+    return rated.length ? rated.reduce((sum, label) => sum + label) / rated.length : NaN;
+  });
+}
+
+// An interval's label is that of all frames from its onset to before its offset, give or take half a millisecond.
+function placeIntervals(labels, curve) {
+  const placed = new Float32Array(curve.count).fill(labels.unmarked ?? NaN), half = 5.01e-4;
+  labels.at.forEach((onset, i) => {
+    for (let frame = Math.max(0, curve.nearest(onset) - 1); frame < curve.count; frame++) {
+      if (curve.times[frame] >= labels.until[i] - half) break;
+      if (curve.times[frame] >= onset - half) placed[frame] = labels.label[i];
+    }
+  });
+  return placed;
+}
+
+// A time's label is its nearest frame's, if that is no further off than half a usual frame; of several the nearest one
+// counts.
+function placePoints(labels, curve) {
   const placed = new Float32Array(curve.count).fill(NaN), distances = new Float64Array(curve.count).fill(Infinity);
   const lasts = curve.times.slice(1, curve.count).map((time, i) => time - curve.times[i]).sort();
   const most = (lasts.length ? lasts[lasts.length >> 1] : Infinity) / 2 + 1e-6;

@@ -83,14 +83,14 @@ export function showNewRows() {
   redraw();
 }
 
-// Put the labels of a table, a file of people's, beside the curve. The server reads it; throws what it says of it.
+// Put the labels in a file of people's beside the curve. The server reads it; throws what it says of it.
 export async function useLabels(file, name) {
   const {curve} = page;
-  const labels = await ask(`/api/labels?name=${encodeURIComponent(name)}`, {method: "POST", body: file});
+  const {raters, note} = await ask(`/api/labels?name=${encodeURIComponent(name)}`, {method: "POST", body: file});
   if (page.curve !== curve) return;
-  page.labels = labels;
-  fail(labels.note);
-  page.placed = placeLabels(labels, curve);
+  page.labels = raters;
+  fail(note);
+  page.placed = placeLabels(raters, curve);
   show(page.time);
   redraw();
   if (curve.count) say(agreementWords());

@@ -3,16 +3,15 @@
 (function () {
   "use strict";
   const data = JSON.parse(document.getElementById("data").textContent);
-  const labels = bytes(data.labels);
-  const predictions = data.predictions.map(text => new Float32Array(bytes(text).buffer));
+  const labels = floats(data.labels), predictions = data.predictions.map(floats);
   const shown = data.names.map(() => true);
   const get = id => document.getElementById(id);
   const plain = text => text.replace(/&/g, "&amp;").replace(/</g, "&lt;");  // plotly.js takes some tags for markup
   const names = data.names.map(plain);
   const dashes = ["solid", "dash", "dot", "dashdot"];
 
-  function bytes(text) {
-    return Uint8Array.from(atob(text), character => character.charCodeAt(0));
+  function floats(text) {
+    return new Float32Array(Uint8Array.from(atob(text), character => character.charCodeAt(0)).buffer);
   }
 
   // What of the page's style the charts need.
@@ -148,7 +147,7 @@
       hovertemplate: "%{y:.2f}"}));
     traces.unshift({type: "scatter", mode: "lines", name: "label", x: x,
       y: Array.from(labels.subarray(video.start, end)), line: {color: style("truth"), width: 2.4, shape: "hv"},
-      hovertemplate: "%{y}"});
+      hovertemplate: "%{y:.3~f}"});
     document.querySelectorAll("#thumbnails a").forEach(
       a => a.classList.toggle("chosen", Number(a.dataset.video) === v));
     return plot("chart-video", traces, {title: title(plain(name(video))), hovermode: "x unified",
