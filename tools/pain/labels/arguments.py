@@ -17,8 +17,8 @@ def add_reading(parser: ArgumentParser) -> None:
     parser.add_argument("--pspi", action="store_true", help="labels are PSPI, 0..16, to be quantised to 0..5")
     parser.add_argument("--unmarked", type=float, metavar="LABEL", help="the label of frames that are in none of a "
                         "rater's intervals (default: they have none)")
-    parser.add_argument("--raters", nargs="+", default=[], metavar="NAME", help="the columns or tiers with labels, "
-                        "where they are not called label or label_NAME")
+    parser.add_argument("--raters", nargs="+", default=[], metavar="NAME", help="the columns, tiers or behaviors with "
+                        "labels, where not all have them, or are not called label or label_NAME")
 
 
 def reading_of(args: Namespace) -> Reading:

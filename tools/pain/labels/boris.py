@@ -13,7 +13,7 @@ import numpy as np
 
 from pain.errors import Problem
 from pain.labels.record import INTERVAL, Column, Labels, Reading, labels_of, rater_name
-from pain.people_tables import PeopleTable, number, seconds
+from pain.people_tables import PeopleTable, number, plain, seconds
 
 KIND = "behavior_type", "status"  # of later and of earlier versions
 MEDIA = "media_file_name", "media_file_path", "media_file", "source"
@@ -43,6 +43,9 @@ def labels_of_boris(table: PeopleTable, reading: Reading) -> list[Labels]:
              if name and table.names.count(name) == 1}
     rows = [dict(zip(cells, values)) for values in zip(*cells.values())]
     labels = [label_in(row) for row in rows]
+    if reading.raters:
+        wanted = set(map(plain, reading.raters))
+        labels = [label if plain(row["behavior"]) in wanted else np.nan for row, label in zip(rows, labels)]
     states = list((spans if aggregated else pairs)(table, rows, labels))
     if not states:
         raise Problem("%s: no state with a number, such as the behavior pain 3, or pain with the modifier 3"

@@ -21,7 +21,7 @@ class Reading(NamedTuple):
     pspi: bool = False  # whether labels are PSPI, 0..16
     raw: bool = False  # whether PSPI stays as it is, and is not quantised to 0..5
     unmarked: float = np.nan  # the label of frames in no interval; NaN: they have none
-    raters: tuple[str, ...] = ()  # the columns or tiers that hold labels, where their names do not say it
+    raters: tuple[str, ...] = ()  # the columns, tiers or behaviors that hold labels, where not all do
 
     @property
     def top(self) -> int:
