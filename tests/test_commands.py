@@ -129,3 +129,36 @@ def test_an_interrupt_while_it_is_imported_is_one_line(tmp_path):
 
 def test_a_package_that_is_missing_later_is_one_line(tmp_path):
     assert_one_line_error(finish(tmp_path, "import no_such_package"), "needs the package no_such_package")
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_once_all_is_done_is_no_traceback(tmp_path, usual_signals, name):
+    process = finish(tmp_path, "import atexit\natexit.register(lambda: os.kill(os.getpid(), signal.%s))\n"
+                     "print('done')" % name)
+    assert (process.returncode, process.stdout, process.stderr) == (-getattr(signal, name), "done\n", "")
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_an_interrupt_while_an_object_is_freed_is_one(tmp_path, usual_signals, name):
+    """Python prints what is raised there, and goes on."""
+    process = finish(tmp_path, "class Object:\n    def __del__(self):\n        os.kill(os.getpid(), signal.%s)\n"
+                     "        time.sleep(0.1)\nObject()\ntime.sleep(3)\nprint('on it goes')" % name)
+    assert (process.returncode, process.stdout) == (130, "")
+    assert process.stderr == "tool.py: interrupted; run the same command again to go on\n"
+
+
+THREAD = "import threading\nthreading.Thread(target=time.sleep, args=[30]).start()\n%s"
+
+
+@pytest.mark.parametrize("end, status", [("raise KeyboardInterrupt", 130), ("print('done')", 0)])
+def test_threads_are_not_waited_for(tmp_path, end, status):
+    process = finish(tmp_path, THREAD % end)
+    assert process.returncode == status
+
+
+def test_being_told_to_end_it_ends_in_time(tmp_path, usual_signals):
+    body = "from pain import command\ncommand.LATEST = 0.1\ntry:\n    os.kill(os.getpid(), signal.SIGTERM)\n" \
+        "finally:\n    time.sleep(30)\n    print('late')"
+    process = finish(tmp_path, body)
+    assert process.returncode == 130
+    assert process.stderr == "tool.py: interrupted; run the same command again to go on\n"

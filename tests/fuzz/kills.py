@@ -3,131 +3,167 @@
     make kills KILLS="--kills 100 --step folds train"
 
 A kill is SIGKILL, SIGTERM, SIGHUP or SIGINT, to the command alone or, as from a terminal, to all that is in its group.
-Ten seconds later none of its processes is left, and there was no traceback. After the next run there is in its folder,
-byte for byte, what an uninterrupted run makes, and nothing else. Nets are slim; MTCNN is the real one.
+Ten seconds later none of its processes is left, and there was no traceback. It is started again where it was, and
+killed again, until it ends by itself. Then there is in its folder, byte for byte, what an uninterrupted run makes, and
+nothing else. MTCNN is the real one; nets are slim, or whole with --full.
+
+A command is forked from this process, where its imports are done; every fifth one is started as people do, and killed
+while it imports. What an uninterrupted run makes is kept in --work for the next time.
 """
 import argparse
+import atexit
+import contextlib
+import gc
 import hashlib
+import importlib
 import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
+import threading
 import time
+import traceback
 from pathlib import Path
 from typing import NamedTuple
 
-from support.caffe_runs import make_folds_of_noise
-from support.project import ENGINE, ROOT, run_tool
+from fuzz.steps import FULL, SLIM, prepare_first, steps
+from pain.command import run
+from support.project import ROOT
 
 SIGNALS = signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT
 MARK = "KILLED_AT_RANDOM"  # an environment variable, by which whatever a command has started is found
 GONE = 10  # seconds after a kill
-MOST = 600  # seconds that a run may take
+MOST = 900  # seconds that a run may take
+STARTING = 3.0  # seconds, in which a command imports what it needs, or a little more
+COLD = 5  # every so many commands is started anew
 OF_THE_RUN = {"train.log", "lock.mdb", "identities.json"}  # files that say when what happened
-VARIANT = "smooth_l1_center_l1_sampling"
-SOLVER = "base_lr: 0.01 max_iter: 12 display: 1 average_loss: 1 snapshot: 3"
 
 
-class Step(NamedTuple):
-    """A command of tools/, its arguments, relative to the folder of prepare(), and the folder that it makes there."""
-    tool: str
-    arguments: str
-    out: str
-    after: tuple = ()  # the steps whose output it reads
+class Ended(NamedTuple):
+    """How a command ended: its status, None when it was killed; how long it took to; what is wrong, or ""."""
+    status: int
+    seconds: float
+    wrong: str
 
 
-STEPS = {
-    "synthetic": Step("make_synthetic.py", "drawn --subjects 2 --videos 1 --frames 6", "drawn"),
-    "people": Step("make_people.py", "people --people 3 --images 2 --jobs 2", "people"),
-    "align": Step("align_faces.py", "drawn --out faces --jobs 2", "faces", ("synthetic",)),
-    "align_people": Step("align_people.py", "people --out people_faces --jobs 2", "people_faces", ("people",)),
-    "identities": Step("make_identities.py", "people --out identities --jobs 2 --least 1", "identities", ("people",)),
-    "folds": Step("make_folds.py", "--aligned aligned --out made --jobs 2", "made"),
-    "train": Step("train.py", "prototxt/solvers/%s.prototxt --folds folds --models models --jobs 2 --caffe %s"
-                  % (VARIANT, ENGINE / "caffe"), "models"),
-    "predict": Step("predict.py", "prototxt/solvers/%s.prototxt --folds folds --models models" % VARIANT, "models",
-                    ("train",)),
-    "osvr": Step("osvr.py", "--aligned faces --folds face_folds --models rows --cache cache --jobs 2 --loss 2", "rows",
-                 ("synthetic", "align", "face_folds")),
-    "face_folds": Step("make_folds.py", "--aligned faces --out face_folds", "face_folds", ("synthetic", "align")),
-    "video": Step("predict_video.py", "drawn/Images/001-sy001/sy001t1aaaff --model models/%s --out curve --annotate "
-                  "--resume" % VARIANT, "curve", ("train", "synthetic")),
-    "sample": Step("make_sample.py", "sample.mp4", ""),
-    "report": Step("report.py", "models/%s --out report --draws 20" % VARIANT, "report", ("train", "predict")),
-}
+class Command:
+    """A command of a Step, running in `folder` in a session of its own, its signals as a process usually has them.
+
+    cold: whether it is started as people do, not forked.
+    """
+
+    def __init__(self, step, folder, cold=False):
+        self.mark, self.error, self.status = "%d-%s" % (os.getpid(), random.random()), tempfile.TemporaryFile(), None
+        temporary = folder / "tmp"
+        temporary.mkdir(exist_ok=True)
+        self.cold, self.begun, self.pid = cold, time.monotonic(), os.fork()
+        if not self.pid:
+            try:
+                os.setsid()
+                os.chdir(str(folder))
+                os.environ.update({MARK: self.mark, "TMPDIR": str(temporary)})
+                tempfile.tempdir = None
+                for number, file in enumerate((os.open(os.devnull, os.O_RDONLY), os.open(os.devnull, os.O_WRONLY),
+                                               self.error.fileno())):
+                    os.dup2(file, number)
+                for number in SIGNALS[1:]:
+                    signal.signal(number, signal.SIG_DFL)
+                tool = str(ROOT / "tools" / step.tool)
+                if cold:
+                    os.execv(sys.executable, [sys.executable, tool, *step.arguments.split()])
+                be_the_command(tool, step.arguments.split())
+            finally:
+                os._exit(70)
+
+    def wait(self, seconds):
+        """The status with which it ends within so many seconds, or None."""
+        deadline = time.monotonic() + seconds
+        while self.status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.status = os.waitstatus_to_exitcode(status)
+            elif time.monotonic() > deadline:
+                break
+            else:
+                time.sleep(0.005)
+        return self.status
+
+    def said(self):
+        """What it has said on stderr."""
+        self.error.seek(0)
+        return self.error.read().decode("utf-8", "backslashreplace")
+
+    def running(self):
+        """Those of its session, or that were started with its mark, which have not ended: {number: command}."""
+        running, mark = {}, ("%s=%s" % (MARK, self.mark)).encode()
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                state, _, _, session = (process / "stat").read_text().rpartition(")")[2].split()[:4]
+                if state not in "ZX" and (int(session) == self.pid
+                                          or mark in (process / "environ").read_bytes().split(b"\0")):
+                    running[int(process.name)] = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        return running
+
+    def kill(self, number, after, group):
+        """Kill it `after` seconds. Returns how it Ended; without a status, unless it was quicker."""
+        status = self.wait(after)
+        if status is None:
+            (os.killpg if group else os.kill)(self.pid, number)
+        killed = time.monotonic()
+        self.wait(GONE)
+        left = self.running()
+        while left and time.monotonic() < killed + GONE:
+            time.sleep(0.05)
+            left = self.running()
+        seconds = time.monotonic() - killed
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        self.wait(GONE)
+        error = self.said()
+        wrong = "still running: %s\n%s" % (left, error[-2000:]) if left else error if "Traceback" in error or status \
+            else ""
+        return Ended(status, seconds, wrong)
 
 
-def prepare(folder, name):
-    """Put what the step `name` reads into `folder`."""
-    make_folds_of_noise(folder)
-    commands = [("make_slim.py", "prototxt", "--divide", 16, "--batch", 12, "--solver", SOLVER)]
-    for tool, *arguments in commands + [(STEPS[earlier].tool, *STEPS[earlier].arguments.split())
-                                        for earlier in STEPS[name].after]:
-        done = run_tool(tool, *arguments, cwd=str(folder))
-        assert done.returncode == 0, done.stderr
-
-
-def start(step, folder, mark):
-    """Start the step's command in a session of its own, its signals as a process usually has them."""
-    def as_usual():
-        for number in SIGNALS[1:]:
-            signal.signal(number, signal.SIG_DFL)
-
-    return subprocess.Popen([sys.executable, str(ROOT / "tools" / step.tool), *step.arguments.split()], cwd=str(folder),
-                            env=dict(os.environ, **{MARK: mark}), start_new_session=True, preexec_fn=as_usual,
-                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                            universal_newlines=True)
-
-
-def still_running(mark):
-    """The processes that were started with this mark, and have not ended: {number: command}."""
-    running = {}
-    for process in Path("/proc").glob("[0-9]*"):
+def be_the_command(tool, arguments):
+    """What the process of a command does that is forked; it ends there, as Python ends."""
+    status = 0
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # as Python begins
+        sys.argv, sys.stdin = [tool, *arguments], open(0, closefd=False)
+        sys.stdout, sys.stderr = (open(number, "w", buffering=1, closefd=False, errors="backslashreplace")
+                                  for number in (1, 2))
+        module = sys.modules["__main__"] = imported(tool)
+        module.__spec__ = None  # so that multiprocessing finds it by its file
+        module.main.__module__ = "__main__"
+        run(module.main)
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    finally:
         try:
-            if ("%s=%s" % (MARK, mark)).encode() in (process / "environ").read_bytes().split(b"\0"):
-                running[int(process.name)] = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except OSError:  # it has ended meanwhile
-            pass
-    return running
+            threading._shutdown()
+            atexit._run_exitfuncs()
+        except BaseException:
+            traceback.print_exc()
+        os._exit(status)
+
+
+def imported(tool):
+    """The module of a command's file."""
+    return importlib.import_module(Path(tool).stem)
 
 
 def contents(folder):
-    """What is in a folder, {path: SHA-256, or where a link leads}, without what only says when it was made."""
+    """What is in a folder, {path: BLAKE2, or where a link leads}, without what only says when it was made."""
     return {str(path.relative_to(folder)): os.readlink(str(path)) if path.is_symlink()
-            else hashlib.sha256(path.read_bytes()).hexdigest()
+            else hashlib.blake2b(path.read_bytes()).hexdigest()
             for path in sorted(folder.rglob("*"))
             if path.name not in OF_THE_RUN and (path.is_symlink() or path.is_file())}
-
-
-def kill(step, folder, number, after, group):
-    """Start the step, kill it `after` seconds. Returns what is wrong with how it ends, or ""."""
-    mark = "%d-%s" % (os.getpid(), random.random())
-    process = start(step, folder, mark)
-    try:
-        error = process.communicate(timeout=after)[1]  # it was quicker
-    except subprocess.TimeoutExpired:
-        (os.killpg if group else os.kill)(process.pid, number)
-        killed = time.monotonic()
-        while still_running(mark) and time.monotonic() < killed + GONE:
-            time.sleep(0.1)
-        left = still_running(mark)
-        for pid in left:
-            os.kill(pid, signal.SIGKILL)
-        error = process.communicate()[1]
-        if left:
-            return "still running: %s" % left
-    return error if "Traceback" in error else ""
-
-
-def finish(step, folder):
-    """Run the step to its end. Returns the contents() of what it has made."""
-    process = start(step, folder, "")
-    error = process.communicate(timeout=MOST)[1]
-    assert process.returncode == 0, error
-    return contents(folder / step.out)
 
 
 def differences(made, expected):
@@ -137,36 +173,125 @@ def differences(made, expected):
                    if made.get(path) != expected.get(path))
 
 
-def kill_step(name, kills, seed=0, say=print):
-    """Kill the step so many times. Returns what went wrong, a list of texts."""
-    step, wrong, chance = STEPS[name], [], random.Random("%s %d" % (name, seed))
-    with tempfile.TemporaryDirectory() as work:
-        ready, folder = Path(work) / "ready", Path(work) / "at work"
-        ready.mkdir()
-        prepare(ready, name)
-        shutil.copytree(str(ready), str(folder), symlinks=True)
-        begun = time.monotonic()
-        expected = finish(step, folder)
-        seconds = time.monotonic() - begun
-        for i in range(kills):
-            number, after, group = SIGNALS[i % len(SIGNALS)], chance.uniform(0.3, seconds), chance.random() < 0.5
-            shutil.rmtree(str(folder))
-            shutil.copytree(str(ready), str(folder), symlinks=True)
-            said = kill(step, folder, number, after, group) + differences(finish(step, folder), expected)
-            say("%s %d: %s after %.2f of %.2f s%s: %s" % (name, i, signal.Signals(number).name, after, seconds, ", the "
-                                                         "group" * group, said or "as if it had never been"))
-            wrong += [said] * bool(said)
+def copy(source, to):
+    """Have in the folder `to` what is in `source`, too: the very files, for no step changes what it has not made."""
+    shutil.copytree(str(source), str(to), symlinks=True, copy_function=link, dirs_exist_ok=True)
+
+
+def link(source, to):
+    if not os.path.lexists(to):
+        os.link(source, to, follow_symlinks=False)
+
+
+class Work:
+    """A folder in which every step is done once, uninterrupted, when it is needed."""
+
+    def __init__(self, folder, scale):
+        self.folder, self.steps = Path(folder), steps(scale)
+        self.scale = scale
+
+    def done(self, name):
+        """The folder in which the step `name` was done, and all before it; of "" what no step makes."""
+        folder = self.folder / (name or "first")
+        if folder.exists():
+            return folder
+        partial = self.folder / ("%s at work" % folder.name)
+        shutil.rmtree(str(partial), ignore_errors=True)
+        if not name:
+            partial.mkdir(parents=True)
+            prepare_first(partial, self.scale)
+        else:
+            self.ready(name, partial)
+            command = Command(self.steps[name], partial, cold=True)
+            status = command.wait(MOST)
+            assert status == 0, (name, status, command.said())
+        partial.rename(folder)
+        return folder
+
+    def ready(self, name, folder):
+        """Make `folder` what the step `name` finds when it begins."""
+        shutil.rmtree(str(folder), ignore_errors=True)
+        for earlier in ("", *self.steps[name].after):
+            copy(self.done(earlier), folder)
+
+
+class Killer:
+    """Kills the step `name` of a Work at random moments."""
+
+    def __init__(self, work, name, seed=0, say=print):
+        self.name, self.step, self.say = name, work.steps[name], say
+        self.chance, self.killed, self.commands, self.longest = random.Random("%s %d" % (name, seed)), 0, 0, 0.
+        self.expected, self.work, self.at = contents(work.done(name)), work, work.folder / ("%s at work" % name)
+        self.ready()
+        imported(self.step.tool)
+        gc.collect()
+        command = self.command()
+        assert command.wait(MOST) == 0, command.said()
+        self.seconds = time.monotonic() - command.begun
+        wrong = differences(contents(self.at), self.expected)
+        assert not wrong, "not killed, and not the same: " + wrong
+
+    def ready(self):
+        self.work.ready(self.name, self.at)
+
+    def command(self):
+        self.commands += 1
+        return Command(self.step, self.at, self.commands % COLD == 0)
+
+    def chain(self, most):
+        """Kill the step and start it again until it ends by itself or was killed so often. Returns what is wrong."""
+        self.ready()
+        wrong, told = "", []
+        while len(told) < most:
+            number, group = SIGNALS[self.killed % len(SIGNALS)], self.chance.random() < 0.5
+            command = self.command()
+            after = (STARTING if command.cold else self.seconds) * self.chance.random() ** 2  # less is left to do
+            ended = command.kill(number, after, group)
+            self.longest = max(self.longest, ended.seconds)
+            if ended.status is not None:
+                told.append("done")
+                if not command.cold and len(told) == 1:  # the machine is faster than it was
+                    self.seconds = time.monotonic() - command.begun
+                break
+            self.killed += 1
+            told.append("%s%s %.2f%s" % (signal.Signals(number).name, " to all" * group, after, " cold" * command.cold))
+            wrong += ended.wrong and "\n%s: %s" % (told[-1], ended.wrong)
+        else:
+            command = self.command()
+            status = command.wait(MOST)
+            wrong += "" if status == 0 else "\nstatus %s: %s" % (status, command.said())
+        wrong += differences(contents(self.at), self.expected)
+        self.say("%s %d, of %.1f s: %s: %s" % (self.name, self.killed, self.seconds, ", ".join(told),
+                                               wrong or "as if it had never been"))
+        return wrong
+
+
+def kill_step(work, name, kills, chain=12, seed=0, say=print):
+    """Kill the step so many times, at the most `chain` times in a row. Returns what went wrong, a list of texts."""
+    killer, wrong = Killer(work, name, seed, say), []
+    while killer.killed < kills:
+        said = killer.chain(1 if killer.chance.random() < 0.2 else min(chain, kills - killer.killed))
+        wrong += [said] * bool(said)
+    say("%s: %d kills, %d times wrong; gone after %.1f s at the most" % (name, killer.killed, len(wrong),
+                                                                        killer.longest))
+    shutil.rmtree(str(killer.at))
     return wrong
 
 
 def main():
+    names = list(steps(SLIM))
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--kills", type=int, default=100, help="of each step (default: %(default)s)")
-    parser.add_argument("--step", nargs="+", choices=list(STEPS), default=list(STEPS), help="default: all")
+    parser.add_argument("--step", nargs="+", choices=names, default=names, help="default: all")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (default: %(default)s)")
+    parser.add_argument("--chain", type=int, default=12, help="kills of one run, at the most (default: %(default)s)")
+    parser.add_argument("--full", action="store_true", help="the nets as they are, a few iterations of small batches")
+    parser.add_argument("--work", type=Path, help="a folder for what uninterrupted runs make (default: for this time)")
     args = parser.parse_args()
-    wrong = [said for name in args.step for said in kill_step(name, args.kills, args.seed)]
-    print("%d kills, of which %d went wrong" % (len(args.step) * args.kills, len(wrong)))
+    with contextlib.ExitStack() as ending:
+        work = args.work or Path(ending.enter_context(tempfile.TemporaryDirectory()))
+        work = Work(work.resolve() / ("full" if args.full else "slim"), FULL if args.full else SLIM)
+        wrong = [said for name in args.step for said in kill_step(work, name, args.kills, args.chain, args.seed)]
     sys.exit(bool(wrong))
 
 

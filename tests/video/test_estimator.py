@@ -1,5 +1,6 @@
 """From frames to rows: who is who, what is filled in, what is doubted; and the same curve however it is computed."""
 import itertools
+import threading
 
 import numpy as np
 import pytest
@@ -180,6 +181,15 @@ def test_no_more_is_under_way_than_memory_holds():
         for done, batch in enumerate(thread_pool.in_order(pool, list, taken(), lambda frame: frame)):
             assert batch == [frames[done]] and len(given) - done <= 2
         assert done == 19
+
+
+def test_left_early_nobody_waits_for_what_is_under_way():
+    over = threading.Event()
+    with pytest.raises(KeyboardInterrupt), thread_pool.workers() as pool:
+        under_way = pool.submit(over.wait, 60)
+        raise KeyboardInterrupt
+    assert not under_way.done()
+    over.set()
 
 
 @given(st.tuples(*[st.floats(0, 50)] * 2, *[st.floats(1, 50)] * 2), st.tuples(*[st.floats(0, 50)] * 2,

@@ -1,15 +1,20 @@
 """How every command behaves: errors of one line, exit statuses, Ctrl-C."""
+import _thread
 import argparse
 import contextlib
 import errno
 import os
 import signal
 import sys
+import threading
+import time
 from pathlib import Path
 
 from pain.errors import Problem, needed_for, one_line
 
 ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+LATEST = 9  # seconds after one of these, for who has sent it may send SIGKILL after 10
+AGAIN = 0.01  # seconds
 
 INTERRUPTED = "interrupted; run the same command again to go on"
 
@@ -53,17 +58,56 @@ def end_at_once(*_):
 def run(main):
     """Run `main()` as the program: exit 0, 2 with one line on stderr for what a user can mend, 130 on Ctrl-C.
 
-    So it does on SIGTERM and SIGHUP, from `kill`, a scheduler or a terminal that is closed. Any other exception is a
-    bug in the tool and keeps its traceback.
+    So it does on SIGTERM and SIGHUP, from `kill`, a scheduler or a terminal that is closed, and within LATEST seconds.
+    Any other exception is a bug in the tool and keeps its traceback.
     """
+    sys.unraisablehook = not_raised
     for number in ENDING:
         if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores one
             signal.signal(number, interrupt)
     with contextlib.suppress(AttributeError):  # a stand-in of tests
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a path may be in any encoding
-    with one_line_at_the_end():
-        main()
-        sys.stdout.flush()
+    as_program = main.__module__ == "__main__"  # else this process lives on
+    try:
+        with one_line_at_the_end():
+            try:
+                main()
+                sys.stdout.flush()
+            finally:
+                if as_program:
+                    hear_no_more()
+    except SystemExit as end:
+        if as_program:
+            leave_threads(end.code or 0)
+        raise
+    if as_program:
+        leave_threads(0)
+
+
+def hear_no_more():
+    """Have a signal end this process without a word, for its work is done."""
+    for number in [signal.SIGINT, *ENDING]:
+        if signal.getsignal(number) in (interrupt, signal.default_int_handler):
+            signal.signal(number, signal.SIG_DFL)
+
+
+def leave_threads(status):
+    """End this process where threads still compute what nobody wants any more: Python would wait for them."""
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def not_raised(unraisable):
+    """Raise Ctrl-C a little later that came while Python was freeing an object, say, where nothing can be raised."""
+    if not isinstance(unraisable.exc_value, KeyboardInterrupt) or not hasattr(signal, "setitimer"):
+        sys.__unraisablehook__(unraisable)
+        return
+
+    def now(*_):
+        raise unraisable.exc_type
+    signal.signal(signal.SIGALRM, now)
+    signal.setitimer(signal.ITIMER_REAL, AGAIN)
 
 
 @contextlib.contextmanager
@@ -98,7 +142,13 @@ def interrupt(*_):
     """Handle a signal as Ctrl-C, once: what is then still to be put away is not to be interrupted by another."""
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)
+    _thread.start_new_thread(end_late, ())  # without the locks of threading, which this may have interrupted
     raise ToldToEnd
+
+
+def end_late():
+    time.sleep(LATEST)
+    end_at_once()
 
 
 def fail(message, status=2):

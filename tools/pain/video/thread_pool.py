@@ -30,13 +30,21 @@ def pixels(frame):
 
 @contextlib.contextmanager
 def workers():
-    """A pool of WORKERS threads, in which PyTorch, if it is what computes, has its share of the cores."""
+    """A pool of WORKERS threads, in which PyTorch, if it is what computes, has its share of the cores.
+
+    When the block is left early, they are not waited for.
+    """
     def share():
         with contextlib.suppress(ImportError):
             import torch
             torch.set_num_threads(CORES // WORKERS)
-    with concurrent.futures.ThreadPoolExecutor(WORKERS, initializer=share) as pool:
+    pool = concurrent.futures.ThreadPoolExecutor(WORKERS, initializer=share)
+    try:
         yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 def in_order(pool, function, things, frame_of, live=False):

@@ -1,0 +1,101 @@
+"""The commands that kills.py kills, and what they need."""
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
+
+import caffe
+
+from fuzz import curves, scores
+from pain.prototxts import make_slim
+from support.caffe_runs import make_folds_of_noise
+from support.project import ENGINE, ROOT
+
+VARIANT = "smooth_l1_center_l1_sampling"
+SOLVER = "prototxt/solvers/%s.prototxt" % VARIANT
+CAFFE = "--caffe %s" % (ENGINE / "caffe")
+TRAINING = "--folds folds --models models " + CAFFE
+MAKE = """#!/bin/sh
+exec "%s" "%s" --aligned aligned --out made --jobs 1
+"""
+
+
+class Step(NamedTuple):
+    """A command of tools/ and its arguments, in a folder that holds what prepare() and the earlier steps make."""
+    tool: str
+    arguments: str
+    after: tuple = ()  # the steps whose output it reads
+
+
+class Scale(NamedTuple):
+    """How large the nets are, and how long they are trained."""
+    divide: int
+    batch: int
+    iterations: int
+    snapshot: int
+
+
+SLIM, FULL = Scale(16, 12, 12, 3), Scale(1, 6, 4, 2)
+
+
+def steps(scale):
+    """All steps by name, the trainings as long as the Scale says."""
+    length = "--settings max_iter:%d,display:1,snapshot:%d" % (scale.iterations, scale.snapshot)
+    return {
+        "synthetic": Step("make_synthetic.py", "drawn --subjects 2 --videos 1 --frames 6"),
+        "people": Step("make_people.py", "people --people 3 --images 2 --jobs 2"),
+        "align": Step("align_faces.py", "drawn --out faces --jobs 2", ("synthetic",)),
+        "align_people": Step("align_people.py", "people --out people_faces --jobs 2", ("people",)),
+        "identities": Step("make_identities.py", "people --out identities --jobs 2 --least 1", ("people",)),
+        "folds": Step("make_folds.py", "--aligned aligned --out made --jobs 2"),
+        "train": Step("train.py", "%s --jobs 2 %s" % (SOLVER, TRAINING)),
+        "predict": Step("predict.py", "%s --folds folds --models models" % SOLVER, ("train",)),
+        "temporal": Step("temporal.py", "%s --temporal prototxt/temporal_regression_solver.prototxt %s %s"
+                         % (SOLVER, TRAINING, length), ("predict",)),
+        "facenet2expnet": Step("facenet2expnet.py", "--weights face.caffemodel --prototxt prototxt --fold 1 "
+                               + TRAINING),
+        "transfer": Step("transfer.py", "--weights face.caffemodel --prototxt prototxt --folds folds --out transfer "
+                         "--seeds 1 --starts-only " + CAFFE),
+        "pretrain": Step("pretrain.py", "prototxt/face_verification_solver.prototxt --models models --identities "
+                         "identities --batch %d %s %s" % (scale.batch, length, CAFFE), ("identities",)),
+        "verify": Step("verify_faces.py", "people --pairs pairs.txt --net prototxt/face_verification.prototxt --model "
+                       "face.caffemodel --aligned people_faces --out verified --json verified.json --jobs 1",
+                       ("align_people",)),
+        "osvr": Step("osvr.py", "--aligned faces --folds face_folds --models rows --cache cache --jobs 2 --loss 2",
+                     ("face_folds",)),
+        "face_folds": Step("make_folds.py", "--aligned faces --out face_folds", ("align",)),
+        "import_aus": Step("import_aus.py", "tables --frames units.csv --models rows --fit none linear"),
+        "evaluate": Step("evaluate.py", "models/%s --draws 20 --json e.json --csv e.csv" % VARIANT, ("predict",)),
+        "report": Step("report.py", "models/%s --out report --draws 20" % VARIANT, ("predict",)),
+        "plot": Step("plot_curve.py", "models/%s --out plot.png" % VARIANT, ("predict",)),
+        "onnx": Step("export_onnx.py", "face.caffemodel --net prototxt/face_verification.prototxt"),
+        "sample": Step("make_sample.py", "sample.mp4"),
+        "video": Step("predict_video.py", "drawn/Images/001-sy001/sy001t1aaaff --model models/%s --out curve "
+                      "--annotate --resume" % VARIANT, ("train", "synthetic")),
+        "study": Step("study.py", "curves --participants people.csv --out study"),
+        "slim": Step("make_slim.py", "slimmer"),
+        "paper": Step("paper.py", "--data dataset --aligned aligned --folds made --models models --prototxt prototxt "
+                      "--report report --only folds --make ./make --python %s %s" % (sys.executable, CAFFE)),
+    }
+
+
+def prepare_first(folder, scale):
+    """Fill the folder with what no step makes: folds of noise, nets and solvers, weights, tables, curves."""
+    make_folds_of_noise(folder)
+    make_slim(folder / "prototxt", scale.divide, scale.batch,
+              "base_lr: 0.01 display: 1 average_loss: 1 max_iter: %d snapshot: %d" % (scale.iterations, scale.snapshot))
+    caffe.set_random_seed(1)
+    with mock.patch.dict(os.environ, GLOG_minloglevel="2"):
+        net = caffe.Net(str(folder / "prototxt/face_verification.prototxt"), caffe.TEST, stages=["deploy"])
+    net.save(str(folder / "face.caffemodel"))
+    scores.openface(folder)
+    (folder / "frames.csv").rename(folder / "units.csv")
+    curves.summed_up(folder)
+    (folder / "pairs.txt").write_text("1\t1\nPerson_001\t1\t2\nPerson_002\t1\tPerson_003\t2\n")
+    make = folder / "make"
+    make.write_text(MAKE % (sys.executable, ROOT / "tools/make_folds.py"))
+    make.chmod(0o755)
+    for subject in filter(Path.is_dir, (folder / "aligned").iterdir()):  # for paper.py, which looks at their size
+        shutil.copytree(str(subject), str(folder / "dataset" / "Images" / subject.name))
