@@ -38,6 +38,7 @@ GONE = 10  # seconds after a kill
 MOST = 900  # seconds that a run may take
 STARTING = 3.0  # seconds, in which a command imports what it needs, or a little more
 COLD = 5  # every so many commands is started anew
+PYTHON_BEGINS = "Fatal Python error: init_"  # what Python says of Ctrl-C before it looks at any line of ours
 OF_THE_RUN = {"train.log", "lock.mdb", "identities.json"}  # files that say when what happened
 
 
@@ -122,8 +123,8 @@ class Command:
             os.kill(pid, signal.SIGKILL)
         self.wait(GONE)
         error = self.said()
-        wrong = "still running: %s\n%s" % (left, error[-2000:]) if left else error if "Traceback" in error or status \
-            else ""
+        traced = "Traceback" in error and PYTHON_BEGINS not in error
+        wrong = "still running: %s\n%s" % (left, error[-2000:]) if left else error if traced or status else ""
         return Ended(status, seconds, wrong)
 
 
