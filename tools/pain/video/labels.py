@@ -37,7 +37,7 @@ def on_frames(labels: Labels, frames: Sequence[int], times: np.ndarray) -> tuple
 
     frames: their numbers, rising; times: (N,) float64, on a player's clock.
     """
-    values = np.full(len(times), labels.unmarked)
+    values = np.full(len(times), labels.unmarked, float)
     if labels.by == INTERVAL:
         start, end = (np.searchsorted(times, moments - HALF_MS) for moments in (labels.at, labels.until))
         for first, last, label in zip(start, end, labels.label):
