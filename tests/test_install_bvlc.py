@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support.processes import PATIENCE
 from support.project import ROOT, needs_bvlc
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -15,7 +16,7 @@ needs_apt = pytest.mark.skipif(not (shutil.which("apt-get") and KEYRING.exists()
 
 def install(directory, **environment):
     return subprocess.run(["sh", str(ROOT / "tools" / "install_bvlc.sh"), str(directory)], text=True,
-                          capture_output=True, timeout=120, env=dict(os.environ, **environment))
+                          capture_output=True, timeout=PATIENCE, env=dict(os.environ, **environment))
 
 
 def assert_refused(process, directory, *parts):
@@ -81,7 +82,7 @@ def test_an_interrupted_one_does_not_look_finished(tmp_path):
         process = subprocess.Popen(["sh", str(ROOT / "tools" / "install_bvlc.sh"), str(tmp_path / "bvlc")],
                                    env=dict(os.environ, DEBIAN_MIRROR="http://127.0.0.1:%d" % mirror.getsockname()[1]),
                                    start_new_session=True)
-        mirror.settimeout(60)
+        mirror.settimeout(PATIENCE)
         mirror.accept()
         os.killpg(process.pid, 9)
         process.wait()

@@ -9,6 +9,7 @@ import pytest
 from pain import locks
 from pain.errors import Problem
 from pain.locks import alone_in, locked
+from support.processes import PATIENCE
 from support.project import ROOT
 
 HOLDER = "import sys\nfrom pain.locks import locked\nprint(locked(sys.argv[1]) is not None, flush=True)\ninput()"
@@ -51,7 +52,7 @@ def test_a_folder_is_one_holder_s_and_of_what_it_has_started(tmp_path, monkeypat
             with pytest.raises(Problem, match="folder: another process is at work here; wait"):
                 with alone_in(folder):
                     pass
-    monkeypatch.setattr(locks, "PATIENCE", 20)
+    monkeypatch.setattr(locks, "PATIENCE", PATIENCE)
     os.kill(child, signal.SIGKILL)
     for _ in range(2):
         with alone_in(folder) as lock:

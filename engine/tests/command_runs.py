@@ -15,7 +15,7 @@ import torch
 import caffe
 from caffe import command, log
 from caffe.proto import caffe_pb2
-from genuine import GENUINE, needs_genuine
+from genuine import GENUINE, PATIENCE, needs_genuine
 
 ENGINE = Path(caffe.__file__).parents[1]
 PROVIDERS = {"engine": [sys.executable, "-m", "caffe"], "genuine": [str(GENUINE.with_name("caffe"))]}
@@ -116,7 +116,7 @@ def status_of(process):
 def process(provider, *args):
     """Run the command in a process of its own. Returns its status and what it said."""
     with start(provider, *args) as running:
-        said = running.communicate(timeout=60)[0]
+        said = running.communicate(timeout=PATIENCE)[0]
     return status_of(running), said
 
 

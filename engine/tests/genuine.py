@@ -15,6 +15,7 @@ import parity
 import scripts
 
 HERE = Path(__file__).parent
+PATIENCE = 300  # seconds with a process, on a machine that is busy
 GENUINE = Path(os.environ.get("GENUINE_CAFFE", HERE.parents[1] / ".bvlc")) / "bin" / "python"
 needs_genuine = pytest.mark.skipif(not GENUINE.exists(), reason="no genuine Caffe here: `make bvlc` did not run")
 

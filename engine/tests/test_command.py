@@ -19,6 +19,7 @@ from caffe.flags import FLAGS
 from command_runs import (  # noqa: F401
     ENGINE,
     LAYERS,
+    PATIENCE,
     PREFIX,
     SOLVER,
     WHEN,
@@ -260,7 +261,7 @@ def test_warnings_of_python_are_lines_of_the_log(run):
 
 def test_a_full_disk_under_the_log_stops_nothing():
     with open("/dev/full", "w") as full:
-        assert subprocess.run([sys.executable, "-m", "caffe", "device_query"], stderr=full, timeout=60,
+        assert subprocess.run([sys.executable, "-m", "caffe", "device_query"], stderr=full, timeout=PATIENCE,
                               env=dict(os.environ, PYTHONPATH=str(ENGINE))).returncode == 0
 
 
@@ -276,7 +277,7 @@ def test_training_imports_nothing_heavy():
     script = ("import atexit, sys; sys.argv[1:] = ['train', '-solver', 'solver.prototxt', '-minloglevel', '1']\n"
               "atexit.register(lambda: print(sorted({'scipy', 'skimage', 'h5py', 'sympy', 'matplotlib', 'PIL'}"
               " & set(sys.modules))))\nimport caffe_command; caffe_command.main()")
-    said = subprocess.run([sys.executable, "-c", script], text=True, capture_output=True, timeout=60,
+    said = subprocess.run([sys.executable, "-c", script], text=True, capture_output=True, timeout=PATIENCE,
                           env=dict(os.environ, PYTHONPATH=os.pathsep.join([os.getcwd(), str(ENGINE)])))
     assert (said.stdout, said.stderr) == ("[]\n", "")
 
@@ -334,7 +335,7 @@ def test_threads_sleep_while_they_wait_unless_told_otherwise(line, chosen, polic
     environment = {name: value for name, value in os.environ.items() if "OMP_" not in name}
     environment.update(chosen, OMP_DISPLAY_ENV="true", PYTHONPATH=str(ENGINE))
     said = subprocess.run([sys.executable, "-c", line + "; import os; print(os.environ.get('OMP_WAIT_POLICY'))"],
-                          env=environment, text=True, capture_output=True, timeout=120)
+                          env=environment, text=True, capture_output=True, timeout=PATIENCE)
     assert "OMP_WAIT_POLICY = '%s'" % policy in said.stderr
     if "Net" in line:
         assert said.stdout == "%s\n" % chosen.get("OMP_WAIT_POLICY")

@@ -15,6 +15,7 @@ from command_runs import (  # noqa: F401
     ENGINE,
     LAYERS,
     NET,
+    PATIENCE,
     PREFIX,
     SOLVER,
     WHEN,
@@ -213,7 +214,7 @@ def train_with_signals(provider, args, *sent):
             for number, text in sent:
                 until(running, said, text)
                 running.send_signal(number)
-            said.append(running.communicate(timeout=30)[0])
+            said.append(running.communicate(timeout=PATIENCE)[0])
         finally:
             running.kill()
     snapshots = sorted(int(path.stem.rpartition("_")[2]) for path in Path().glob("*.solverstate"))
@@ -244,21 +245,21 @@ def test_effects_can_be_chosen(provider, usual_signals):
 
 
 def test_ctrl_c_while_importing_ends_it_without_a_word(usual_signals):
-    Path("torch.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(30)\n")
+    Path("torch.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(600)\n")
     running = subprocess.Popen([sys.executable, "-c", "import caffe_command; caffe_command.main()"], text=True,
                                env=dict(os.environ, PYTHONPATH=os.pathsep.join([os.getcwd(), str(ENGINE)])),
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert running.stdout.readline() == "importing\n"
     running.send_signal(signal.SIGINT)
-    assert running.communicate(timeout=20)[0] == ""
+    assert running.communicate(timeout=PATIENCE)[0] == ""
     assert running.returncode == -signal.SIGINT
 
 
 def test_a_crash_in_a_library_is_told():
     Path("torch.py").write_text("import os, signal\ndef crash():\n    os.kill(os.getpid(), signal.SIGBUS)\ncrash()\n")
-    ended = subprocess.run([sys.executable, "-c", "import caffe_command; caffe_command.main()"], text=True, timeout=20,
+    ended = subprocess.run([sys.executable, "-c", "import caffe_command; caffe_command.main()"], text=True,
                            env=dict(os.environ, PYTHONPATH=os.pathsep.join([os.getcwd(), str(ENGINE)])),
-                           stderr=subprocess.PIPE)
+                           stderr=subprocess.PIPE, timeout=PATIENCE)
     assert ended.returncode == -signal.SIGBUS
     assert ended.stderr.startswith("Fatal Python error: Bus error")
     assert 'torch.py", line 3 in crash' in ended.stderr

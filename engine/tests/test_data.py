@@ -16,6 +16,7 @@ import caffe
 from caffe.db import Lmdb
 from caffe.errors import CaffeError
 from data_nets import batches, data, datums, folder, images, make_lmdb, make_net  # noqa: F401  a fixture
+from genuine import PATIENCE
 
 # What is random.
 
@@ -116,7 +117,7 @@ def test_threads_and_files_go_with_the_net(folder):
         net = make_net(folder, data(batch_size=10, prefetch=3))
         batches(net, 2)
     del net
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while resources() > before and time.monotonic() < deadline:
         gc.collect()
         time.sleep(.01)
@@ -133,7 +134,7 @@ def test_interpreter_ends_though_a_batch_is_on_its_way(folder):
         net.forward()
         print("at the end", flush=True)
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], cwd=folder, timeout=60, text=True,
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], cwd=folder, timeout=PATIENCE, text=True,
                           capture_output=True, env=dict(os.environ, GLOG_minloglevel="2"))
     assert (done.returncode, done.stdout, done.stderr) == (0, "at the end\n", "")
 

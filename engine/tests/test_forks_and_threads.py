@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genuine import GENUINE, HERE, error, needs_genuine
+from genuine import GENUINE, HERE, PATIENCE, error, needs_genuine
 
 MANY = 1000
 SCRIPT = """
@@ -77,7 +77,7 @@ def test_children_compute_and_the_program_ends_in_peace(tmp_path):
     environment = dict(os.environ, OMP_NUM_THREADS="2", OMP_WAIT_POLICY="PASSIVE", GLOG_minloglevel="2",
                        PYTHONPATH=str(HERE.parent))
     found = subprocess.run([sys.executable, "-c", SCRIPT], cwd=tmp_path, env=environment, capture_output=True,
-                           text=True, timeout=200)
+                           text=True, timeout=PATIENCE)
     assert (found.returncode, found.stderr) == (0, "")
     child, parent = eval(found.stdout)
     assert child == parent  # both read the batch that comes next

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from command_runs import ENGINE
-from genuine import GENUINE, needs_genuine, tool_command
+from genuine import GENUINE, PATIENCE, needs_genuine, tool_command
 
 RECIPE = """
 set -e
@@ -122,7 +122,7 @@ def test_a_recipe_runs_as_it_stands(provider, wild):
                        PYTHONPATH=str(ENGINE) if provider == "engine" else "")
     recipe = RECIPE if provider == "engine" else RECIPE.replace("python classify.py", "")  # Debian's load_image fails
     done = subprocess.run(["bash", "-c", recipe], cwd=wild, env=environment, capture_output=True, text=True,
-                          timeout=300)
+                          timeout=PATIENCE)
     assert done.returncode == 0, done.stdout + done.stderr
 
     def rows(name):

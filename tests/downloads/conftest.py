@@ -7,7 +7,6 @@ from support.weight_server import Handler, Server
 
 @pytest.fixture(autouse=True)
 def impatience(monkeypatch):
-    monkeypatch.setattr(download, "TIMEOUT", 0.3)
     monkeypatch.setattr(download, "PAUSE", 0)
     monkeypatch.setenv("no_proxy", "*")
 

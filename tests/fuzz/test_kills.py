@@ -5,7 +5,7 @@ import pytest
 
 from fuzz import kills
 from fuzz.steps import SLIM, Step
-from support.processes import wait_until
+from support.processes import PATIENCE, wait_until
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
 
@@ -13,6 +13,7 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks f
 @linux
 def test_killed_folds_are_as_if_they_had_never_been(tmp_path, monkeypatch):
     monkeypatch.setattr(kills, "COLD", 1)  # this process may have threads, and then should not be forked
+    monkeypatch.setattr(kills, "GONE", PATIENCE)
     said = []
     assert kills.kill_step(kills.Work(tmp_path, SLIM), "folds", 2, say=said.append) == []
     assert said[-1].startswith("folds: 2 kills, 0 times wrong")
@@ -29,6 +30,7 @@ def test_what_stays_and_what_differs_is_told(tmp_path, monkeypatch):
     commands = [kills.Command(Step("tool.py", ""), tmp_path, cold=True) for _ in range(2)]
     wait_until(lambda: all("sleep 600" in str(command.running()) for command in commands))
     assert "sleep 600" in commands[0].kill(kills.SIGNALS[0], 0, False).wrong
+    monkeypatch.setattr(kills, "GONE", PATIENCE)
     assert "Traceback" in commands[1].kill(kills.SIGNALS[3], 0, True).wrong
     made, expected = {"a": "1", "b": "2", ".c": "3"}, {"a": "1", "b": "4", "d": "5"}
     assert kills.differences(made, expected) == "\n  .c: left behind\n  b: other bytes\n  d: missing"

@@ -68,7 +68,7 @@ def answer(content=CONTENT, etag='"1"', ranges=True, stop=None, stall=False, sai
         handler.wfile.write(content[start:][:stop])
         handler.wfile.flush()
         if stall:
-            handler.server.over.wait(5)
+            handler.server.over.wait()
     return reply
 
 
