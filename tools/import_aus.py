@@ -1,13 +1,15 @@
 """A toolbox's action units as a row of the tables: PSPI of every frame, as it is or fitted to other subjects' labels.
 
     tables of OpenFace 2 or 3, py-feat or LibreFace, TABLES/<subject>/<video>.csv or TABLES/<video>.csv
-    data/aligned/frames.csv ──> models/<toolbox>[_<fit>]/NN-subject/predictions.csv
+    data/aligned/frames.csv ──> models/<toolbox>[_<fit>]/NN-subject/predictions.csv, predictions.origin.json
                                                         made_from.json    how it was made, in words
 
 TABLES may be the archive itself, too, whose own action units give its PSPI exactly. A row of a table belongs to the
 frame whose file it names, or to the one of its number in the order of frames.csv. Frames without a face are filled in
-from their neighbours. pain/baselines/action_units.py says how each program is read.
+from their neighbours. Frames of which `make align` has no face are left out, as no net predicts them either.
+pain/baselines/action_units.py says how each program is read.
 """
+import datetime
 import json
 from pathlib import Path
 
@@ -18,28 +20,67 @@ with starting(__name__):
 
     from pain.baselines.action_units import FITS, filled, find_table, intensities, is_archive, read_coders, read_table
     from pain.datasets.frames_csv import read_frames
+    from pain.datasets.pspi import CLASSES
     from pain.errors import Problem
     from pain.evaluation.results import COLUMNS
     from pain.files import making, write_csv
     from pain.progress import progress
+    from pain.provenance import Data, Origin, read_origin, write_origin
 
 
 def read_videos(frames_csv):
-    """{(subject, video): (names of its frames, their labels)} of frames.csv, in its order."""
+    """{(subject, video): its LabelledFrames} of frames.csv, in its order."""
     videos = {}
     for frame in read_frames(frames_csv):
-        videos.setdefault((frame.subject, frame.video), []).append((frame.frame, frame.label))
-    return {video: tuple(zip(*frames)) for video, frames in videos.items()}
+        videos.setdefault((frame.subject, frame.video), []).append(frame)
+    return videos
 
 
-def write_rows(folder, made_from, videos, predictions):
-    """Write a row of the tables, whole or not at all. videos: as read_videos(); predictions: {subject: (N,)}."""
+def read_pspi(tables, videos):
+    """The Reading of every video, {(subject, video): Reading}. videos: of read_videos(). Raises Problem as they do."""
+    coders, readings = is_archive(tables), {}
+    for (subject, video), frames in progress(videos.items(), unit="video", desc="read"):
+        names = [frame.frame for frame in frames]
+        readings[subject, video] = (read_coders(tables, subject, video, names) if coders else
+                                    read_table(find_table(tables, subject, video), names))
+    kinds = {(reading.name, reading.how) for reading in readings.values()}
+    if len(kinds) > 1:
+        raise Problem("%s: tables of different kinds (%s); give each kind a folder of its own" % (
+            tables, "; ".join(sorted(how for _, how in kinds))))
+    return readings
+
+
+def aligned(videos, readings):
+    """The frames that were aligned, subject by subject: {subject: (LabelledFrame and PSPI, a list of pairs)}."""
+    rows = {}
+    for video, frames in videos.items():
+        rows.setdefault(video[0], []).extend(
+            (frame, value) for frame, value in zip(frames, filled(readings[video].pspi)) if frame.is_aligned)
+    return {subject: pairs for subject, pairs in rows.items() if pairs}
+
+
+def origin_of(how, fit, kind, labels):
+    """The Origin of a row: the toolbox as it is, or with a curve that was fitted to the labels.
+
+    how: what the toolbox is, and how it was read; kind: whose faces these are; labels: (N,) int a subject
+    """
+    today = datetime.date.today().isoformat()
+    if fit == "none":
+        return Origin(Data(kind), how, iterations=None, date=today)
+    counts = np.bincount(np.concatenate(labels), minlength=CLASSES).tolist()
+    return Origin(Data(kind, len(labels), sum(counts), tuple(counts)), "%s; %s fit" % (how, fit), date=today)
+
+
+def write_row(folder, made_from, origin, rows, predictions):
+    """Write a row of the tables, whole or not at all. rows: of aligned(); predictions: (N,) a subject."""
     with making(folder) as partial:
         (partial / "made_from.json").write_text(json.dumps(made_from, indent=1) + "\n")
-        for number, (subject, values) in enumerate(predictions.items(), 1):
-            frames = [(*video, *frame) for video, both in videos.items() if video[0] == subject for frame in zip(*both)]
-            write_csv(partial / ("%02d-%s" % (number, subject)) / "predictions.csv", COLUMNS,
-                      [(*frame, "%.6f" % value) for frame, value in zip(frames, values)])
+        for number, ((subject, pairs), values) in enumerate(zip(rows.items(), predictions), 1):
+            fold = "%02d-%s" % (number, subject)
+            out, left_out = partial / fold / "predictions.csv", (fold,) if origin.data.subjects else ()
+            write_csv(out, COLUMNS, [(frame.subject, frame.video, frame.frame, frame.label, "%.6f" % value)
+                                     for (frame, _), value in zip(pairs, values)])
+            write_origin(out, origin._replace(data=origin.data._replace(left_out=left_out)))
 
 
 def main():
@@ -54,25 +95,21 @@ def main():
     args = parser.parse_args()
     if not Path(args.tables).is_dir():
         raise Problem("%s: no such folder; name the one with the toolbox's CSV files" % args.tables)
-    videos, readings, coders = read_videos(args.frames), {}, is_archive(args.tables)
-    for (subject, video), (frames, _) in progress(videos.items(), total=len(videos), unit="video", desc="read"):
-        readings[subject, video] = (read_coders(args.tables, subject, video, frames) if coders else
-                                    read_table(find_table(args.tables, subject, video), frames))
-    kinds = {(reading.name, reading.how) for reading in readings.values()}
-    if len(kinds) > 1:
-        raise Problem("%s: tables of different kinds (%s); give each kind a folder of its own" % (
-            args.tables, "; ".join(sorted(how for _, how in kinds))))
-    (name, how), = kinds
-    subjects = list(dict.fromkeys(subject for subject, _ in videos))
-    pspi, labels = ([np.concatenate([of_video(video) for video in videos if video[0] == subject])
-                     for subject in subjects]
-                    for of_video in (lambda video: filled(readings[video].pspi), lambda video: videos[video][1]))
-    missing = sum(int(np.isnan(reading.pspi).sum()) for reading in readings.values())
-    print("%s; %d of %d frames without a face" % (how, missing, sum(map(len, pspi))))
+    videos = read_videos(args.frames)
+    readings = read_pspi(args.tables, videos)
+    rows, toolbox = aligned(videos, readings), next(iter(readings.values()), None)
+    if not rows:
+        raise Problem("%s: no aligned frames; make it with `make align`" % args.frames)
+    labels, pspi = ([np.array(values) for values in column] for column in zip(*(
+        ([frame.label for frame, _ in pairs], [value for _, value in pairs]) for pairs in rows.values())))
+    frames, missing = map(sum, zip(*((len(reading.pspi), int(np.isnan(reading.pspi).sum()))
+                                     for reading in readings.values())))
+    print("%s; %d of %d frames without a face" % (toolbox.how, missing, frames))
     for fit in dict.fromkeys(args.fit):
-        folder = Path(args.models) / (name if fit == "none" else "%s_%s" % (name, fit))
-        write_rows(folder, {"action_units": how, "fit": fit, "frames": sum(map(len, pspi)), "without_a_face": missing},
-                   videos, dict(zip(subjects, intensities(pspi, labels, fit))))
+        folder = Path(args.models) / (toolbox.name if fit == "none" else "%s_%s" % (toolbox.name, fit))
+        write_row(folder, {"action_units": toolbox.how, "fit": fit, "frames": frames, "without_a_face": missing},
+                  origin_of(toolbox.how, fit, read_origin(args.frames).kind, labels), rows,
+                  intensities(pspi, labels, fit))
         print(folder)
 
 

@@ -1,15 +1,22 @@
 """PSPI from toolboxes' tables against sums by hand, fits against scikit-learn and NumPy, and the command."""
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.isotonic import IsotonicRegression
 
+import import_aus as command
 from pain.baselines.action_units import filled, find_table, intensities, pspi_of, read_coders, read_table
+from pain.datasets.folds import read_subjects
 from pain.datasets.pspi import pspi, quantise
 from pain.errors import Problem
-from pain.evaluation.results import read_result
+from pain.evaluation.evaluate import evaluate
+from pain.evaluation.origins import origin_of_result
+from pain.evaluation.results import read_result, result_of
+from pain.notice import description
+from pain.provenance import SYNTHETIC, UNKNOWN, Data, Origin, write_origin
 from support.project import assert_one_line_error, run_tool
 
 FRAMES = ["v001", "v002", "v003", "v004"]
@@ -148,7 +155,7 @@ def test_a_videos_table_is_in_a_subjects_folder_or_not(tmp_path):
 def archive(tmp_path):
     """Two subjects of a video each: frames.csv, OpenFace 2's tables and the archive's FACS files, with the same PSPI.
 
-    Returns the folder and the PSPI of all frames, (N,).
+    The fourth frame of a video is not aligned. Returns the folder and the PSPI of all frames, (N,).
     """
     random, rows, truth = np.random.RandomState(0), [], []
     for subject, video in (("s1", "a"), ("s2", "b")):
@@ -167,6 +174,11 @@ def archive(tmp_path):
     with open(str(tmp_path / "frames.csv"), "w", newline="") as file:
         csv.writer(file).writerows([("subject", "video", "frame", "pspi", "status"), *rows])
     return tmp_path, np.array(truth, float)
+
+
+def aligned(values):
+    """Of (N,) values those of frames that are aligned."""
+    return np.delete(values, [3, 9])
 
 
 def test_the_coders_units_are_the_label(archive):
@@ -188,13 +200,51 @@ def test_the_command_makes_rows_that_score(archive):
         result = read_result(folder / "models" / name)
         assert [(video.subject, video.video) for video in result.videos] == [("s1", "a"), ("s2", "b")]
         predictions = np.concatenate([video.prediction for video in result.videos])
-        assert np.array_equal(predictions, quantise(truth)) and predictions.max() == 5
-        assert np.array_equal(np.concatenate([video.label for video in result.videos]), quantise(truth))
+        assert np.array_equal(predictions, aligned(quantise(truth))) and predictions.max() == 5
+        assert np.array_equal(np.concatenate([video.label for video in result.videos]), aligned(quantise(truth)))
     made = folder / "models" / "openface_2_linear"
     assert sorted(path.parent.name for path in made.rglob("predictions.csv")) == ["01-s1", "02-s2"]
     assert json.loads((made / "made_from.json").read_text()) == {
         "action_units": "OpenFace 2: units of 0..5 as 0..5; AU43 where AU45_c, a blink, is 1", "fit": "linear",
         "frames": 12, "without_a_face": 0}
+
+
+def test_a_row_says_what_made_it(archive, monkeypatch, capsys):
+    """Which tool, whose faces, and of a fit whose labels; nothing is claimed of frames.csv once it is changed."""
+    folder, truth = archive
+    write_origin(folder / "frames.csv", Origin(Data(SYNTHETIC)))
+    arguments = [folder / "openface", "--frames", folder / "frames.csv", "--models", folder / "models", "--fit", "none",
+                 "linear"]
+    monkeypatch.setattr("sys.argv", ["import_aus.py", *map(str, arguments)])
+    command.main()
+    how = "OpenFace 2: units of 0..5 as 0..5; AU43 where AU45_c, a blink, is 1"
+    none, linear = (origin_of_result(folder / "models" / row) for row in ("openface_2", "openface_2_linear"))
+    drawn = "synthetic faces, drawn by a program"
+    assert description(none) == "%s; rated %s" % (how, drawn)
+    counts = ", ".join(map(str, np.bincount(aligned(quantise(truth)), minlength=6)))
+    assert description(linear) == (
+        "%s; linear fit, 2 folds; learned from %s: 2 subjects, 10 frames (of intensities 0 to 5: %s)" % (
+            how, drawn, counts))
+    with open(str(folder / "frames.csv"), "a") as file:
+        file.write("s2,b,b007,0,missing\n")
+    (folder / "openface" / "s2" / "b.csv").open("a").write("7,0,0,0.9,1,0,0,0,0,0,0,0\n")
+    command.main()
+    assert origin_of_result(folder / "models" / "openface_2").kind == UNKNOWN
+
+
+def test_a_row_stands_beside_a_nets(archive):
+    """Of the frames that were aligned, which are those that a net predicts, and in folds of the same names."""
+    folder, _ = archive
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["import_aus.py", *map(str, (
+            folder / "openface", "--frames", folder / "frames.csv", "--models", folder / "models"))])
+        command.main()
+    subjects = read_subjects(folder / "frames.csv", "code")
+    names = [Path(name).with_suffix("").parts for subject in subjects for name in subject.names]
+    labels = [label for subject in subjects for label in subject.labels]
+    net = result_of(labels, np.zeros(len(labels)), *zip(*names), name="net")
+    compared = evaluate([folder / "models" / "openface_2", net], compare=["mae"], draws=9).comparisons["mae"]
+    assert ("openface_2", "net") in [(pair["a"], pair["b"]) for pair in compared]
 
 
 def test_the_command_refuses_in_one_line_and_leaves_nothing(archive):

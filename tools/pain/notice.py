@@ -77,7 +77,8 @@ def nets_line(origin):
         parts.append("fold " + folds[0] if len(folds) == 1 else "%d folds" % len(folds))
     if origin.iterations:
         parts.append(thousands(origin.iterations) + " iterations")
-    return "%s; learned from %s" % (", ".join(parts), LEARNED_FROM[origin.kind])
+    return "%s; %s %s" % (", ".join(parts), "rated" if origin.iterations is None else "learned from",
+                          LEARNED_FROM[origin.kind])
 
 
 def description(origin):

@@ -38,7 +38,7 @@ class Origin(NamedTuple):
     """Where a net comes from, or several that are used together."""
     data: Data = Data()
     training: str = ""  # its name: the variant, or face_verification; empty for what tools/train.py has not made
-    iterations: int = 0
+    iterations: Optional[int] = 0  # None: nothing was learned from the data, which a program has only rated
     start: Optional[Start] = None  # None: from scratch
     caffe: str = ""  # which one trained it
     date: str = ""  # ISO, of the day on which it was written
