@@ -11,6 +11,7 @@
 #   make identities pretrain DATA=faces           a trunk of your own, DATA being a folder a person
 #   make verify DATA=data/lfw                     how well a trunk tells people apart
 #   make transfer                                 what fine-tuning from a trunk gains, on synthetic data
+#   make comparison                               every variant and baseline with several seeds, on synthetic data
 #   make app                                      a page for videos, with the trained model or else the demo's
 
 DATA ?= $(if $(filter synthetic,$(MAKECMDGOALS)),data/synthetic,data/unbc)
@@ -60,6 +61,9 @@ ITERATIONS ?= 400
 TRANSFER ?= transfer
 TRANSFER_SUBJECTS ?= 6
 SEEDS ?= 2
+# That of `make comparison`, with the same subjects and seeds.
+COMPARISON ?= comparison
+SEED ?= 1
 
 PYTHON3 ?= python3
 PYTHON = .venv/bin/python
@@ -93,7 +97,7 @@ SOLVER = $(WORK)/prototxt/solvers/$(VARIANT).prototxt
 ONE_FOLD = $(if $(FOLD),--fold $(FOLD))
 ON_GPU = $(if $(GPU),--gpu $(GPU))
 
-.PHONY: demo trained_trunk transfer bvlc synthetic fetch identities pretrain verify align folds train predict osvr \
+.PHONY: demo trained_trunk transfer comparison bvlc synthetic fetch identities pretrain verify align folds train predict osvr \
     facenet2expnet temporal onnx evaluate evaluate.pyz report paper audit app lint test test-full fuzz kills \
     bench clean
 .NOTPARALLEL:
@@ -136,6 +140,20 @@ transfer:
 	    --prototxt $(call q,$(TRANSFER)/prototxt) --weights $(call q,$(TRANSFER)/models/face_verification.caffemodel) \
 	    --out $(call q,$(TRANSFER)) --seeds $(SEEDS) --jobs $(JOBS) --caffe $(call q,$(CAFFE_COMMAND)) $(ON_GPU)
 
+# Every variant and every baseline, as `make paper` has them, once a seed; then all seeds in one table.
+comparison:
+	$(MAKE) trained_trunk DEMO=$(call q,$(COMPARISON)) SUBJECTS=$(TRANSFER_SUBJECTS)
+	+for seed in $$(seq $(SEEDS)); do \
+	    of_seed=$(call q,$(COMPARISON)/seed-)$$seed; \
+	    $(MAKE) "$$of_seed/prototxt" DEMO="$$of_seed" SEED=$$seed && \
+	    $(MAKE) paper WORK="$$of_seed" DATA=$(call q,$(COMPARISON)/data/synthetic) SKIP="audit report" \
+	        ALIGNED=$(call q,$(COMPARISON)/data/aligned) LMDBS=$(call q,$(COMPARISON)/data/folds) \
+	        WEIGHTS=$(call q,$(COMPARISON)/models/face_verification.caffemodel) \
+	        TEMPORAL='--settings "max_iter: $(ITERATIONS)"' || exit; \
+	done
+	$(PYTHON) tools/compare_seeds.py $(foreach seed,$(shell seq $(SEEDS)),$(call q,$(COMPARISON)/seed-$(seed)/models)) \
+	    --out $(call q,$(COMPARISON))
+
 bvlc:
 	tools/install_bvlc.sh .bvlc
 
@@ -143,7 +161,7 @@ synthetic: $(SETUP)
 	$(PYTHON) tools/make_synthetic.py $(call q,$(DATA)) --subjects $(SUBJECTS) --videos 2 --frames $(FRAMES)
 
 $(call target,$(DEMO)/prototxt): tools/make_slim.py $(wildcard prototxt/*.prototxt prototxt/*/*.prototxt) | $(CAFFE_SETUP)
-	$(CAFFE_PYTHON) tools/make_slim.py $(call q,$@) --divide 16 --batch 16 \
+	$(CAFFE_PYTHON) tools/make_slim.py $(call q,$@) --divide 16 --batch 16 --seed $(SEED) \
 	    --solver 'base_lr: 0.03 lr_policy: "poly" power: 1 max_iter: $(ITERATIONS) clip_gradients: 5'
 	touch $(call q,$@)
 
@@ -287,7 +305,7 @@ else
 endif
 
 clean:
-	rm -rf build $(call q,$(DEMO)) $(call q,$(TRANSFER)) $(call q,$(REPORT)) $(call q,$(PYZ)) .venv .bvlc .bvlc.partial .pytest_cache .hypothesis
+	rm -rf build $(call q,$(DEMO)) $(call q,$(TRANSFER)) $(call q,$(COMPARISON)) $(call q,$(REPORT)) $(call q,$(PYZ)) .venv .bvlc .bvlc.partial .pytest_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/ready: constraints.txt pyproject.toml setup.py engine/pyproject.toml

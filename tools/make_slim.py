@@ -20,12 +20,13 @@ def main():
     parser.add_argument("--divide", type=int, default=8, help="the integer N (default: %(default)s)")
     parser.add_argument("--batch", type=int, default=64, help="batch size (default: %(default)s)")
     parser.add_argument("--solver", default="", metavar="PROTOTXT", help="fields to set in every solver")
+    parser.add_argument("--seed", type=int, help="of every net and solver, 1 or more (default: theirs)")
     args = parser.parse_args()
-    if args.divide < 1 or args.batch < 1:
-        raise Problem("--divide and --batch take 1 or more")
+    if min(args.divide, args.batch, 1 if args.seed is None else args.seed) < 1:
+        raise Problem("--divide, --batch and --seed take 1 or more")
     if Path(args.out).resolve() == PROTOTXT:
         raise Problem("%s: would overwrite the original prototxts; name another folder" % args.out)
-    make_slim(args.out, args.divide, args.batch, args.solver)
+    make_slim(args.out, args.divide, args.batch, args.solver, args.seed)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,8 @@ import numpy as np
 import pytest
 from caffe.proto import caffe_pb2
 from google.protobuf import text_format
-from hypothesis import given, settings, strategies
-from hypothesis.extra import numpy as arrays
 
 import transfer as command
-from pain.evaluation import uncertainty
 from pain.prototxts import make_slim
 from pain.training import transfer
 from pain.variants import METHOD
@@ -136,30 +133,6 @@ def test_variants_are_compared_with_the_method(work, tmp_path):
     assert names[0] == "smooth l1 + l1 center loss + sampling" and names[-2:] == ["FaceNet2ExpNet-style", "all zeros"]
     assert len(differences.rows) == 3 + 7
     assert all(row[0].endswith(" - smooth l1 + l1 center loss + sampling") for row in differences.rows[3:])
-
-
-@settings(deadline=None, max_examples=25)
-@given(arrays.arrays(float, strategies.tuples(strategies.integers(1, 3), strategies.integers(2, 5), strategies.just(2)),
-                     elements=strategies.one_of(strategies.floats(-5, 5), strategies.just(float("nan")))))
-def test_estimates_by_hand(values):
-    seeds, subjects, metrics = values.shape
-    found = transfer.estimates(values, draws=200)
-    of_seeds = uncertainty.make_draws(seeds, 200, uncertainty.SEED + 1).weights.astype(int)
-    of_subjects = uncertainty.make_draws(subjects, 200, uncertainty.SEED).weights.astype(int)
-    for m in range(metrics):
-        known = values[..., m][~np.isnan(values[..., m])]
-        if not known.size:
-            assert np.isnan(found[m].figure)
-            continue
-        assert found[m].figure == pytest.approx(known.mean(), abs=1e-9)
-        drawn = []
-        for b in range(200):
-            cells = [values[r, s, m] for r in np.repeat(np.arange(seeds), of_seeds[b])
-                     for s in np.repeat(np.arange(subjects), of_subjects[b])]
-            cells = [cell for cell in cells if cell == cell]
-            drawn += [np.mean(cells)] if cells else []
-        low, high = np.percentile(drawn, [2.5, 97.5])
-        assert (found[m].low, found[m].high) == pytest.approx((low, high), abs=1e-9)
 
 
 def test_errors(work, tmp_path):

@@ -37,6 +37,18 @@ def with_changes(solver, changes, where):
     return solver
 
 
+def seeded(message, seed):
+    """Set the random seeds of a net or a solver, in place and returned: the solver's, the batches', the centers'."""
+    if isinstance(message, caffe_pb2.SolverParameter):
+        message.random_seed = seed
+        return message
+    for layer in message.layer:
+        if "seed" in layer.python_param.param_str:
+            params = ast.literal_eval(layer.python_param.param_str)
+            layer.python_param.param_str = repr(dict(params, seed=seed))
+    return message
+
+
 def slim_net(net, divide, batch):
     """Divide the convolutions' outputs and set the data layers' batch size, in place and returned.
 
@@ -55,8 +67,11 @@ def slim_net(net, divide, batch):
     return net
 
 
-def make_slim(out, divide, batch, solver_changes=""):
-    """Write the slim nets to `out` and the variants' solvers, with `solver_changes` (prototxt), to `out`/solvers."""
+def make_slim(out, divide, batch, solver_changes="", seed=None):
+    """Write the slim nets to `out` and the variants' solvers, with `solver_changes` (prototxt), to `out`/solvers.
+
+    seed: of all of them; None leaves what they have, which is 1
+    """
     out = Path(out)
     for path in sorted(PROTOTXT.glob("**/*.prototxt")):
         if path.parent != PROTOTXT:
@@ -66,6 +81,8 @@ def make_slim(out, divide, batch, solver_changes=""):
             message = parse(path.read_text(), caffe_pb2.SolverParameter(), path)
         else:
             message = slim_net(parse(path.read_text(), caffe_pb2.NetParameter(), path), divide, batch)
+        if seed is not None:
+            seeded(message, seed)
         with replacing(out / path.relative_to(PROTOTXT)) as partial:
             partial.write_text("# Made by tools/make_slim.py --divide %d from %s.\n%s"
                                % (divide, path.name, text_format.MessageToString(message)))

@@ -1,5 +1,4 @@
 """The experiment whether fine-tuning from a verification trunk helps: arms, seeds, tables."""
-import ast
 import itertools
 from pathlib import Path
 from typing import NamedTuple
@@ -8,19 +7,17 @@ import numpy as np
 from caffe.proto import caffe_pb2
 from google.protobuf import text_format
 
-from pain.datasets.pspi import CLASSES
 from pain.errors import Problem
 from pain.evaluation.metrics import title
-from pain.evaluation.protocols import scored
 from pain.evaluation.results import read_result
+from pain.evaluation.seeds import estimates, subject_figures
 from pain.evaluation.trivial import all_zeros
-from pain.evaluation.uncertainty import DRAWS, SEED, interval, make_draws
 from pain.files import replacing
 from pain.notice import LEARNED_FROM
 from pain.progress import progress
-from pain.prototxts import read_prototxt
+from pain.prototxts import read_prototxt, seeded
 from pain.provenance import read_origin
-from pain.tables import Column, Estimate, Table
+from pain.tables import Column, Table
 from pain.training.caffe_train import train
 from pain.training.facenet2expnet import STUDENT, two_stages
 from pain.training.fold_trainings import fold_training
@@ -35,17 +32,6 @@ class Arm(NamedTuple):
 
     start: str  # a key of STARTS, or "taught": a smaller trunk by the weights' (facenet2expnet.py)
     variant: str  # its name
-
-
-def seeded(message, seed):
-    """Set the random seeds of a net or a solver, in place: the solver's, the batches', the centers'."""
-    if isinstance(message, caffe_pb2.SolverParameter):
-        message.random_seed = seed
-        return
-    for layer in message.layer:
-        if layer.HasField("python_param") and "seed" in layer.python_param.param_str:
-            params = ast.literal_eval(layer.python_param.param_str)
-            layer.python_param.param_str = repr(dict(params, seed=seed))
 
 
 def freeze(net, trunk):
@@ -86,26 +72,6 @@ def trainings_of(arm, seed, folds, prototxt, weights, out):
     solver = folder / "prototxt" / "solvers" / (arm.variant + ".prototxt")
     return [fold_training(solver, fold, folder / "models", None if arm.start == "scratch" else weights)
             for fold in folds]
-
-
-def subject_figures(result):
-    """METRICS of each of a result's subjects, (S, M) float64, NaN where undefined."""
-    return scored(result, "subject", CLASSES - 1, METRICS).values
-
-
-def estimates(values, draws=DRAWS):
-    """The mean of `values` (seeds R, subjects S, M) over seeds and subjects, NaN left out: M Estimates."""
-    seeds, subjects = (make_draws(count, draws, seed).weights
-                       for count, seed in zip(values.shape[:2], (SEED + 1, SEED)))
-    defined = ~np.isnan(values)
-
-    def mean(of_seeds, of_subjects):
-        total, count = (np.einsum("br,rsm,bs->bm", of_seeds, part, of_subjects, optimize=True)
-                        for part in (np.where(defined, values, 0), defined.astype(float)))
-        return np.where(count > 0, total, np.nan) / np.where(count > 0, count, 1)
-
-    figure, = mean(np.ones((1, values.shape[0])), np.ones((1, values.shape[1])))
-    return [Estimate(*map(float, cell)) for cell in zip(figure, *interval(mean(seeds, subjects), values.shape[1]))]
 
 
 def name_of(arm, variants):
