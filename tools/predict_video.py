@@ -1,6 +1,7 @@
 """The pain curve of a video: faces found, aligned and rated, frame by frame, in whatever FFmpeg reads.
 
     python tools/predict_video.py visit.mp4 --model models/smooth_l1_center_l1_sampling --out visit
+    python tools/predict_video.py videos/ "more/*.mov" --model models/smooth_l1_center_l1_sampling --out curves
 
 VIDEO is a file, a folder of images, or `-` for standard input. A number is a camera's, which Ctrl-C ends, unless there
 is a file or a folder of that name. In --out come
@@ -14,7 +15,12 @@ is a file or a folder of that name. In --out come
 
 --model takes caffemodels, a fold's folder, or a variant's: of several folds the mean and the spread are given. Ctrl-C
 leaves what there is of curve.csv, and --resume goes on from there, or begins where there is nothing yet.
+
+Of several VIDEOs, a folder of videos, a glob or a list each has a folder of its own in --out, whole or not there. The
+same command goes on after an interruption, and leaves curves as they are unless their video, the models or the options
+have changed. What cannot be rated is named at the end, and the exit status is then 1.
 """
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -22,19 +28,22 @@ from pathlib import Path
 from pain.command import Parser, fail, run, starting
 
 with starting(__name__):
-    from pain.errors import Problem
+    from pain.errors import Problem, one_line
     from pain.evaluation.calibration import Calibration
+    from pain.files import fingerprint, or_none
     from pain.labels.arguments import add_reading, reading_of
     from pain.labels.reading import read_labels
     from pain.models import find_models
     from pain.notice import terminal_lines
-    from pain.progress import progress
+    from pain.progress import progress, write
     from pain.provenance import origin_said
     from pain.video.arguments import add_arguments
     from pain.video.curve import FACES, FOUND
-    from pain.video.curve_folder import about_curve, finish_curve, record_curve, refuse_earlier
+    from pain.video.curve_folder import about_curve, finish_curve, finished_with, record_curve, refuse_earlier
     from pain.video.episodes import THRESHOLDS
     from pain.video.estimator import LEAST_FACE, MIN_FACE, load_estimator
+    from pain.video.many import ManyVideos, Options
+    from pain.video.named_videos import find_videos, is_single
     from pain.video.smoothing import smoothing
     from pain.video.source import RATE, open_video
     from pain.video.tracking import GAP, MOST_GAP
@@ -43,7 +52,9 @@ with starting(__name__):
 def arguments():
     """The command line's. Raises Problem for a number that is out of range."""
     parser = Parser(__doc__)
-    parser.add_argument("video", nargs="?", metavar="VIDEO", help="a file, a folder of images, - or a camera's number")
+    parser.add_argument("video", nargs="*", metavar="VIDEO", help="a file, a folder of images, - or a camera's number; "
+                        "or several, folders of videos, globs, and @LIST for a list of them")
+    parser.add_argument("--list", nargs="+", default=[], metavar="FILE", help="lists of videos, a line each")
     parser.add_argument("--camera", type=int, metavar="N", help="rate this camera, in the place of VIDEO")
     parser.add_argument("--stream", type=int, metavar="N", help="the video's number among the streams of its file, as "
                         "ffprobe counts them (default: the largest picture's)")
@@ -65,8 +76,11 @@ def arguments():
                         help="how long a lost face's landmarks are interpolated (default: %(default)s)")
     parser.add_argument("--rate", type=float, default=RATE, help="images of a folder a second (default: %(default)s)")
     args = parser.parse_args()
-    if (args.video is None) == (args.camera is None):
+    args.many = bool(args.list) or len(args.video) > 1 or any(not is_single(video) for video in args.video)
+    if bool(args.video or args.list) == (args.camera is not None):
         parser.error("name one video, or a --camera")
+    if args.many and args.resume:
+        parser.error("--resume is for one video; of several each is gone on with anyway")
     for name, good in ("min-face", LEAST_FACE <= args.min_face <= 1), ("gap", 0 <= args.gap <= MOST_GAP), (
             "rate", 0 < args.rate <= 1e4), ("threshold", all(0 < value <= 5 for value in args.threshold)):
         if not good:
@@ -75,52 +89,69 @@ def arguments():
 
 
 def report(curve_csv, rows, summary, rate, min_face):
-    """Print what came out, a line for the frames and one a person. rate: frames a second, or None."""
+    """Print what came out: report_lines()."""
+    print("\n".join(report_lines(curve_csv, rows, summary, rate, min_face)))
+
+
+def report_lines(curve_csv, rows, summary, rate, min_face):
+    """What came out, a line for the frames and one a person. rate: frames a second, or None."""
     count = Counter(row.face for row in rows)
     doubts = Counter(row.doubt for row in rows if row.doubt)
-    print("%s: %d frames%s; faces: %s%s" % (
+    lines = ["%s: %d frames%s; faces: %s%s" % (
         curve_csv, summary["frames"], ", %.1f a second" % rate if rate else "",
         ", ".join("%d %s" % (count[face], face) for face in FACES),
-        "; doubted for " + ", ".join("%s %d" % pair for pair in doubts.most_common()) if doubts else ""))
+        "; doubted for " + ", ".join("%s %d" % pair for pair in doubts.most_common()) if doubts else "")]
     with_face = len({row.frame for row in rows if row.face == FOUND})
     if with_face < summary["frames"] / 2 and min_face > LEAST_FACE:
-        print("  a face in %d of %d frames; smaller ones than %g %% of the image's height were not looked for, as "
-              "--min-face %.2g would" % (with_face, summary["frames"], 100 * min_face, max(LEAST_FACE, min_face / 2)))
+        lines.append(
+            "  a face in %d of %d frames; smaller ones than %g %% of the image's height were not looked for, as "
+            "--min-face %.2g would" % (with_face, summary["frames"], 100 * min_face, max(LEAST_FACE, min_face / 2)))
     turned = summary.get("turned", ())
     if any(stretch["degrees"] for stretch in turned):
         said = ["by %(degrees)d degrees from %(from_s).1f s on" % stretch for stretch in turned]
-        print("  people are turned, clockwise, %s; their faces were righted" % (
+        lines.append("  people are turned, clockwise, %s; their faces were righted" % (
             ", ".join(said[:3]) + ", ..." * (len(said) > 3)))
     for person in summary["people"]:
-        mean, peak, elsewhere = person["mean"], person["peak"], person["elsewhere_s"]
-        if elsewhere:
-            print("  person %d: in another place from %s on, and perhaps another person; --track tells people apart" % (
-                person["person"], ", ".join("%.1f s" % at for at in elsewhere[:3]) + (", ..." * (len(elsewhere) > 3))))
-        if mean is None:
-            print("  person %d: no intensity" % person["person"])
-            continue
-        episodes = ", ".join("%d of %g and more" % (len(at["episodes"]), at["at_least"]) for at in person["thresholds"])
-        print("  person %d: mean %.2f, peak %.2f at %.1f s; episodes: %s"
-              % (person["person"], mean, peak["intensity"], peak["media_time_s"], episodes))
+        lines += person_lines(person)
     if "agreement" in summary:
-        print("  with the labels, %(frames)d frames: " % summary["agreement"] + ", ".join(
+        lines.append("  with the labels, %(frames)d frames: " % summary["agreement"] + ", ".join(
             "%s %s" % (name.upper(), "-" if value is None else "%.3f" % value)
             for name, value in summary["agreement"].items() if name in ("mae", "mse", "pcc", "wmae", "wmse")))
+    return lines
+
+
+def person_lines(person):
+    """What is said of one of a summary's people."""
+    lines, mean, peak, elsewhere = [], person["mean"], person["peak"], person["elsewhere_s"]
+    if elsewhere:
+        lines.append("  person %d: in another place from %s on, and perhaps another person; --track tells people apart"
+                     % (person["person"], ", ".join("%.1f s" % at for at in elsewhere[:3])
+                        + (", ..." * (len(elsewhere) > 3))))
+    if mean is None:
+        return [*lines, "  person %d: no intensity" % person["person"]]
+    episodes = ", ".join("%d of %g and more" % (len(at["episodes"]), at["at_least"]) for at in person["thresholds"])
+    return [*lines, "  person %d: mean %.2f, peak %.2f at %.1f s; episodes: %s" % (
+        person["person"], mean, peak["intensity"], peak["media_time_s"], episodes)]
 
 
 def main():
     args = arguments()
-    if not args.resume and not args.overwrite:
+    if not args.many and not args.resume and not args.overwrite:
         refuse_earlier(args.out)
-    curve_csv, smoothed_by, models = args.out / "curve.csv", smoothing(args.smooth), find_models(args.model)
+    smoothed_by, models = smoothing(args.smooth), find_models(args.model)
     truth = read_labels(args.labels, reading_of(args)) if args.labels else None
     for note in dict.fromkeys(labels.note for labels in truth or [] if labels.note):
         print(note)
     calibration = Calibration(args.calibration) if args.calibration else None
     if calibration:
         print("%s: %s" % (args.calibration, calibration.check()))
+    (rate_many if args.many else rate_one)(args, models, smoothed_by, truth, calibration)
 
-    source = args.video if args.camera is None else args.camera
+
+def rate_one(args, models, smoothed_by, truth, calibration):
+    """Rate the one video into --out itself."""
+    curve_csv = args.out / "curve.csv"
+    source = args.video[0] if args.camera is None else args.camera
     with open_video(source, rate=args.rate, stream=args.stream) as video:
         if video.note:
             print(video.note)
@@ -140,12 +171,44 @@ def main():
         except KeyboardInterrupt:
             if not video.live:
                 fail("interrupted after %d frames; %s is valid so far%s" % (
-                    bar.n, curve_csv, "" if args.video == "-" else ", and --resume goes on"), status=130)
+                    bar.n, curve_csv, "" if source == "-" else ", and --resume goes on"), status=130)
         rate = computed / (time.monotonic() - start) if computed else None
-    rows, summary = finish_curve(args.out, smoothed_by, sorted(args.threshold), truth)
+    rows, summary = finish_curve(args.out, smoothed_by, sorted(args.threshold), truth,
+                                 finished_with(labels_file(args), video.damage))
     report(curve_csv, rows, summary, rate, args.min_face)
     if video.damage:
         raise Problem("%s; the curve is of what could be read" % video.damage)
+
+
+def labels_file(args):
+    """What tells --labels, and how they are read, from others, a dict ready for JSON; None without."""
+    return or_none(dict(reading_of(args)._asdict(), file=fingerprint(args.labels))) if args.labels else None
+
+
+def rate_many(args, models, smoothed_by, truth, calibration):
+    """Rate every video into a folder of its own below --out, and say at the end which could not be."""
+    found = find_videos(args.video, args.list)
+    estimator = load_estimator(models, args.net, args.gpu, args.min_face, args.gap, args.track, calibration)
+    print("\n".join(terminal_lines(estimator.nets.origin)))
+    options = Options(sorted(args.threshold), smoothed_by, truth, labels_file(args), args.annotate, args.rate,
+                      args.stream, args.calibration, args.overwrite)
+    many = ManyVideos(found.videos, estimator, args.out, options, lambda folder, rows, summary: report_lines(
+        folder / "curve.csv", rows, summary, None, args.min_face))
+    wrong, rated, as_before, computed, start = list(found.wrong.values()), 0, 0, 0, time.monotonic()
+    with progress(total=many.count(), unit="frame", desc="%d videos" % len(found.videos)) as bar:
+        for outcome in many.rate(bar):
+            computed += outcome.computed
+            rated, as_before = rated + bool(outcome.said), as_before + outcome.as_it_was
+            wrong += [outcome.wrong] * bool(outcome.wrong)
+            for line in outcome.said or ():
+                write(line)
+    rate = computed / (time.monotonic() - start)
+    print("%s: %d videos rated%s; %d left as they were" % (
+        one_line(args.out), rated, ", %.1f frames a second" % rate if computed else "", as_before))
+    for why in wrong:
+        print(one_line(why), file=sys.stderr)
+    if wrong:
+        fail("%d of %d videos could not be rated, or not whole" % (len(wrong), len(found.videos) + len(found.wrong)), 1)
 
 
 if __name__ == "__main__":

@@ -74,6 +74,8 @@ def steps(scale):
         "sample": Step("make_sample.py", "sample.mp4"),
         "video": Step("predict_video.py", "drawn/Images/001-sy001/sy001t1aaaff --model models/%s --out curve "
                       "--annotate --resume" % VARIANT, ("train", "synthetic")),
+        "videos": Step("predict_video.py", "drawn/Images --model models/%s --out curves" % VARIANT,
+                       ("train", "synthetic")),
         "study": Step("study.py", "curves --participants people.csv --out study"),
         "slim": Step("make_slim.py", "slimmer"),
         "paper": Step("paper.py", "--data dataset --aligned aligned --folds made --models models --prototxt prototxt "

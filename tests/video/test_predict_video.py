@@ -212,7 +212,8 @@ def test_resuming_what_has_not_begun_begins(video, made, model, tmp_path, predic
     (["none.mp4"], ["none.mp4: no such file"]),
     (["text.mp4"], ["text.mp4: not a video"]),
     (["empty.mp4"], ["empty.mp4: not a video"]),
-    (["."], [".: no images"]),
+    (["void"], ["void: no images"]),
+    (["VIDEO", "VIDEO", "--resume"], ["--resume is for one video"]),
     (["77"], ["camera 77"]),
     (["--camera", "77"], ["camera 77"]),
     (["VIDEO", "--camera", "0"], ["name one video, or a --camera"]),
@@ -236,6 +237,7 @@ def test_what_is_wrong_is_one_line(args, parts, video, model, tmp_path, predict,
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text.mp4").write_text("no video\nat all\n")
     (tmp_path / "empty.mp4").touch()
+    (tmp_path / "void").mkdir()
     args = [str(video) if arg == "VIDEO" else arg for arg in args]
     if "--model" not in args:
         args += ["--model", str(model)]

@@ -154,9 +154,9 @@ def sweep(paths):
 
 def discard(folder):
     """Remove a folder, if it is there, so that at no time half of it stands under its name."""
+    aside = folder.with_name(".%s.old.partial" % folder.name)
+    remove(aside)  # of whoever was killed here
     if folder.exists():
-        aside = folder.with_name(".%s.old.partial" % folder.name)
-        remove(aside)
         folder.rename(aside)
         remove(aside)
 
@@ -179,9 +179,10 @@ def sha256(path):
     return digest.hexdigest()
 
 
-def fingerprint(path):
-    """The first digits of a file's SHA-256."""
-    return sha256(path)[:16]
+def fingerprint(*paths):
+    """The first digits of a file's SHA-256; of several files, of that of theirs."""
+    digests = list(map(sha256, paths))
+    return (digests[0] if len(paths) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest())[:16]
 
 
 def or_none(value):

@@ -282,13 +282,14 @@ def about_as_said(path, video, said):
     return about
 
 
-def write_curve(path: Path | str, about: dict, rows: list[Row], smoothing=None) -> None:
+def write_curve(path: Path | str, about: dict, rows: list[Row], smoothing=None, more: dict | None = None) -> None:
     """Write a whole curve.csv and its curve.about.json, in the place of those that are there.
 
-    smoothing: the Filter that filled the column smoothed, or None. Killed in between it leaves no rows beside an
-    account of others.
+    smoothing: the Filter that filled the column smoothed, or None; more: what else curve.about.json is to say. Killed
+    in between it leaves no rows beside an account of others.
     """
-    account = {"notice": notice(origin_said(about)), "about": about, "smoothing": smoothing and smoothing._asdict()}
+    account = {**(more or {}), "notice": notice(origin_said(about)), "about": about,
+               "smoothing": smoothing and smoothing._asdict()}
     earlier = None
     with contextlib.suppress(Problem):
         earlier = read_about(path)

@@ -96,22 +96,28 @@ def earlier_rows(path: Path, about: dict) -> list[Row]:
 
 
 def finish_curve(folder: Path, smoothing: Filter | None = None, thresholds: Sequence[float] = THRESHOLDS,
-                 labels: list[Labels] | None = None) -> tuple[list[Row], dict]:
+                 labels: list[Labels] | None = None, more: dict | None = None) -> tuple[list[Row], dict]:
     """Make a log, the folder's curve.csv, a whole curve, as write_files() does. Returns (Rows, summary)."""
     about, rows = read_curve(folder / "curve.csv")
     if smoothing:
         rows = smooth(rows, *smoothing)
-    return rows, write_files(folder, about, rows, smoothing, thresholds, labels)
+    return rows, write_files(folder, about, rows, smoothing, thresholds, labels, more)
+
+
+def finished_with(labels_file: dict | None, damage: str) -> dict:
+    """What curve.about.json says once a curve is whole: what tells the labels from others, and the video's damage."""
+    return dict(labels=labels_file, damage=damage)
 
 
 def write_files(folder: Path, about: dict, rows: list[Row], smoothing: Filter | None = None,
-                thresholds: Sequence[float] = THRESHOLDS, labels: list[Labels] | None = None) -> dict:
+                thresholds: Sequence[float] = THRESHOLDS, labels: list[Labels] | None = None,
+                more: dict | None = None) -> dict:
     """Write curve.csv, curve.png and curve.json of a whole curve into the folder. Returns its summary, a dict.
 
     smoothing: the Filter that has filled the column smoothed, or None; thresholds: of the summary's episodes; labels:
-    each rater's Labels to compare the curve with, or None.
+    each rater's Labels to compare the curve with, or None; more: what else curve.about.json is to say.
     """
-    write_curve(folder / "curve.csv", about, rows, smoothing)
+    write_curve(folder / "curve.csv", about, rows, smoothing, dict(more or {}, thresholds=[*map(float, thresholds)]))
     summed_up = summary(about, rows, thresholds)
     if labels is not None:
         summed_up["agreement"] = compare(rows, labels, "smoothed" if smoothing else "intensity")
@@ -126,11 +132,13 @@ def about_curve(video: Video, models: list[Path], min_face: float, gap: int, tra
     """What a curve depends on, a dict ready for JSON: of another one --resume does not go on.
 
     video: a Video; models: paths of caffemodels; calibration: the path of a result, or None; the rest: as
-    load_estimator() takes it. size: of the file or the images, in bytes; batch: frames computed at a time, on which the
-    last decimals depend.
+    load_estimator() takes it. size and fingerprint: of the file or the images, in bytes; rate: of images, a second;
+    batch: frames computed at a time, on which the last decimals depend.
     """
-    files = getattr(video, "paths", [Path(video.file)] if video.file else [])
+    images = getattr(video, "paths", None)
+    files = images or ([Path(video.file)] if video.file else [])
     return dict(source=video.name, size=sum(file.stat().st_size for file in files) or None,
+                fingerprint=fingerprint(*files) if files else None, rate=video.rate if images else None,
                 stream=video.stream, width=video.width, height=video.height, min_face=min_face, gap=gap, track=track,
                 batch=BATCH, calibration=calibration and str(calibration), **about_nets(models))
 

@@ -28,8 +28,11 @@ MIN_FACE, LEAST_FACE = 0.2, 0.02  # of the image's height: faces in videos are s
 class Estimator:
     """What makes Rows of frames. nets: PainNets; detector: a FaceDetector; the rest: as load_estimator() takes it.
 
-    all_upright: do not look which way up the people are.
+    all_upright: do not look which way up the people are. Several videos may be run at a time; `pool` is then the
+    workers() of all of them.
     """
+
+    pool = None
 
     def __init__(self, nets, detector, gap=GAP, track=False, calibration=None, all_upright=True):
         self.nets, self.detector, self.gap, self.track, self.calibration = nets, detector, gap, track, calibration
@@ -100,7 +103,7 @@ class Estimator:
                 tracker.add(frame, faces_in(rows), scene)
                 yield frame, rows
                 given = frame.number
-        with workers() as pool:
+        with workers(self.pool) as pool:
             detected = in_order(pool, orientation.find, frames, lambda frame: frame, live)
             tracked = self._tracked(detected, tracker, orientation)
             known = ((frame, rows) for frame, rows in tracked if frame.number > given)

@@ -29,22 +29,31 @@ def pixels(frame):
 
 
 @contextlib.contextmanager
-def workers():
-    """A pool of WORKERS threads, in which PyTorch, if it is what computes, has its share of the cores.
-
-    When the block is left early, they are not waited for.
-    """
-    def share():
-        with contextlib.suppress(ImportError):
-            import torch
-            torch.set_num_threads(CORES // WORKERS)
-    pool = concurrent.futures.ThreadPoolExecutor(WORKERS, initializer=share)
+def threads(count, initializer=None):
+    """A pool of so many threads. When the block is left early, they are not waited for."""
+    pool = concurrent.futures.ThreadPoolExecutor(count, initializer=initializer)
     try:
         yield pool
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     pool.shutdown()
+
+
+@contextlib.contextmanager
+def workers(shared=None):
+    """A pool of WORKERS threads, in which PyTorch, if it is what computes, has its share of the cores; or a shared one.
+    """
+    if shared is not None:
+        yield shared
+        return
+
+    def share():
+        with contextlib.suppress(ImportError):
+            import torch
+            torch.set_num_threads(CORES // WORKERS)
+    with threads(WORKERS, share) as pool:
+        yield pool
 
 
 def in_order(pool, function, things, frame_of, live=False):
