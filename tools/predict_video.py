@@ -54,7 +54,7 @@ def arguments():
     parser = Parser(__doc__)
     parser.add_argument("video", nargs="*", metavar="VIDEO", help="a file, a folder of images, - or a camera's number; "
                         "or several, folders of videos, globs, and @LIST for a list of them")
-    parser.add_argument("--list", nargs="+", default=[], metavar="FILE", help="lists of videos, a line each")
+    parser.add_argument("--list", action="append", default=[], metavar="FILE", help="a list of videos, a line each")
     parser.add_argument("--camera", type=int, metavar="N", help="rate this camera, in the place of VIDEO")
     parser.add_argument("--stream", type=int, metavar="N", help="the video's number among the streams of its file, as "
                         "ffprobe counts them (default: the largest picture's)")
