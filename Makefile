@@ -173,8 +173,7 @@ align: $(SETUP)
 	$(PYTHON) tools/align_faces.py $(call q,$(DATA)) --out $(call q,$(ALIGNED)) $(WORKERS)
 
 folds: $(CAFFE_SETUP)
-	$(CAFFE_PYTHON) tools/make_folds.py --aligned $(call q,$(ALIGNED)) --out $(call q,$(LMDBS)) $(WORKERS) \
-	    $(if $(FOLDS),--folds $(FOLDS))
+	$(CAFFE_PYTHON) tools/make_folds.py --aligned $(call q,$(ALIGNED)) --out $(call q,$(LMDBS)) $(WORKERS)$(if $(FOLDS), --folds $(FOLDS))
 
 pretrain: $(CAFFE_SETUP)
 	$(CAFFE_PYTHON) tools/pretrain.py $(call q,$(WORK)/prototxt/face_verification_solver.prototxt) \

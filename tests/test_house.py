@@ -13,14 +13,14 @@ from support.project import ROOT
 
 FLOORS = [  # of pain, from the ground up; what stands in a set are rooms side by side, which do not know each other
     {"command ending_with_parent errors files folders images locks notice people_tables plots processes progress "
-     "project tables variants"},
+     "project tables variants video_names"},
     {"models nets prototxts provenance weights"},
     {"datasets"},
     {"faces"},
     {"evaluation"},
     {"training", "export", "downloads", "baselines", "labels"},
     {"video", "paper"},
-    {"report", "study"},
+    {"report", "study", "own_data"},
     {"page"},
 ]
 FLOOR_AND_ROOM = {name: (number, room) for number, floor in enumerate(FLOORS)

@@ -42,7 +42,9 @@ def cannot_run(block):
 def quickly(block):
     """The block without hundreds of trainings, and without a package index."""
     block = block.replace("make paper", "make paper ONLY=report")
-    return block.replace("make transfer", "make --dry-run transfer").replace(
+    for long in "make transfer", "make audit align":
+        block = block.replace(long, long.replace("make", "make --dry-run"))
+    return block.replace(
         "pip install", ".venv/bin/pip install --no-index --no-deps --no-build-isolation --target installed")
 
 
@@ -120,6 +122,15 @@ def write_tables(checkout):
         (checkout / name).write_text("\n".join([header, *(row for row in rows if row != header), ""]))
 
 
+def label_recordings(checkout):
+    """Two people's recordings, as folders of frames, and a table of their labels."""
+    for old, new in ("043-sy002", "sub-01_task-arm"), ("044-sy003", "sub-02_task-arm"):
+        frames = next((checkout / "data/unbc/Images" / old).iterdir())
+        shutil.copytree(str(frames), str(checkout / "recordings" / new))
+    rows = ["sub-%s_task-arm,%d,%d" % (subject, i, i % 6) for subject in ("01", "02") for i in range(20)]
+    (checkout / "labels.csv").write_text("video,frame,label\n" + "\n".join(rows) + "\n")
+
+
 def collect_curves(checkout):
     """Curves of two people, and a table of these, for the study."""
     for made, name in ("visit", "sub-01_ses-1_task-arm"), ("l1", "sub-02_ses-1_task-arm"):
@@ -133,7 +144,8 @@ def train_another_variant(checkout):
 
 def test_every_command(checkout, usual_signals):
     preparations = {"CAFFE=bvlc": share_the_data, "make align": use_demo_as_archive, "theirs.csv": write_tables,
-                    "plot_curve.py": train_another_variant, "study.py": collect_curves}
+                    "plot_curve.py": train_another_variant, "study.py": collect_curves,
+                    "import_videos.py": label_recordings}
     ran, output = [], None
     for block in blocks():
         if cannot_run(block):
@@ -148,7 +160,7 @@ def test_every_command(checkout, usual_signals):
     assert ran[0].startswith("make demo") and len(ran) >= 15 and not preparations.keys() - {"CAFFE=bvlc"}
     for made in ("report/report.html", "report/tables/table_1.tex", "report/figures/curve.pdf", "evaluate.pyz",
                  "study/study.csv", "demo/curve.png", "demo/video/annotated.mp4", "visit/curve.json", "l1/curve.png",
-                 "data/folds/01-042-ll042/train_lmdb/data.mdb", "curve.png", "scores.json",
+                 "data/mine/README.md", "data/folds/01-042-ll042/train_lmdb/data.mdb", "curve.png", "scores.json",
                  "scores.csv", "models/face_verification.caffemodel", "models/verification/lfw/roc.png",
                  "models/smooth_l1_center_l1_sampling/01-042-ll042/pain_iter_6.onnx",
                  "models/l1_center_l1/01-042-ll042/pain_iter_6.caffemodel",

@@ -19,12 +19,12 @@ with starting(__name__):
     from pain.errors import Problem, one_line
     from pain.notice import terminal_lines
     from pain.progress import progress
-    from pain.study.names import name_pattern
     from pain.study.participants import read_participants
     from pain.study.people import find_curves, people_of
     from pain.study.table import study_table, write_study
     from pain.video.episodes import THRESHOLDS
     from pain.video.smoothing import smoothing
+    from pain.video_names import name_pattern
 
 MOST_NAMED = 5  # curves of a note on the terminal; study.about.json has all
 

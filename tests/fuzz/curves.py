@@ -6,13 +6,14 @@ from unittest import mock
 import numpy as np
 from PIL import Image
 
+import import_videos
 import predict_video
 import study
 from fuzz.child import status_of
 from fuzz.datasets import FACE
 from fuzz.formats import Format
 from fuzz.mutants import of_text
-from fuzz.nets import weights
+from fuzz.nets import images, weights
 from pain.video import curve_folder, estimator
 from pain.video.curve import no_face, write_curve
 from support import curves
@@ -110,6 +111,34 @@ def table(folder, said):
     return None if rows and all(0 <= share <= 1 for share in shares) else "%d rows, shares %s" % (len(rows), shares)
 
 
+def own_labels(folder):
+    """Labels of two people's videos, folders of six images each."""
+    for subject in "12":
+        (folder / ("sub-%s_a" % subject)).mkdir()
+        for i, image in enumerate(images(FRAMES)):
+            Image.fromarray(image[:24, :32]).save(str(folder / ("sub-%s_a" % subject) / ("%d.png" % i)))
+    lines = ["video,frame,label"] + ["sub-%s_a,%d,%d" % (subject, i, i % 6) for subject in "12" for i in range(FRAMES)]
+    (folder / "own.csv").write_text("\n".join(lines) + "\n")
+    return folder / "own.csv"
+
+
+def own_record(folder):
+    """What says that a dataset was imported."""
+    own_labels(folder)
+    assert status_of(Format("", None, import_videos.main, OWN), folder) == 0
+    return folder / "own" / "Videos" / "sub-1" / "sub-1_a.json"
+
+
+def one_label_a_frame(folder, said):
+    """Whether the dataset has as many labels as images, all of them PSPI of the six intensities."""
+    frames = {path.stem for path in (folder / "own" / "Images").rglob("*.png")}
+    labels = {path.name[:-len("_facs.txt")]: float(path.read_text())
+              for path in (folder / "own" / "Frame_Labels").rglob("*_facs.txt")}
+    good = frames and frames == set(labels) and set(labels.values()) <= {0, 1, 2, 3, 4, 6}
+    return None if good else "%s / %s" % (sorted(frames)[:3], sorted(labels.items())[:3])
+
+
+OWN = "own.csv", "--videos", "sub-1_a", "sub-2_a", "--out", "own", "--jobs", "1"
 STUDY = "curves", "--participants", "people.csv", "--out", "out"
 FORMATS = [
     Format("participants", lambda folder: summed_up(folder).parents[2] / "people.csv", study.main, STUDY, of_text,
@@ -120,5 +149,7 @@ FORMATS = [
     Format("image-of-video", frames, rate_undrawn, RATE, check=whole),
     Format("curve.csv", curve, rate, (*RATE, "--resume"), of_text, whole),
     Format("curve.about.json", about, rate, (*RATE, "--resume"), of_text, whole),
+    Format("own.csv", own_labels, import_videos.main, OWN, of_text, one_label_a_frame, done=(0, 1)),
+    Format("own_data.Videos.json", own_record, import_videos.main, OWN, of_text, one_label_a_frame),
     Format("labels", labels, rate, (*RATE, "--labels", "labels.csv"), of_text, whole),
 ]

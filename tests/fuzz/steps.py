@@ -72,6 +72,8 @@ def steps(scale):
         "plot": Step("plot_curve.py", "models/%s --out plot.png" % VARIANT, ("predict",)),
         "onnx": Step("export_onnx.py", "face.caffemodel --net prototxt/face_verification.prototxt"),
         "sample": Step("make_sample.py", "sample.mp4"),
+        "import": Step("import_videos.py", "sample.csv --videos sample.mp4 --pattern {sub} --out own --jobs 1",
+                       ("sample",)),
         "video": Step("predict_video.py", "drawn/Images/001-sy001/sy001t1aaaff --model models/%s --out curve "
                       "--annotate --resume" % VARIANT, ("train", "synthetic")),
         "videos": Step("predict_video.py", "drawn/Images --model models/%s --out curves" % VARIANT,

@@ -9,12 +9,12 @@ import pytest
 
 from pain.errors import Problem
 from pain.people_tables import parse_people_table
-from pain.study.names import name_pattern, said_by
 from pain.study.participants import Named, columns_of, partners, read_participants
 from pain.study.people import find_curves, people_of
 from pain.study.table import study_table, write_parquet, write_study
 from pain.video.curve import INTERPOLATED, no_face, write_curve
 from pain.video.whole_curve import Curve, read_curve
+from pain.video_names import name_pattern, said_by
 from support.curves import curve, row
 from support.project import assert_one_line_error, run_tool
 

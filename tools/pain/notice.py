@@ -78,7 +78,12 @@ def nets_line(origin):
     if origin.iterations:
         parts.append(thousands(origin.iterations) + " iterations")
     return "%s; %s %s" % (", ".join(parts), "rated" if origin.iterations is None else "learned from",
-                          LEARNED_FROM[origin.kind])
+                          learned_from(origin.data))
+
+
+def learned_from(data):
+    """What a net has learned from, in a few words. data: provenance.Data."""
+    return "own data " + data.name if data.name else LEARNED_FROM[data.kind]
 
 
 def description(origin):

@@ -25,6 +25,7 @@ class Data(NamedTuple):
     frames: int = 0  # usable ones; of people who are to be told apart, their faces
     histogram: Tuple[int, ...] = ()  # frames of each label 0..5; empty where labels are people
     left_out: Tuple[str, ...] = ()  # the folds, NN-subject or NN-of-K, whose subjects were not learned from
+    name: str = ""  # of somebody's own dataset, where import_videos.py has made it
 
 
 class Start(NamedTuple):
@@ -83,6 +84,8 @@ def read_origin(file):
 def as_dict(origin):
     """An Origin as a dict ready for JSON."""
     data = dict(origin.data._asdict(), histogram=list(origin.data.histogram), left_out=list(origin.data.left_out))
+    if not data["name"]:  # as before there were any
+        del data["name"]
     return dict(origin._asdict(), data=data, start=origin.start and origin.start._asdict())
 
 
@@ -91,7 +94,8 @@ def from_dict(content):
     data, start = Data(**content["data"]), content["start"] and Start(**content["start"])
     for kind in [data.kind] + ([start.kind] if start else []):
         KINDS.index(kind)
-    data = data._replace(histogram=tuple(map(int, data.histogram)), left_out=tuple(map(str, data.left_out)))
+    data = data._replace(histogram=tuple(map(int, data.histogram)), left_out=tuple(map(str, data.left_out)),
+                         name=str(data.name))
     return Origin(**dict(content, data=data, start=start or None))
 
 

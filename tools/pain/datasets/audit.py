@@ -1,7 +1,8 @@
 """Whether a dataset is what it should be: counts, labels, images, ratings and faces, check by check.
 
 Each check takes a Dataset, of inventory.py, and returns its findings. The archive itself, known by its first subject,
-is compared with what is known of it (unbc.py); any other data only with itself.
+is compared with what is known of it (unbc.py); any other data only with itself. Frames that import_videos.py has made
+are of any size, and have gaps where there was no label.
 """
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pain.datasets import pspi, unbc
+from pain.datasets.own_data import imported_name
 
 SOME = 3  # frames named of those at fault
 
@@ -101,8 +103,9 @@ def check_lengths(dataset):
     for key in dataset.frames:
         by_video.setdefault(key[:2], []).append(key[2])
     gaps = [key for key, names in by_video.items() if not counts_up(names)]
-    found = [finding("numbering", "every video's frames are numbered without a gap", gaps,
-                     "little; redundant frames and lags are counted over the gap", "videos have frames missing")]
+    found = [finding("numbering", "every video's frames are numbered without a gap", gaps, (
+        "no; those without a label were left out, as its README.md says" if imported_name(dataset.root) else
+        "little; redundant frames and lags are counted over the gap"), "videos have frames missing")]
     lengths = [len(names) for names in by_video.values()]
     if is_unbc(dataset) and (min(lengths), max(lengths)) != (unbc.SHORTEST, unbc.LONGEST):
         found.append(Finding("lengths", "videos have %d to %d frames, UNBC's %d to %d" % (
@@ -121,7 +124,9 @@ def check_images(dataset):
     frames = dataset.frames
     unreadable = [key for key, frame in frames.items() if not frame.size]
     odd = [key for key, frame in frames.items() if frame.size and frame.problem]
-    sizes = [key for key, frame in frames.items() if frame.size and frame.size not in unbc.SIZES]
+    there = {frame.size for frame in frames.values() if frame.size}
+    usual = sorted(there) if imported_name(dataset.root) else unbc.SIZES
+    sizes = [key for key, frame in frames.items() if frame.size and frame.size not in usual]
     black = [key for key, frame in frames.items() if frame.black]
     expected = Counter(unbc.BLACK_FRAMES if is_unbc(dataset) else {})
     as_known = black and Counter(key[0] for key in black) == expected
@@ -135,7 +140,7 @@ def check_images(dataset):
                 lambda key: " (%s)" % dataset.left_out[key]),
         finding("colour", "all are colour", odd, "a little; grey faces are not what the net has learned from",
                 "are not plain colour"),
-        finding("sizes", "all are " + " or ".join("%d x %d" % size for size in unbc.SIZES), sizes,
+        finding("sizes", "all are " + " or ".join("%d x %d" % size for size in usual), sizes,
                 "no; faces are searched for in any size, the smallest in proportion", "have another size",
                 lambda key: " is %d x %d" % frames[key].size),
         finding("sizes", "a video's frames are all of one size", mixed,
@@ -231,6 +236,8 @@ def check_histogram(dataset):
 
 def check_ratings(dataset):
     """A rating of each kind for every video."""
+    if imported_name(dataset.root):
+        return [Finding("ratings", "none, of whole videos; no figure uses them", None)]
     bad = [key for key, value in dataset.ratings.items() if isinstance(value, str)]
     return [finding("ratings", "a rating of each kind for every video", bad, "no; no figure uses them",
                     "ratings are wrong", lambda key: " " + dataset.ratings[key])]

@@ -20,7 +20,7 @@ from pain.images import read_image
 from pain.locks import alone_in
 from pain.processes import workers
 from pain.progress import progress
-from pain.provenance import Data, Origin, read_origin, write_origin
+from pain.provenance import Origin, read_origin, write_origin
 
 RECORD = "fold.json"  # in a fold's folder: what it was made from
 
@@ -170,7 +170,8 @@ def make_folds_alone(aligned, out, parts, settings, jobs):
 def data_of(frames_csv, parts, subjects):
     """What all the parts of a frames.csv are to learn from, as provenance has it."""
     counts = sum(np.bincount(part.labels, minlength=CLASSES) for part in parts)
-    return Data(read_origin(frames_csv).kind, subjects, int(counts.sum()), tuple(counts.tolist()))
+    return read_origin(frames_csv).data._replace(subjects=subjects, frames=int(counts.sum()),
+                                                 histogram=tuple(counts.tolist()))
 
 
 def partial_folder(out, name):

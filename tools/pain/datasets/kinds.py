@@ -1,9 +1,10 @@
 """What kind of data a folder holds: drawn by this project, the UNBC-McMaster archive, or somebody's own."""
 from pathlib import Path
 
+from pain.datasets.own_data import imported_name
 from pain.datasets.synthetic.folder import RECORD
 from pain.datasets.unbc import is_archive
-from pain.provenance import ARCHIVE, OWN, SYNTHETIC
+from pain.provenance import ARCHIVE, OWN, SYNTHETIC, Data
 
 
 def kind_of_people(root):
@@ -14,4 +15,10 @@ def kind_of_people(root):
 def kind_of_videos(root, frames):
     """The kind of a dataset in UNBC's layout. frames: {subject's name: how many frames, black ones included}."""
     kind = kind_of_people(root)
-    return ARCHIVE if kind == OWN and is_archive(frames) else kind
+    return ARCHIVE if kind == OWN and is_archive(frames) and not imported_name(root) else kind
+
+
+def data_of_videos(root, frames):
+    """The same as provenance.Data, with the name of an imported dataset."""
+    kind = kind_of_videos(root, frames)
+    return Data(kind, name=imported_name(root) if kind == OWN else "")

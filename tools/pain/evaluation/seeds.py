@@ -22,7 +22,7 @@ from pain.evaluation.side_by_side import side_by_side
 from pain.evaluation.trivial import trivial_results
 from pain.evaluation.uncertainty import DRAWS, SEED, interval, make_draws
 from pain.folders import natural
-from pain.notice import LEARNED_FROM
+from pain.notice import learned_from
 from pain.provenance import Origin, merged
 from pain.tables import Column, Estimate, Table
 from pain.variants import METRICS, VARIANTS
@@ -72,9 +72,9 @@ def compare_seeds(folders: Sequence[Path]) -> tuple[Table, Table]:
     results = [seed + trivial_results([seed]) for seed in seeds]
     values = {of_row[0].name: np.stack(list(map(subject_figures, of_row))) for of_row in zip(*results)}
     known = filter(None, (origin_of_result(result.path) for seed in seeds for result in seed))
-    kind = merged(list(known) or [Origin()]).kind
+    data = merged(list(known) or [Origin()]).data
     note = "Means over %d subjects and %d seed%s; 95 %% intervals over both. Trained and tested on %s." % (
-        len(next(iter(values.values()))[0]), len(seeds), "" if len(seeds) == 1 else "s", LEARNED_FROM[kind])
+        len(next(iter(values.values()))[0]), len(seeds), "" if len(seeds) == 1 else "s", learned_from(data))
     figures = [Column(name, title(name), interval=True) for name in METRICS]
     rows = [[name, *estimates(value)] for name, value in values.items()]
     pairs = [["%s - %s" % (a, b), *estimates(values[a] - values[b])] for a, b in itertools.combinations(values, 2)]

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from pain.datasets import unbc
 from pain.datasets.black_frames import read_frame
-from pain.datasets.kinds import kind_of_videos
+from pain.datasets.kinds import data_of_videos
 from pain.faces.alignment import align, interpolate, save
 from pain.faces.detector import detect
 from pain.faces.rows import FACE_COLUMNS, detected, earlier_rows, interpolated, missing
 from pain.faces.workers import in_workers
 from pain.files import making, swept, write_csv
 from pain.progress import progress
-from pain.provenance import Data, Origin, write_origin
+from pain.provenance import Origin, write_origin
 
 NAMED = 20  # frames left out that are named one by one
 
@@ -74,7 +74,7 @@ def align_faces(root: str | Path, out: str | Path, jobs: int = 1) -> list[list[s
     rows = [row for of_video in results for row in of_video]
     frames_csv = Path(out) / "frames.csv"
     write_csv(frames_csv, AlignedFrame._fields, rows)
-    write_origin(frames_csv, Origin(Data(kind_of_videos(root, Counter(row.subject for row in rows)))))
+    write_origin(frames_csv, Origin(data_of_videos(root, Counter(row.subject for row in rows))))
     return rows
 
 

@@ -8,7 +8,7 @@ from pain.evaluation.frames import Result
 from pain.evaluation.metrics import title
 from pain.evaluation.results import read_csvs
 from pain.evaluation.scores import score
-from pain.notice import LEADS, LEARNED_FROM, LIMITS, TAUGHT, description, nets_line, notice, short_notice
+from pain.notice import LEADS, LIMITS, TAUGHT, description, learned_from, nets_line, notice, short_notice
 from pain.provenance import origin_said
 
 SCORES = "mae", "pcc", "wmae"
@@ -20,7 +20,7 @@ def fill(template, about):
     texts = {"lead": LEADS[origin.kind], "taught": TAUGHT[origin.kind], "limits": LIMITS[origin.kind],
              "notice": notice(origin), "short": short_notice(origin), "nets": nets_line(origin),
              "description": description(origin),
-             "scores": scores_line(models, LEARNED_FROM[origin.kind]),
+             "scores": scores_line(models, learned_from(origin.data)),
              "files": ", ".join("/".join(model.parts[-2:]) for model in models) or "none"}
     for name, text in texts.items():
         template = template.replace("{{%s}}" % name, html.escape(text))

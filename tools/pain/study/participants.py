@@ -8,7 +8,6 @@ apart.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,13 +16,12 @@ import numpy as np
 
 from pain.errors import Problem
 from pain.people_tables import PeopleTable, number, read_people_table
-from pain.study.names import parts_of
+from pain.video_names import NOTHING, alike, plain
 
 VIDEO = "video", "filename", "file"  # what a column of videos is called
 PARTICIPANT = "participant_id", "participant", "subject_id", "subject", "patient_id", "patient", "id"
 SAME = {**dict.fromkeys(PARTICIPANT, "sub"), "session_id": "ses", "session": "ses"}  # and what names of videos call it
 USUAL = (*VIDEO, *SAME, "sub", "ses", "person", "task", "run", "group", "condition", "age", "sex", "gender", "site")
-NOTHING = "", "n/a"  # what BIDS writes where there is none
 NO_NUMBER = *NOTHING, "NA", "NaN"
 
 
@@ -96,13 +94,6 @@ def joined_by(table, rows):
     return dict(keys, person="person") if table.has("person") else keys
 
 
-def plain(text):
-    """What is the same for everybody: sub-01, 01 and 1 of a participant, in any capitals and accents of any system."""
-    text = unicodedata.normalize("NFC", text.strip()).casefold()
-    text = re.sub("^(sub|ses)-", "", text) if text not in NOTHING else ""
-    return text.lstrip("0") or "0" if text.isdecimal() else text
-
-
 def videos_of(table, texts, rows):
     """Which of a column's texts, as plain() has it, is of which video, {its paths: cell}.
 
@@ -122,13 +113,3 @@ def videos_of(table, texts, rows):
                     table.path, cells[best[0]], owner[best[0]], paths[0]))
             found[paths] = best[0]
     return found
-
-
-def alike(cell, path):
-    """How much of a path's end a cell repeats: 0 unless it is all of the cell, or the cell ends in all of the path."""
-    one, other = ([plain(part) for part in parts_of(text)] for text in (cell, path))
-    shorter = min(len(one), len(other))
-    if not shorter or one[-shorter:] != other[-shorter:]:
-        return 0
-    same_ending = re.split(r"[/\\]", cell)[-1].casefold() == re.split(r"[/\\]", path)[-1].casefold()
-    return 2 * shorter + same_ending

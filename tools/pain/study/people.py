@@ -10,12 +10,12 @@ from pain.files import rounded
 from pain.folders import files_below, natural
 from pain.notice import nets_line, short_notice
 from pain.provenance import Origin
-from pain.study.names import NamePattern, said_by
 from pain.video.curve import DOUBTS, about_file, as_cell, video_of
 from pain.video.episodes import THRESHOLDS
 from pain.video.smoothing import Filter
 from pain.video.summary import summary
 from pain.video.whole_curve import read_curve
+from pain.video_names import NamePattern, said_by
 
 SETTINGS = "models", "min_face", "gap", "track", "calibration"  # of curve.about.json, which should be alike in a study
 

@@ -13,7 +13,7 @@ from pain.evaluation.results import read_result
 from pain.evaluation.seeds import estimates, subject_figures
 from pain.evaluation.trivial import all_zeros
 from pain.files import replacing
-from pain.notice import LEARNED_FROM
+from pain.notice import learned_from
 from pain.progress import progress
 from pain.prototxts import read_prototxt, seeded
 from pain.provenance import read_origin
@@ -131,5 +131,5 @@ def transfer(folds, prototxt, weights, out, seeds=3, variants=True, caffe="caffe
     results = {key: read_result(trainings[0].folder.parent) for key, trainings in runs.items()}
     values = {arm: np.stack([subject_figures(results[arm, seed]) for seed in range(1, seeds + 1)]) for arm in arms}
     made = make_tables(values, subject_figures(all_zeros(next(iter(results.values())))), every[0].max_iter)
-    data = LEARNED_FROM[read_origin(every[0].data / "train.txt").kind]
+    data = learned_from(read_origin(every[0].data / "train.txt").data)
     return [table._replace(note="%s Trained and tested on %s." % (table.note, data)) for table in made]

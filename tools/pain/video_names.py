@@ -6,12 +6,14 @@ stands for anything. A pattern is of the whole name, without the ending, and of 
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import NamedTuple
 
 from pain.errors import Problem
 
 BIDS = re.compile(r"(?:^|[/\\_])(sub-[^/\\_].*)", re.DOTALL)  # all that follows the first sub-
 ENTITY = re.compile(r"([A-Za-z][A-Za-z0-9]*)-(.+)", re.DOTALL)
+NOTHING = "", "n/a"  # what BIDS writes where there is none
 ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 
 
@@ -45,6 +47,28 @@ def name_pattern(pattern: str) -> NamePattern:
     expression = "".join("(?P<%s>[^/]+?)" % text if i % 2 else re.escape(text).replace(r"\*", "[^/]*?")
                          for i, text in enumerate(texts))
     return NamePattern(re.compile(expression, re.IGNORECASE), 1 + pattern.count("/"))
+
+
+def folded(text: str) -> str:
+    """A text without what capitals, blanks around it, and the ways to write an accent make of it."""
+    return unicodedata.normalize("NFC", text.strip()).casefold()
+
+
+def plain(text: str) -> str:
+    """What is the same for everybody: sub-01, 01 and 1 of a participant, in any capitals and accents of any system."""
+    text = folded(text)
+    text = re.sub("^(sub|ses)-", "", text) if text not in NOTHING else ""
+    return text.lstrip("0") or "0" if text.isdecimal() else text
+
+
+def alike(name: str, path: str) -> int:
+    """How much of a path's end a name repeats: 0 unless it is all of the name, or the name ends in all of the path."""
+    one, other = ([plain(part) for part in parts_of(text)] for text in (name, path))
+    shorter = min(len(one), len(other))
+    if not shorter or one[-shorter:] != other[-shorter:]:
+        return 0
+    same_ending = re.split(r"[/\\]", name)[-1].casefold() == re.split(r"[/\\]", path)[-1].casefold()
+    return 2 * shorter + same_ending
 
 
 def said_by(path: str, pattern: NamePattern | None = None) -> dict[str, str]:
