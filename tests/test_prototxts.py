@@ -51,6 +51,17 @@ def test_slim_nets_divide_the_trunk_only(tmp_path, net):
             == text_format.Merge(solver.read_text(), caffe_pb2.SolverParameter()))
 
 
+def test_a_seed_reaches_every_net_and_solver(tmp_path):
+    """Also the nets and solvers of baselines; nothing else is changed by it."""
+    for seed in None, 7:
+        prototxts.make_slim(tmp_path / str(seed), 16, 12, seed=seed)
+    without, seeded = ({path.relative_to(folder): path.read_text() for path in sorted(folder.rglob("*.prototxt"))}
+                       for folder in (tmp_path / "None", tmp_path / "7"))
+    for path, text in without.items():
+        expected = text.replace("random_seed: 1\n", "random_seed: 7\n").replace("\\'seed\\': 1}", "\\'seed\\': 7}")
+        assert seeded[path] == expected != text or "seed" not in text, path
+
+
 def test_settings_replace_lists():
     solver = caffe_pb2.SolverParameter(stepvalue=[10, 20], max_iter=30, base_lr=1)
     prototxts.with_changes(solver, "stepvalue: 5 max_iter: 7", "--settings")
