@@ -340,6 +340,8 @@ def answered(status):
         raise HTTPException(full.status, str(full)) from None
     except Problem as problem:
         raise HTTPException(status, str(problem)) from problem
+    except FileNotFoundError:  # removed meanwhile
+        raise HTTPException(404, "That video is not here, or not any more.") from None
     except OSError as error:
         raise HTTPException(507, "That cannot be kept: %s." % error.strerror) from error
 

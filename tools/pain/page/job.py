@@ -157,8 +157,9 @@ class Job:
         read = parse_labels(content, name)
         if len({labels.video for labels in read}) > 1:
             raise Problem("%s: of several videos; take a table of one." % name)
-        self.labels, self.labels_name = self.folder / "labels.csv", name
-        self.labels.write_bytes(content)
+        path = self.folder / "labels.csv"
+        path.write_bytes(content)
+        self.labels, self.labels_name = path, name
         return read
 
     def read_labels(self) -> list[Labels] | None:

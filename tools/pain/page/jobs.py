@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from pain.errors import Problem
-from pain.page.job import DONE, FAILED, UNFINISHED, WAITING, Job
+from pain.page.job import DONE, FAILED, UNFINISHED, Job
 from pain.page.options import USUAL
 from pain.page.private_folder import private_folder
 from pain.page.uploads import MB
@@ -99,9 +99,9 @@ class Jobs:
         return job.state in (DONE, FAILED) and not job.video.exists()
 
     def of_session(self, session):
-        """The Jobs of a session: those that wait last, in their order, and before them the others, as they came."""
+        """The Jobs of a session in the order in which they are rated."""
         mine = [job for job in list(self.of.values()) if job.session == session and not self.is_lost(job)]
-        return sorted(mine, key=lambda job: self.worker.place(job) if job.state == WAITING else -1)
+        return sorted(mine, key=lambda job: (job.started is None, job.started or self.worker.place(job)))
 
     def annotate(self, job):
         """Make a job's annotated.mp4, after others'. Raises Problem or OSError."""

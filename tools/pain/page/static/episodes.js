@@ -50,7 +50,8 @@ function sendKept(id) {
   sent = sent.then(guarded(async () => {
     const {episodes, csv} = kept(id) || {};
     if (!episodes) return;  // removed meanwhile
-    await ask(`/api/jobs/${id}/episodes`, {method: "PUT", body: JSON.stringify({episodes, csv})});
+    const answer = ask(`/api/jobs/${id}/episodes`, {method: "PUT", body: JSON.stringify({episodes, csv})});
+    await answer.catch(problem => { if (problem.status !== 404) throw problem; });  // of which the page tells by itself
     const entry = kept(id);
     if (entry && JSON.stringify(entry.episodes) !== JSON.stringify(episodes)) return;  // the next one sends these
     if (episodes.length) keep(id, {...entry, unsent: false}); else forget(id);
@@ -79,8 +80,16 @@ export function saveEpisodes(id) {
   keep(id, {...entry, saved: JSON.stringify(entry.episodes)});
 }
 
+let rowsOf = [];  // what the rows of the table are of: each episode, with its figures
+
 export function showEpisodes() {
-  const {episodes} = page;
+  const {curve, episodes} = page;
+  const now = episodes.flatMap(({first, last, person}, i) => {
+    const one = curve.people.get(person), apex = apexOf(one, first, last);
+    return [episodes[i], curve.times[first], curve.times[last], apex, apex < 0 ? 0 : one.intensity[apex]];
+  });
+  if (now.length === rowsOf.length && now.every((figure, i) => Object.is(figure, rowsOf[i]))) return;  // focus stays
+  rowsOf = now;
   get("no-episodes").hidden = episodes.length > 0;
   document.querySelector("#episodes table").hidden = get("save-episodes").hidden = !episodes.length;
   get("episode-rows").replaceChildren(...episodes.map(episodeRow));

@@ -16,6 +16,7 @@ let timer = 0;
 // Ask the server how far all videos are, now and again as long as one is under way.
 export async function refresh() {
   clearTimeout(timer);
+  showQueue();
   try {
     page.session = await ask("/api/jobs");
     showQueue();
@@ -132,10 +133,13 @@ export async function cancel(entry) {
       await ask("/api/jobs/" + id, {method: "DELETE"}).catch(problem => { if (problem.status !== 404) throw problem; });
     }
   }
-  if (shown) leave();
+  if (shown) {
+    leave();
+    get("choose").focus();
+  }
   await refresh();
   say(`${entry.name}: ` + (hasEnded(entry) || state === "gone" ? "removed" : "cancelled"));
-  (shown || get("queue").hidden ? get("choose") : get("queue").querySelector("summary")).focus();
+  if (!shown) (get("queue").hidden ? get("choose") : get("queue").querySelector("summary")).focus();
 }
 
 // Take videos; a single one is shown at once if no other is.
