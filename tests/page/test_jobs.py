@@ -97,8 +97,8 @@ def test_jobs_wait_in_turn_and_are_cancelled(served, grey):
     served.estimator.gate.set()
     assert served.until(first, "cancelled")["done"] == 3
     assert served.ask("GET", "/api/jobs/%s/video" % first["id"])[0] == 404
-    for job in rest[1:]:
-        served.until(job, "done")
+    for left in rest[1:]:
+        served.until(left, "done")
     assert len(served.files()) == 3 * len(rest[1:])
     served.json("DELETE", "/api/jobs/" + rest[1]["id"])
     assert served.ask("GET", "/api/jobs/" + rest[1]["id"])[0] == 404
