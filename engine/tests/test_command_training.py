@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from caffe import command
 from caffe.proto import caffe_pb2
 from command_runs import (  # noqa: F401
     ENGINE,
