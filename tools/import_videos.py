@@ -21,8 +21,9 @@ from pain.command import Parser, fail, run, starting
 
 with starting(__name__):
     from pain.errors import Problem, one_line
-    from pain.folders import contents, is_name
+    from pain.folders import is_name
     from pain.labels.arguments import add_reading, reading_of
+    from pain.labels.matching import find_label_files
     from pain.labels.reading import read_labels
     from pain.own_data.importing import FORMATS, Settings, import_videos
     from pain.own_data.matching import matched, repeated
@@ -32,7 +33,6 @@ with starting(__name__):
     from pain.video.source import RATE
     from pain.video_names import name_pattern
 
-ENDINGS = ".csv", ".tsv", ".txt", ".eaf"  # of label files in folders
 SOME = 3  # videos named of those without labels, and things said of what looks wrong
 
 
@@ -61,15 +61,6 @@ def parse():
     return args
 
 
-def label_files(paths):
-    """The label files that are meant: files, and those in folders."""
-    for path in map(Path, paths):
-        files = [file for file in contents(path) if file.suffix.lower() in ENDINGS] if path.is_dir() else [path]
-        if not files:
-            raise Problem("%s: no label files in this folder (%s)" % (path, ", ".join(ENDINGS)))
-        yield from files
-
-
 def main():
     args = parse()
     pattern = name_pattern(args.pattern) if args.pattern else None
@@ -77,7 +68,7 @@ def main():
     named, wrong = find_videos(args.videos)
     for why in wrong.values():
         raise Problem(why)
-    files = list(label_files(args.labels))
+    files = list(find_label_files(args.labels))
     labels = [(str(file), read) for file in progress(files, unit="file", desc="labels", leave=False)
               for read in read_labels(file, reading)]
     videos = matched({video.name: video.path for video in named}, labels, pattern)

@@ -17,6 +17,13 @@ def test_confusion_by_hand():
     assert counts.tolist() == [[1, 1, 0], [1, 0, 0], [0, 0, 2]]
 
 
+def test_labels_that_are_no_integers_belong_to_the_nearest():
+    label, prediction = np.array([0.4, 0.5, 1.5, 2]), np.array([0, 1, 1, 3.])
+    assert diagnosis.confusion(label, prediction, 2).tolist() == [[1, 0, 0], [0, 1, 0], [0, 1, 1]]
+    assert diagnosis.by_intensity(label, prediction) == [
+        (0, 1, -0.4, 0.4), (1, 1, 0.5, 0.5), (2, 2, 0.25, 0.75)]  # -0.5 and 1 from 1.5 and 2
+
+
 @quick
 @given(pairs)
 def test_confusion_counts_every_frame_once(pair):

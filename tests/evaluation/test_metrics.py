@@ -238,6 +238,16 @@ def test_a_single_frame(name):
     assert name in ERRORS and value == 1 or name in ("ccc", "f1_1", "f1_2") or np.isnan(value)
 
 
+def test_labels_that_are_no_integers():
+    """They count as they are, but in a class, which is the nearest: 0, 1 for 0.5, 2 for 1.5 and 2.4."""
+    label, prediction = [0, 0.5, 1.5, 2.4], [0, 1, 1, 4]
+    assert mae(label, prediction) == pytest.approx((0 + 0.5 + 0.5 + 1.6) / 4)
+    assert wmae(label, prediction) == pytest.approx((0 + 0.5 + (0.5 + 1.6) / 2) / 3)
+    assert wmse(label, prediction) == pytest.approx((0 + 0.25 + (0.25 + 2.56) / 2) / 3)
+    assert auroc(label, prediction, 2) == 3.5 / 4  # 1 is above 0 and as high as 1; 4 is above both
+    assert f1(label, prediction, 2) == 2 / 3 and balanced_accuracy(label, prediction, 2) == 0.75
+
+
 def test_integers_do_not_wrap_around():
     label, prediction = np.array([5, 0, 1], np.uint8), np.array([0, 5, 1], np.uint8)
     assert mae(label, prediction) == 10 / 3 and mse(label, prediction) == 50 / 3

@@ -31,11 +31,12 @@ VIDEOS = [(subject, video) for subject in ("a", NASTY, "c") for video in ("v" + 
 
 
 def rows(noise, seed):
-    """Three subjects, two videos each, 60 frames; the last subject shows no pain."""
+    """Three subjects, two videos each, 60 frames; the last subject shows no pain, and a label is no integer."""
     random = np.random.RandomState(seed)
     made = []
     for k, (subject, video) in enumerate(VIDEOS):
-        labels = np.zeros(60, int) if subject == "c" else np.clip(12 - np.abs(np.arange(60) - 25 - 3 * k), 0, 5)
+        labels = np.zeros(60) if subject == "c" else np.clip(12. - np.abs(np.arange(60) - 25 - 3 * k), 0, 5)
+        labels[0] += 1.5 * (k == 0)
         predictions = np.clip(np.roll(labels, 2) + noise * random.normal(size=60), 0, 5)
         made += [(subject, video, "f%03d" % i, t, "%.4f" % p) for i, (t, p) in enumerate(zip(labels, predictions), 1)]
     return made

@@ -1,9 +1,4 @@
-"""Which labels are of which video, and whose face each video shows: people's own names put together.
-
-Labels are of the video that they name (a table's column video, ELAN's and BORIS's media), or else of the one that
-their file is called as: visit 1.mp4's are in visit 1.csv, visit 1_anna.eaf or visit 1.mp4.txt. A video's subject is
-what the labels say (the column subject), or else what its name does: sub-01_ses-2.mp4, or by a pattern.
-"""
+"""What the videos of a dataset are called, and which labels are theirs: by names, as pain/labels/matching.py has it."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -13,11 +8,9 @@ from typing import NamedTuple
 from pain.errors import Problem
 from pain.files import sha256
 from pain.folders import is_clutter, is_name
+from pain.labels.matching import owner, subject_of
 from pain.labels.record import Labels
-from pain.video_names import NamePattern, alike, folded, parts_of, plain, said_by
-
-NAMES_OF_SUBJECTS = "sub", "subject", "participant"  # in a pattern
-PARTS = " _-.()"  # what may follow a video's name in that of its label file
+from pain.video_names import NamePattern, parts_of, plain
 
 
 class LabelledVideo(NamedTuple):
@@ -44,6 +37,8 @@ def matched(videos: Mapping[str, str], labels: Sequence[tuple[str, Labels]],
     for file, read in labels:
         of_video.setdefault(owner(videos, file, read.video, len(named[file]) > 1), []).append((file, read))
     subjects = {name: subject_of(name, of_video[name], pattern) for name in videos if name in of_video}
+    for subject in subjects.values():
+        checked(subject, "the subject %s" % subject)
     spelt = {}
     for name, subject in subjects.items():
         other, said_first = spelt.setdefault(plain(subject), (subject, name))
@@ -54,63 +49,6 @@ def matched(videos: Mapping[str, str], labels: Sequence[tuple[str, Labels]],
     return [LabelledVideo(subject, called[name], videos[name], tuple(read for _, read in of_video[name]),
                           tuple(dict.fromkeys(Path(file).name for file, _ in of_video[name])))
             for name, subject in subjects.items()]
-
-
-def owner(videos: Mapping[str, str], file: str, named: str, of_several: bool = False) -> str:
-    """The name of the video that labels in a file are of. Raises Problem if there is none, or more than one.
-
-    named: what the file says, or ""; of_several: whether it names other videos, too. Of one alone it need not be right:
-    a video may have had another name when it was labelled.
-    """
-    for said, score in (named, named_alike), ("" if of_several else file, begins_as):
-        scores = {name: max(score(said, name), score(said, path)) for name, path in videos.items()} if said else {}
-        best = [name for name in scores if scores[name] == max(scores.values()) > (0, 0)]
-        if len(best) > 1:
-            raise Problem("%s: labels of %s, which is %s or %s; write more of the path" % (file, said, *best[:2]))
-        if best:
-            return best[0]
-    raise Problem("%s: labels of %s, but there is no such video" % (file, named) if named else
-                  "%s: no video is called so; call the file as its video, or name that in a column video" % file)
-
-
-def named_alike(name: str, path: str) -> tuple[int, int]:
-    """How much of a video's path a name repeats, as begins_as() has it."""
-    return alike(name, path), 0
-
-
-def begins_as(file: str, path: str) -> tuple[int, int]:
-    """How much of a label file's name is that of a video, and how many folders above are called alike.
-
-    The first is 0 unless the name begins with all of the video's.
-    """
-    (*folders, _), (*above, video) = ([folded(part) for part in parts_of(text)] for text in (file, path))
-    name = folded(Path(file).name)
-    if not name.startswith(video) or name[len(video):len(video) + 1].strip(PARTS):
-        return 0, 0
-    alike_above = [one == other for one, other in zip(folders[::-1], above[::-1])]
-    return len(video), (alike_above + [False]).index(False)
-
-
-def subject_of(name, labels, pattern):
-    """Whose face is in a video. labels: (file, Labels) pairs of it. Raises Problem where that is open."""
-    given = {}
-    for file, read in labels:
-        if read.subject:
-            given.setdefault(plain(read.subject), (read.subject, file))
-    said = said_by(name, pattern)
-    by_name = next((said[key] for key in NAMES_OF_SUBJECTS if said.get(key)), "")
-    if by_name and pattern is None:
-        by_name = "sub-" + by_name
-    if by_name:
-        given.setdefault(plain(by_name), (by_name, "its name"))
-    if len(given) > 1:
-        (one, there), (other, here) = list(given.values())[:2]
-        raise Problem("%s: subject %s by %s, but %s by %s; correct one of them" % (name, one, there, other, here))
-    if not given:
-        raise Problem("%s: whose face is it? name a column subject, call videos as sub-01_task-arm, or say how names "
-                      "are to be read by --pattern {sub}_{task}" % name)
-    (subject, _), = given.values()
-    return checked(subject, "the subject %s" % subject)
 
 
 def video_names(subjects: Mapping[str, str]) -> dict[str, str]:
