@@ -4,7 +4,8 @@ Sample g of the whole run (batch i of size B holds g = i B .. i B + B - 1) is of
 balanced to within one. A class's samples are taken without replacement, in an order shuffled anew each time through.
 
 A batch is a function of the seed and the batch's number alone. The number of batches made so far is the layer's blob:
-a snapshot saves it with the weights, so that a resumed run goes on with the batch that would have come next.
+a snapshot saves it with the weights, so that a resumed run goes on with the batch that would have come next. Of
+several processes that train together (`-gpu 0,1`) each makes every so many-th.
 
     layer { name: "data" type: "Python" top: "pixels" top: "label"
       param { lr_mult: 0 decay_mult: 0 }
@@ -60,11 +61,12 @@ class BalancedDataLayer(caffe.Layer):
         top[1].reshape(self.batches.batch_size)
 
     def forward(self, bottom, top):
-        number = int(self.blobs[0].data[0])
+        made, ranks = int(self.blobs[0].data[0]), caffe.solver_count()  # of all processes that train together
+        number = made + caffe.solver_rank()
         self.ahead = {n: self.ahead[n] if n in self.ahead else self.reader.submit(self.batches.batch, n)
-                      for n in range(number, number + 1 + BATCHES_AHEAD)}
+                      for n in range(number, number + 1 + BATCHES_AHEAD * ranks, ranks)}
         top[0].data[...], top[1].data[...] = self.ahead[number].result()
-        self.blobs[0].data[0] = number + 1
+        self.blobs[0].data[0] = made + ranks
 
     def backward(self, top, propagate_down, bottom):
         pass

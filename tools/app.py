@@ -3,17 +3,24 @@
     python tools/app.py --model models/smooth_l1 --sample sample.mp4      then open the address that is printed
 
 It serves this machine only (127.0.0.1). With --host it listens elsewhere, and then asks for a token. Videos are written
-to a private folder, estimated one after the other, and removed --keep-minutes after their last use and at the end,
-however this ends.
+to a private folder, estimated one after the other, and removed --keep-minutes after their last use, the oldest before
+that where all have more than --quota-mb, and all at the end, however this ends. What people mark goes with them.
 
     GET    /                          the page, of pain/page/static/
     GET    /api                       what the page needs to know
-    PUT    /api/jobs?name=NAME        the video as body; a Job: {id, state, ...}
+    GET    /api/jobs                  the session's Jobs, {id, name, state, ...}, and how full it is; no use of them
+    PUT    /api/jobs?name=NAME        the video as body; a Job. options=JSON: pain/page/options.py says which there are
     POST   /api/sample                a Job of the built-in sample
     GET    /api/jobs/ID               how far it is; HEAD: whether it is still here, which is no use of it
-    GET    /api/jobs/ID/rows?from=N   the rows of its curve from byte N of the file, and where the next ones begin
-    GET    /api/jobs/ID/curve.csv     the curve, ID/video: the video, in ranges, ID/labels.csv: the sample's labels
     DELETE /api/jobs/ID               cancel and remove it
+    POST   /api/jobs/ID/place?to=N    let it be the Nth of those that wait
+    POST   /api/jobs/ID/again         a Job of the same video, with other options
+    GET    /api/jobs/ID/rows?from=N   the rows of its curve from byte N of the file, and where the next ones begin
+    GET    /api/jobs/ID/marks         the episodes and labels kept beside it; PUT ID/episodes, ID/labels?name=NAME
+    POST   /api/jobs/ID/annotated     make annotated.mp4
+    GET    /api/jobs/ID/curve.csv     and curve.json, annotated.mp4, labels.csv; ID/video: the video, in ranges
+    GET    /api/study.csv             a table of the session's curves; /api/session.zip: all that was made
+    POST   /api/curve                 the rows of a curve.csv
     socket /api/live                  a JPEG picture each way in turn with its rows
 
 pain/page/origin_guard.py says who may ask; jobs.py there does the work.
@@ -30,6 +37,8 @@ from pain.command import Parser, run, starting
 with starting(__name__):
     from pain.errors import Problem
     from pain.notice import terminal_lines
+    from pain.page.jobs import QUOTA
+    from pain.page.options import USUAL, with_options
     from pain.page.origin_guard import is_loopback
     from pain.page.server import MB, create_app, listen, server
     from pain.provenance import origin_said
@@ -46,6 +55,8 @@ def arguments():
     parser.add_argument("--token", help="what a browser must show, 16 characters or more (default: a random one where "
                         "other machines can reach --host, else none)")
     parser.add_argument("--max-mb", type=int, default=2000, help="the largest video taken (default %(default)s)")
+    parser.add_argument("--quota-mb", type=int, default=QUOTA // MB, help="what all videos may have together, with "
+                        "their curves; the unused are removed first (default %(default)s)")
     parser.add_argument("--keep-minutes", type=float, default=60, help="videos and curves are removed this long after "
                         "their last use (default %(default)s)")
     args = parser.parse_args()
@@ -57,6 +68,8 @@ def arguments():
         raise Problem("--port %d: a port is 0, for any that is free, to 65535" % args.port)
     if not 1 <= args.max_mb <= 10 ** 6:
         raise Problem("--max-mb %d: must be above 0, and at most a million" % args.max_mb)
+    if not 1 <= args.quota_mb <= 10 ** 9:
+        raise Problem("--quota-mb %d: must be above 0, and at most a billion" % args.quota_mb)
     if not 0.01 <= args.keep_minutes <= 60 * 24 * 366:  # NaN is neither
         raise Problem("--keep-minutes %s: must be above 0, 0.01 or more, and at most a year" % args.keep_minutes)
     if args.sample and not Path(args.sample).is_file():
@@ -76,7 +89,8 @@ def main():
         port = listening.getsockname()[1]
         estimator = load_estimator(models, args.net, args.gpu, track=args.track, calibration=calibration)
         app = create_app(estimator, args.host, port, args.token, args.sample, most=args.max_mb * MB,
-                         keep=60 * args.keep_minutes, about=about)
+                         keep=60 * args.keep_minutes, about=about, quota=args.quota_mb * MB,
+                         usual=USUAL._replace(track=args.track), with_options=with_options)
         host = "[%s]" % args.host if ":" in args.host else args.host
         query = "?token=" + quote(args.token) if args.token else ""
         print("http://%s:%d/%s  (Ctrl-C ends it)" % (host, port, query), flush=True)

@@ -7,18 +7,23 @@ CURVES are folders with curves in them or in folders below, each as tools/predic
     study.csv           figures of each video and person (docs/study.md says what the columns are)
     study.parquet       the same with types, where pyarrow is installed
     study.about.json    how it was made, and what to look at
+    study.html          every curve, the table, what to look at again, and groups, to be read in a browser; where jinja2
+                        is installed
 
 A curve that cannot be read is named and left out; the others are done, and the exit status is 1.
 """
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from pain.command import Parser, fail, run, starting
 
 with starting(__name__):
-    from pain.errors import Problem, one_line
+    from pain.errors import Problem, needed_for, one_line
     from pain.notice import terminal_lines
     from pain.progress import progress
+    from pain.study.groups import USUAL, groups_of, groups_table, participant_column
+    from pain.study.page import write_page
     from pain.study.participants import read_participants
     from pain.study.people import find_curves, people_of
     from pain.study.table import study_table, write_study
@@ -41,6 +46,10 @@ def arguments():
                         help="of time, share and episodes of at least that intensity (default: 1 2 3)")
     parser.add_argument("--smooth", default="", metavar="KIND:SECONDS",
                         help="smooth all curves alike first: gaussian:0.5 or median:0.5 (default: as they are)")
+    parser.add_argument("--group", metavar="COLUMN", help="the column of study.csv with participants' groups, whose "
+                        "means study.html shows (default: %s, if there is one)" % USUAL)
+    parser.add_argument("--stills", action="store_true", help="show frames of the videos to look at again in "
+                        "study.html, if these videos are still there; they are pictures of people")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the folder for what comes out")
     args = parser.parse_args()
     if not all(0 < value <= 5 for value in args.above):
@@ -62,6 +71,33 @@ def read_all(curves, *options):
         except OSError as error:
             left_out[name] = "%s: %s" % (error.filename or folder, error.strerror)
     return people, left_out
+
+
+def grouped(args, table, thresholds):
+    """The groups of the participants, and their table; nothing where there are none. Raises Problem."""
+    by = args.group or USUAL
+    if not args.group and by not in table.columns:
+        return [], None
+    share = "above_%s_share" % ("%g" % thresholds[0]).replace(".", "_")
+    titles = {"mean": "mean", "peak": "peak", share: "share of time at %g or more" % thresholds[0]}
+    groups = groups_of(table.columns, by, list(titles))
+    return groups, groups_table(groups, by, titles, participant_column(table.columns)) if groups else None
+
+
+def all_stills(people, table):
+    """Stills of the curves to look at, {curve: its Stills, or why there are none}."""
+    with needed_for("--stills"):
+        from pain.study.stills import stills_of
+    stills = {}
+    curves = list(dict.fromkeys(curve for note in table.notes for curve in note.curves))
+    for curve in progress(curves, total=len(curves), unit="video", leave=False):
+        try:
+            stills[curve] = stills_of([one for one in people if one.curve == curve])
+        except Problem as problem:
+            stills[curve] = str(problem)
+        except OSError as error:
+            stills[curve] = "%s: %s" % (error.filename or curve, error.strerror)
+    return stills
 
 
 def report(made, table, left_out):
@@ -88,9 +124,14 @@ def main():
     if not people:
         raise Problem("; ".join(left_out.values()))
     table = study_table(people, participants)
+    groups = grouped(args, table, thresholds)
     made = write_study(args.out, table, dict(
         curves=list(map(str, args.curves)), participants=args.participants and str(args.participants),
         pattern=args.pattern, above=thresholds, smooth=args.smooth or None, left_out=left_out))
+    stills = all_stills(people, table) if args.stills else None
+    if find_spec("jinja2"):
+        write_page(args.out / "study.html", people, table, left_out, thresholds, *groups, stills)
+        made.append(args.out / "study.html")
     report(made, table, left_out)
 
 

@@ -5,18 +5,16 @@ from caffe.context import set_device, set_mode_cpu, set_mode_gpu, set_random_see
 from caffe.layer_types.python import PythonLayer as Layer  # noqa: F401
 from caffe.proto.caffe_pb2 import LayerParameter, SolverParameter  # noqa: F401
 from caffe.pycaffe import Net  # noqa: F401
-from caffe.runtime import (  # noqa: F401
+from caffe.ranks import (  # noqa: F401
     NCCL,
-    Timer,
     has_nccl,
-    init_log,
-    layer_type_list,
     set_multiprocess,
     set_solver_count,
     set_solver_rank,
     solver_count,
     solver_rank,
 )
+from caffe.runtime import Timer, init_log, layer_type_list  # noqa: F401
 from caffe.solvers import (  # noqa: F401
     AdaDeltaSolver,
     AdaGradSolver,

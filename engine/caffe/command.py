@@ -7,6 +7,7 @@
 Status: 0 done (also when a signal stopped the training), 1 flags that there are not, 134 anything else that is wrong:
 then the log's last line, an F line, says what; BVLC's aborts with the same.
 """
+import contextlib
 import os
 import signal
 import sys
@@ -14,7 +15,7 @@ import time as clock
 
 import torch
 
-from caffe import context, log, program, pycaffe, solver_param, solvers
+from caffe import context, launch, log, program, pycaffe, ranks, solver_param, solvers
 from caffe.errors import CaffeError
 from caffe.flags import FLAGS
 from caffe.proto import caffe_pb2
@@ -149,21 +150,51 @@ def train(flags):
     if not flags.gpu and param.HasField("solver_mode") and param.solver_mode == caffe_pb2.SolverParameter.GPU:
         flags.gpu = str(param.device_id)
     gpus = use_device(flags.gpu, "Using GPUs ", at=(204, 197))
-    if len(gpus) > 1:  # a step of BVLC's averages the gradients of a batch for each GPU
-        param.iter_size *= len(gpus)
-        log.warning("%d GPUs: GPU %d does the work of all, with iter_size %d; the steps are the same, but no faster"
-                    % (len(gpus), gpus[0], param.iter_size))
+    need(flags.cpu_ranks > 0, "-cpu_ranks must be 1 or more, not %d" % flags.cpu_ranks)
+    need(flags.cpu_ranks == 1 or not gpus, "-cpu_ranks is for the CPU; there is a rank for each GPU that -gpu names")
     if flags.weights or flags.snapshot:
         param.weights[:] = [flags.weights] * bool(flags.weights)
+    if max(len(gpus), flags.cpu_ranks) > 1:
+        train_together(flags, param, signals, gpus)
+        return
+    solver = make_solver(flags, param, signals)
+    log.info("Starting Optimization", at="caffe.cpp:239")
+    solver.solve()
+    log.info("Optimization Done.", at="caffe.cpp:250")
+
+
+def make_solver(flags, param, signals):
+    """The solver, with the weights or the state that it begins with."""
     with precision(flags):
         solver = solvers.get_solver(param)
     solver.action, solver.keep = signals, False
     if flags.snapshot:
         log.info("Resuming from " + flags.snapshot, at="caffe.cpp:235")
         solver.restore(flags.snapshot)
-    log.info("Starting Optimization", at="caffe.cpp:239")
-    solver.solve()
-    log.info("Optimization Done.", at="caffe.cpp:250")
+    return solver
+
+
+def train_together(flags, param, signals, gpus):
+    """Train in a process for each GPU, or for each rank on the CPU: each with a batch of its own, as BVLC's does."""
+    count = len(gpus) or flags.cpu_ranks
+    uid = launch.be_rank_of(count)
+    if gpus:
+        context.set_device(gpus[ranks.solver_rank()])
+    with contextlib.nullcontext() if uid else launch.Others(count) as others:
+        try:
+            solver = make_solver(flags, param, signals)
+            nccl = ranks.NCCL(solver, uid or others.uid)
+            nccl.bcast()
+            solver.add_callback(nccl)
+            if param.layer_wise_reduce:
+                solver.net.after_backward(nccl)
+            log.info("Starting Optimization", at="caffe.cpp:239")
+            solver.solve() if others else solver.step(solver.max_iter - solver.iter)
+            log.info("Optimization Done.", at="caffe.cpp:250")
+        except ranks.OtherRankEnded:
+            if uid:
+                clock.sleep(launch.GRACE)  # for the first to say which
+            raise
 
 
 def test(flags):

@@ -11,8 +11,9 @@ import zlib
 import numpy as np
 import torch
 
-from caffe import turns
+from caffe import ranks, turns
 from caffe.errors import CaffeError
+from caffe.proto import caffe_pb2
 
 GPU = "cuda"  # torch's name for what set_mode_gpu has nets compute on
 GRAPHS = os.environ.get("CAFFE_GRAPHS", "1") != "0"  # whether what a GPU does again and again is recorded
@@ -109,6 +110,7 @@ class Context:
         if self.device.type == GPU:
             _check_gpu(self.device.index)
         self.seed = _new_seed() if seed is None else seed
+        self.rank, self.ranks = ((ranks.solver_rank(), ranks.solver_count()) if phase == caffe_pb2.TRAIN else (0, 1))
         self.passes = 0  # how many times the net has been run forward from its first layer
         self.parts = 0  # and since then, from a later one
         self.lock = turns.Lock()  # of the thread that runs the net, or changes it
@@ -134,7 +136,12 @@ class Context:
 
     def number(self):
         """What makes the numbers that a forward draws its own, a tuple."""
-        return (self.passes, self.parts) if self.parts else (self.passes,)
+        number = self.of_all(self.passes)
+        return (number, self.parts) if self.parts else (number,)
+
+    def of_all(self, number):
+        """This rank's pass of this number, counted among the passes of all ranks."""
+        return number * self.ranks + self.rank
 
     def generator(self, layer, *what, device="cpu"):
         """A torch.Generator for the layer's random numbers for `what`, on the device, whose numbers are its own."""

@@ -25,6 +25,7 @@ FLAGS = {
     "level": (int, 0, "the level of the net's state"),
     "stage": (str, "", "the stages of the net's state, separated by commas"),
     "gpu": (str, "", "the number of a CUDA device, several separated by commas, or all; the CPU unless given"),
+    "cpu_ranks": (int, 1, "train: how many processes train together on the CPU, each with a batch of its own"),
     "sigint_effect": (str, "stop", "train: what Ctrl-C does: stop (with a snapshot), snapshot or none"),
     "sighup_effect": (str, "snapshot", "train: what a hangup does: snapshot, stop or none"),
     "bf16": (bool, False, "convolve and multiply matrices in bfloat16"),
@@ -52,6 +53,7 @@ def parse(arguments, table):
             others.append(argument)
         else:
             name, given, value = argument[2 if argument.startswith("--") else 1:].partition("=")
+            name = name.replace("-", "_")  # gflags take either
             if name not in table and name.startswith("no") and table.get(name[2:], (None,))[0] is bool and not given:
                 name, given, value = name[2:], "=", "false"
             if name not in table:

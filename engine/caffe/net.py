@@ -32,6 +32,7 @@ class Net:
         self.name = param.name
         self.debug_info = param.debug_info  # log magnitudes as the net is run
         self.callbacks = {"before_forward": [], "after_forward": [], "before_backward": [], "after_backward": []}
+        self.exchange = None  # a function of the lowest layer whose backward is done: of a training of several ranks
         self.parts, self.stretches = {}, {}  # stretches.py's
         filtered = filter_net(param)
         log.info("Initializing net from parameters: \n%s", filtered, at="net.cpp:53")
@@ -84,6 +85,8 @@ class Net:
         for part in reversed(stretches.parts(self, end, len(self.nodes) - 1 if start is None else start)):
             rest()
             self._backward_layer(part) if isinstance(part, int) else part.backward.run()
+            if self.exchange:
+                self.exchange(part if isinstance(part, int) else part.indices[0])
         if self.debug_info and start is None:
             debug.params(self)
         self.context.settle()

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from caffe import net, snapshot
+from caffe import net, ranks, snapshot
 from caffe.blob import BlobVec
 from caffe.build import read_net
 from caffe.errors import CaffeError
@@ -229,8 +229,11 @@ class Net(net.Net):
     def before_backward(self, function: Callable[[int], object]) -> None:
         self.callbacks["before_backward"].append(function)
 
-    def after_backward(self, function: Callable[[int], object]) -> None:
-        self.callbacks["after_backward"].append(function)
+    def after_backward(self, function: Callable[[int], object] | ranks.NCCL) -> None:
+        if isinstance(function, ranks.NCCL):
+            self.exchange = function.after_backward
+        else:
+            self.callbacks["after_backward"].append(function)
 
     # Weights.
 

@@ -1,14 +1,11 @@
-"""The small things of pycaffe: logging, timing, what layers there are, and how many solvers train together (one)."""
+"""The small things of pycaffe: logging, timing, what layers there are."""
 from __future__ import annotations
 
 import os
 import time
 
 from caffe.context import synchronize
-from caffe.errors import CaffeError
 from caffe.layer import TABLE
-
-_solvers = {"count": 1, "rank": 0, "multiprocess": False}
 
 
 def init_log(level: int = 0, stderr: bool = False) -> None:
@@ -38,37 +35,3 @@ class Timer:
     @property
     def ms(self) -> float:
         return (self._stopped - self._started) * 1000
-
-
-# BVLC's scripts for several GPUs ask for these. Here one process trains on one device.
-
-def has_nccl() -> bool:
-    """Whether several GPUs can train together: no."""
-    return False
-
-
-class NCCL:
-    """Raises CaffeError: one process trains on one device."""
-
-    def __init__(self, solver: object, uid: object):
-        raise CaffeError("training on several GPUs is not supported; train on one")
-
-
-def solver_count() -> int:
-    return _solvers["count"]
-
-
-def set_solver_count(count: int) -> None:
-    _solvers["count"] = int(count)
-
-
-def solver_rank() -> int:
-    return _solvers["rank"]
-
-
-def set_solver_rank(rank: int) -> None:
-    _solvers["rank"] = int(rank)
-
-
-def set_multiprocess(multiprocess: bool) -> None:
-    _solvers["multiprocess"] = bool(multiprocess)

@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import torch
 
-from caffe import debug, graphs, log, net, pycaffe, snapshot, updates
+from caffe import debug, graphs, log, net, pycaffe, ranks, snapshot, updates
 from caffe.context import derived
 from caffe.errors import CaffeError
 from caffe.proto import caffe_pb2
@@ -60,6 +60,7 @@ class Solver:
         self.keep = True  # False: training frees gradients and graphs as they are used, and needs less memory
         self.action = lambda: None  # asked after each iteration and before each test batch: "stop", "snapshot"
         self._callbacks = []
+        self._together = None  # the NCCL of several ranks
         self._iter = self._step = 0
         self._stopped = False
         check_param(self.param, self.type)
@@ -101,8 +102,15 @@ class Solver:
                              % (self._iter, rate))
         return rate
 
-    def add_callback(self, on_start: Callable[[], object], on_gradients_ready: Callable[[], object]) -> None:
-        """Have both called in each iteration: before its forward, and between its backward and the update."""
+    def add_callback(self, on_start: Callable[[], object] | ranks.NCCL,
+                     on_gradients_ready: Callable[[], object] | None = None) -> None:
+        """Have both called in each iteration: before its forward, and between its backward and the update.
+
+        Or give an NCCL alone, by which this solver trains together with those of other ranks.
+        """
+        if isinstance(on_start, ranks.NCCL):
+            self._together = on_start
+            on_start, on_gradients_ready = self._together.on_start, self._together.on_gradients_ready
         self._callbacks.append((on_start, on_gradients_ready))
 
     @alone
@@ -143,14 +151,16 @@ class Solver:
         losses = deque(maxlen=p.average_loss)
         self._clock = time.perf_counter()
         self.net.context.keep = self.keep
+        first = self.net.context.rank == 0  # tests, displays and saves for all
         while self._iter < stop:
             self.net.clear_param_diffs()
             if p.test_interval and self._iter % p.test_interval == 0 and (self._iter or p.test_initialization):
-                self._test_all()
-                if self._stopped:
+                if first:
+                    self._test_all()
+                if self._agree(self._stopped):
                     break
             self._call_back(0)
-            display = p.display and self._iter % p.display == 0
+            display = first and p.display and self._iter % p.display == 0
             self.net.debug_info = bool(display and p.debug_info)
             losses.append(sum(self._forward_backward() for _ in range(p.iter_size)) / p.iter_size)
             if display:
@@ -158,12 +168,16 @@ class Solver:
             self._call_back(1)
             self.apply_update()
             action = self.action()
-            if p.snapshot and self._iter % p.snapshot == 0 or action == "snapshot":
+            if first and (p.snapshot and self._iter % p.snapshot == 0 or action == "snapshot"):
                 self.snapshot()
-            if action == "stop":
-                self._stopped = True
+            if self._agree(action == "stop"):
                 break
         return losses
+
+    def _agree(self, stop):
+        """Whether to stop: in a training of several ranks the first one says so for all."""
+        self._stopped = self._together.agree(stop) if self._together else stop
+        return self._stopped
 
     def _call_back(self, which):
         """Call the first or the second of each pair of callbacks."""

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from caffe import command
 from caffe.proto import caffe_pb2
 from command_runs import (  # noqa: F401
     ENGINE,
@@ -165,17 +164,6 @@ def test_level_and_stages_reach_the_train_net(run):
     Path("net.prototxt").write_text(NET.replace("phase: TEST ", "") % "")
     assert "output #0: deep" not in run("train", "-solver", "solver.prototxt", "-stage", "a")[1]
     assert "Train net output #0: deep" in run("train", "-solver", "solver.prototxt", "-stage", "b,a", "-level", "2")[1]
-
-
-def test_several_gpus_are_as_many_batches_a_step(run, monkeypatch):
-    Path("solver.prototxt").write_text(SOLVER.replace("test_interval: 4", "test_interval: 100") + "iter_size: 2")
-    assert run("train", "-solver", "solver.prototxt")[0] == 0
-    wanted = Path("tiny_iter_10.caffemodel").read_bytes()
-    Path("solver.prototxt").write_text(SOLVER.replace("test_interval: 4", "test_interval: 100"))
-    monkeypatch.setattr(command, "use_device", lambda *_, **__: [0, 1])
-    status, said = run("train", "-solver", "solver.prototxt", "-gpu", "0,1")
-    assert status == 0 and re.search(r"^W\d{4} .*iter_size 2", said, re.MULTILINE)
-    assert Path("tiny_iter_10.caffemodel").read_bytes() == wanted
 
 
 def test_a_loss_that_is_not_finite_stops_it(run):

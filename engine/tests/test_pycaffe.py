@@ -26,8 +26,7 @@ def test_errors_say_what_there_is(net):
     for attempt, said in ((lambda: net.forward(q=np.zeros((2, 3))), r"\['q'\], the net's are \['x'\]"),
                           (lambda: net.forward(x=np.zeros((3, 3))), r"x is given shape \(3, 3\), the blob's is \(2, 3"),
                           (lambda: net.forward_all(x=np.zeros((2, 3)), y=np.zeros((3, 4))), "of different numbers"),
-                          (lambda: caffe.Net("nowhere", 7), "TRAIN or caffe.TEST, not 7"),
-                          (lambda: caffe.NCCL(None, ""), "several GPUs")):
+                          (lambda: caffe.Net("nowhere", 7), "TRAIN or caffe.TEST, not 7")):
         with pytest.raises(CaffeError, match=said):
             attempt()
     with pytest.raises(KeyError, match="no blob 'q'; its blobs are x, y"):

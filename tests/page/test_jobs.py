@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pain.errors import Problem
-from pain.page import growing_curve, jobs
+from pain.page import growing_curve, job, jobs, worker
 from pain.provenance import UNKNOWN, origin_said
 from pain.video.curve import read_curve
 from support.pages import LEVELS, Light, serving, wait
@@ -83,10 +83,11 @@ def test_jobs_wait_in_turn_and_are_cancelled(served, grey):
     served.estimator.gate.clear()
     first = served.upload(grey)
     served.until(first, "running")
-    rest = [served.upload(grey) for _ in range(jobs.QUEUE)]
-    assert [job["before"] for job in rest] == list(range(1, jobs.QUEUE + 1))
-    assert "waiting already" in served.upload(grey, status=503)["error"]
-    assert len(served.files()) == len(rest) + 2  # videos, and the curve that grows
+    with mock.patch.object(jobs, "QUEUE", 4):
+        rest = [served.upload(grey) for _ in range(4)]
+        assert [job["before"] for job in rest] == [1, 2, 3, 4]
+        assert "waiting already" in served.upload(grey, status=503)["error"]
+    wait(lambda: len(served.files()) == len(rest) + 3)  # videos, and the curve that grows, with what it is of
     assert served.json("DELETE", "/api/jobs/" + rest[0]["id"])["state"] == "cancelled"
     assert served.json("GET", "/api/jobs/" + rest[1]["id"])["before"] == 1
     served.estimator.steps.release(3)
@@ -96,12 +97,12 @@ def test_jobs_wait_in_turn_and_are_cancelled(served, grey):
     served.estimator.gate.set()
     assert served.until(first, "cancelled")["done"] == 3
     assert served.ask("GET", "/api/jobs/%s/video" % first["id"])[0] == 404
-    for job in rest[1:]:
-        served.until(job, "done")
-    assert len(served.files()) == 2 * len(rest[1:])
+    for left in rest[1:]:
+        served.until(left, "done")
+    assert len(served.files()) == 3 * len(rest[1:])
     served.json("DELETE", "/api/jobs/" + rest[1]["id"])
     assert served.ask("GET", "/api/jobs/" + rest[1]["id"])[0] == 404
-    assert len(served.files()) == 2 * len(rest[2:])
+    assert len(served.files()) == 3 * len(rest[2:])
 
 
 def test_a_bug_ends_one_job_only(served, grey, caplog):
@@ -138,7 +139,7 @@ def test_the_sample(tmp_path, grey):
 
 def test_what_nobody_asks_for_goes(tmp_path, grey):
     clock = [0.]
-    with mock.patch.object(jobs, "time", mock.Mock(monotonic=lambda: clock[0])), \
+    with mock.patch.object(job, "time", mock.Mock(monotonic=lambda: clock[0])), \
             serving(tmp_path / "server", keep=1) as client:  # so that it looks every quarter of a second
         first, second = client.upload(grey), client.upload(grey)
         client.until(second, "done")
@@ -146,7 +147,7 @@ def test_what_nobody_asks_for_goes(tmp_path, grey):
         clock[0] = 0.9
         client.json("GET", "/api/jobs/" + second["id"])
         clock[0] = 1.1
-        wait(lambda: len(client.files()) == 2)
+        wait(lambda: len(client.files()) == 3)
         client.json("GET", "/api/jobs/" + first["id"], status=404)
         client.json("GET", "/api/jobs/" + second["id"])
         clock[0] = 2.2
@@ -154,16 +155,16 @@ def test_what_nobody_asks_for_goes(tmp_path, grey):
 
 
 def test_what_is_removed_while_old_videos_are(tmp_path):
-    held = jobs.Jobs(jobs.Worker(Light(), {}), keep=1)
+    held = jobs.Jobs(worker.Worker(Light(), {}), keep=1)
     with mock.patch.object(tempfile, "tempdir", str(tmp_path)), held:
-        with held.new("x", video=tmp_path / "it.mp4") as job:
+        with held.new("x", video=tmp_path / "it.mp4") as lost:
             pass
-        wait(lambda: job.state == jobs.FAILED)  # there is no such file
+        wait(lambda: lost.state == job.FAILED)  # there is no such file
 
         def later():
             held.of.clear()  # as by a DELETE
-            return job.used + 2
-        with mock.patch.object(jobs, "time", mock.Mock(monotonic=later)):
+            return lost.used + 2
+        with mock.patch.object(job, "time", mock.Mock(monotonic=later)):
             held.remove_old()
 
 
@@ -188,7 +189,7 @@ def test_files_that_something_else_removes(served, grey):
 
 def test_asking_whether_it_is_here_does_not_keep_it(tmp_path, grey):
     clock = [0.]
-    with mock.patch.object(jobs, "time", mock.Mock(monotonic=lambda: clock[0])), \
+    with mock.patch.object(job, "time", mock.Mock(monotonic=lambda: clock[0])), \
             serving(tmp_path / "server", keep=1) as client:
         path = "/api/jobs/" + client.until(client.upload(grey), "done")["id"]
         clock[0] = 0.9

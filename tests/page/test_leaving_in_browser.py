@@ -7,7 +7,7 @@ from unittest import mock
 import pytest
 
 from pain.notice import short_notice
-from pain.page import jobs
+from pain.page import job as job_module
 from pain.provenance import Origin
 from support.browser import needs_browser
 from support.pages import serving, wait
@@ -52,15 +52,15 @@ def test_episodes_are_kept_until_they_are_saved(chromium, served, video):
     mark(page)
     assert asks(page)
     page.click("#another")
-    assert asks(page) and "1 episode, not saved" in page.text("earlier")
+    assert asks(page) and "1 episode, not saved" in page.text("queue")
     page.open(served.origin)  # the page is loaded again
-    assert "visit.mp4" in page.text("earlier")
+    assert "visit.mp4" in page.text("queue") and "1 episode, not saved" in page.text("queue")
     page.open_done(served, video, FRAMES)
     assert page.js("document.getElementById('no-episodes').hidden") is False  # those of another video
     page.click("#another")
-    page.click("#earlier-videos button")
-    page.wait("document.getElementById('plot').dataset.frames === '20'")
+    page.click("#queue .show")
     page.wait("document.querySelectorAll('#episode-rows tr').length === 1")
+    page.wait("document.getElementById('plot').dataset.frames === '20'")
     page.choose("#episode-rows input", "=1+1")
     page.click("#save-episodes")
     episode, = saved(page, "visit.episodes.csv")
@@ -70,9 +70,10 @@ def test_episodes_are_kept_until_they_are_saved(chromium, served, video):
     mark(page)
     assert asks(page)
     page.click("#another")
-    page.click("#earlier-videos button:nth-of-type(2)")
+    page.wait("document.getElementById('queue').textContent.includes('2 episodes')")
+    page.click("#queue .episodes")
     assert len(saved(page, "visit.episodes.csv")) == 2 and not asks(page)
-    assert "2 episodes" in page.text("earlier") and "not saved" not in page.text("earlier")
+    page.wait("!document.getElementById('queue').textContent.includes('not saved')")
     errors = page.said()
     assert all("'beforeunload'" in message for message in errors), errors  # it asks only those who have done something
 
@@ -85,7 +86,7 @@ def test_the_browser_itself_asks(page, served, video):
     events = [json.loads(entry["message"])["message"] for entry in page.driver.get_log("performance")]
     assert "beforeunload" in [event["params"]["type"] for event in events
                               if event["method"] == "Page.javascriptDialogOpening"]
-    page.wait("document.getElementById('earlier').textContent.includes('1 episode, not saved')")
+    page.wait("document.getElementById('queue').textContent.includes('1 episode, not saved')")
 
 
 def test_removing_a_video_asks_for_its_episodes(page, served, video):
@@ -100,12 +101,12 @@ def test_removing_a_video_asks_for_its_episodes(page, served, video):
     page.driver.switch_to.alert.accept()
     page.wait("!document.getElementById('start').hidden")
     assert served.ask("HEAD", "/api/jobs/" + job)[0] == 404 and not asks(page)
-    assert page.js("document.getElementById('earlier').hidden")
+    page.wait("document.getElementById('queue').hidden")
 
 
 def test_a_video_that_the_server_has_removed(chromium, tmp_path, video):
     page = chromium
-    with mock.patch.object(jobs, "time", mock.Mock(monotonic=lambda: 0.)), \
+    with mock.patch.object(job_module, "time", mock.Mock(monotonic=lambda: 0.)), \
             serving(tmp_path / "server", keep=2) as client:  # so that the page looks for it every half second
         job = page.open_done(client, video, FRAMES)
         content = client.ask("GET", "/api/jobs/%s/curve.csv" % job)[2]
@@ -123,9 +124,10 @@ def test_a_video_that_the_server_has_removed(chromium, tmp_path, video):
         assert page.saved("visit.curve.csv") == content and page.saved("visit.curve.png")[:4] == b"\x89PNG"
         assert len(saved(page, "visit.episodes.csv")) == 1
         page.click("#another")
-        page.click("#earlier-videos button")
+        page.wait("document.getElementById('queue').textContent.includes('removed from the server; 1 episode')")
+        page.click("#queue .show")
         page.wait("document.querySelector('#error p').textContent.startsWith('That video is not here')")
-        page.click("#earlier-videos button:nth-of-type(2)")
+        page.click("#queue .episodes")
         assert len(saved(page, "visit.episodes.csv")) == 1
     errors = page.said()
     assert all("404" in message for message in errors), errors  # a browser's own note of the answer
@@ -167,6 +169,7 @@ def test_a_file_that_is_not_taken_is_answered_with_those_that_are(chromium, serv
     page.js("""(() => { const dataTransfer = new DataTransfer();
         for (const name of ["a.mp4", "b.mp4"]) dataTransfer.items.add(new File(["x"], name));
         document.body.dispatchEvent(new DragEvent("drop", {dataTransfer, bubbles: true, cancelable: true})); })()""")
-    assert "one file at a time" in page.text("error") and page.js("document.getElementById('start').hidden") is False
+    page.wait("document.querySelector('#error p').textContent.startsWith('b.mp4: ')")  # and a.mp4 before it
+    assert page.js("document.getElementById('start').hidden") is False
     errors = page.said()
     assert all("415" in message for message in errors), errors  # a browser's own note of the answer

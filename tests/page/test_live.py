@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from pain.page import uploads
-from pain.page.jobs import Worker
+from pain.page.worker import Worker
 from support.pages import Light, named, wait
 from support.processes import PATIENCE
 
@@ -70,7 +70,7 @@ def test_live_pictures(served, grey):
             line.recv(timeout=PATIENCE)
     served.estimator.gate.set()
     served.until(job, "done")
-    assert [path.name for path in served.files()] == ["curve.csv", "video"]  # no picture was kept
+    assert [path.name for path in served.files()] == ["curve.about.json", "curve.csv", "video"]  # no picture was kept
 
 
 def test_pictures_without_end_do_not_stop_a_video():

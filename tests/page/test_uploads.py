@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pain.page import jobs, server, uploads
+from pain.page import answers, job, jobs, uploads
 from pain.page.uploads import KINDS
 from support.pages import serving, wait
 from support.processes import PATIENCE
@@ -40,7 +40,7 @@ def test_an_endless_body_is_refused_before_it_ends(tmp_path):
 
 
 def test_a_full_disk(served, grey):
-    with mock.patch.object(shutil, "disk_usage", lambda _: mock.Mock(free=server.SPARE + 100)):
+    with mock.patch.object(shutil, "disk_usage", lambda _: mock.Mock(free=answers.SPARE + 100)):
         assert "disk is too full" in served.upload(grey, status=507)["error"]
     assert served.files() == []
 
@@ -74,7 +74,7 @@ def test_an_animation(served):
 
 
 def test_whatever_the_decoder_raises(served, grey, caplog):
-    with mock.patch.object(jobs, "open_video", side_effect=UnicodeDecodeError("utf-8", b"\xff", 0, 1, "a title")):
+    with mock.patch.object(job, "open_video", side_effect=UnicodeDecodeError("utf-8", b"\xff", 0, 1, "a title")):
         assert "a video.mp4: something went wrong" in served.upload(grey, status=415)["error"]
     assert "a title" in caplog.text and served.files() == []
 
@@ -88,24 +88,25 @@ def stalled(client, path="/api/jobs?name=x", method="PUT"):
 
 
 def test_uploads_that_stall_are_in_nobodys_way(served, grey):
-    with contextlib.ExitStack() as closing:
-        for _ in range(3 * jobs.QUEUE):
+    with mock.patch.object(jobs, "QUEUE", 4), contextlib.ExitStack() as closing:
+        for _ in range(12):
             closing.enter_context(stalled(served))
-        wait(lambda: len(served.files()) == 3 * jobs.QUEUE)
+        wait(lambda: len(served.files()) == 12)
         served.until(served.upload(grey), "done")
-    wait(lambda: len(served.files()) == 2)
+    wait(lambda: len(served.files()) == 3)
 
 
-def test_uploads_that_stall_end(served):
+def test_uploads_that_stall_end(served, grey):
+    done = served.until(served.upload(grey), "done")
     with mock.patch.object(uploads, "PATIENCE", 0.5), stalled(served) as video, stalled(
-            served, "/api/labels", "POST") as labels:
+            served, "/api/jobs/%s/labels" % done["id"], "PUT") as labels:
         with contextlib.suppress(OSError):
             for _ in range(40):  # a few bytes now and then are no upload either
                 video.sendall(b"x")
                 time.sleep(0.02)
         for line in video, labels:
             assert line.recv(20).startswith(b"HTTP/1.1 408 ")
-    assert served.files() == []
+    assert len(served.files()) == 3
 
 
 def test_a_client_that_goes_away_leaves_nothing(served, grey):
@@ -124,7 +125,7 @@ def test_a_client_that_goes_away_leaves_nothing(served, grey):
 def test_a_name_is_only_shown(served, grey, name, shown):
     job = served.upload(grey, name)
     assert served.until(job, "done")["name"] == shown
-    assert [path.name for path in served.files()] == ["curve.csv", "video"]
+    assert [path.name for path in served.files()] == ["curve.about.json", "curve.csv", "video"]
     (private,) = served.folder.iterdir()
     assert stat.S_IMODE(private.stat().st_mode) == 0o700
     assert {path.parent.parent for path in served.files()} == {private}
@@ -133,16 +134,18 @@ def test_a_name_is_only_shown(served, grey, name, shown):
 
 
 @pytest.mark.parametrize("path", [
-    "/..%2f..%2fetc/passwd", "/../app.py", "/static/index.html", "/index.html", "/api/jobs", "/api/jobs/",
+    "/..%2f..%2fetc/passwd", "/../app.py", "/static/index.html", "/index.html", "/api/jobs/",
     "/api/jobs/..%2f..", "/api/jobs/x/video", "/api/jobs/../../video", "//"])
 def test_there_is_nothing_else(served, path):
     status, headers, body = served.ask("GET", path)
     assert status in (404, 405) and len(body) < 200
 
 
-def test_labels_are_read_by_the_one_reader_of_peoples_tables(served):
+def test_labels_are_read_by_the_one_reader_of_peoples_tables(served, grey):
+    of = served.upload(grey)["id"]
+
     def ask(content, name="theirs.csv"):
-        status, _, answer = served.ask("POST", "/api/labels?name=" + name, content)
+        status, _, answer = served.ask("PUT", "/api/jobs/%s/labels?name=%s" % (of, name), content)
         return status, json.loads(answer)
 
     assert ask(b"time_s;label\n10,0;4\n0,0;3\n") == (200, {"note": "", "raters": [

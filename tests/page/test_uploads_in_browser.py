@@ -55,7 +55,7 @@ def test_progress_cancel_and_a_format_it_cannot_play(chromium, tmp_path):
         page.wait("!document.getElementById('start').hidden")
         client.estimator.gate.set()
         wait(lambda: not client.files())
-        assert page.js("document.activeElement.id") == "choose"
+        assert page.wait("document.activeElement.id === 'choose'")
 
 
 def test_a_video_on_its_way_is_cancelled(page, real, tmp_path):

@@ -112,6 +112,7 @@ def test_it_plans_does_and_goes_on(work, monkeypatch, capsys):
     steps = {step.name: step for step in all_steps(None)}
     assert [share_done(steps[name], place(work)) for name in ("align", "folds", "mse", "osvr", "report")] == [
         1, 1, 0, 0, 0]
+    assert share_done(steps["folds"], place(work)._replace(k=2)) == 0  # one a subject are none of two
     measured = run_main(monkeypatch, capsys, *arguments(work, "--only", "folds mse report", "--plan"))
     assert "measuring mse: 5 iterations" in measured and done == [] and "3 subjects, 3 videos, 144 frames" in measured
     monkeypatch.setattr(costs, "measure_training", lambda *_: costs.Training(1, 4, 12, 1e6, 1e6))

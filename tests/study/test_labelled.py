@@ -142,7 +142,7 @@ def test_what_cannot_be_used_is_named_and_the_rest_is_done(folder, capsys):
     files.table(labels / "sub-09.csv", "onset,offset,label", [(0, 1, 1)])
     (labels / "bad.csv").write_text("frame,label\n0,9\n")
     said = run(capsys, folder, "--labels", labels, status=1)
-    for words in ("bad.csv: line 2: the label is not", "sub-09.csv: labels of an unnamed video, but there is no such",
+    for words in ("bad.csv: line 2: the label is not", "sub-09.csv: no video is called so",
                   "P2.mp4: whose face is it?", "3 files or curves left out"):
         assert words in said
     rows = predictions(folder / "out" / "predictions.csv")

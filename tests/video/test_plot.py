@@ -5,7 +5,7 @@ import pytest
 from pain import plots
 from pain.notice import short_notice
 from pain.provenance import KINDS, Data, Origin, as_dict
-from pain.video import plot
+from pain.video import plot, thinning
 from pain.video.curve import no_face
 from pain.video.labels import PlacedLabels
 from support.curves import curve, row
@@ -82,8 +82,8 @@ def test_long_curves_keep_their_extremes(tmp_path):
     values[70000:80000] = np.nan
     axes, _ = plot.draw({}, curve(np.arange(100000) / 30, values)).axes
     x, y = axes.get_lines()[0].get_data()
-    assert len(x) < 5 * plot.COLUMNS and np.nanmax(y) == 5 and np.nanmin(y) == 1
-    assert x[np.nanargmax(y)] == pytest.approx(54321 / 30, abs=100000 / 30 / plot.COLUMNS)
+    assert len(x) < 5 * thinning.COLUMNS and np.nanmax(y) == 5 and np.nanmin(y) == 1
+    assert x[np.nanargmax(y)] == pytest.approx(54321 / 30, abs=100000 / 30 / thinning.COLUMNS)
     assert np.isnan(y).mean() == pytest.approx(0.1, abs=0.01)
 
 

@@ -142,8 +142,10 @@ class ImageBatches(BatchLayer):
 
     def batch(self, number):
         size = self.batch_size
-        draws = self.transformer.draw(self.context.random(self, "transform", number), size)
-        items, out, labels = self.items(number * size, size), None, np.empty(size, np.float32)
+        draws = self.transformer.draw(self.context.random(self, "transform", self.context.of_all(number)), size)
+        rank, ranks = self.context.rank, self.context.ranks  # which takes every so many-th
+        items, out, labels = self.items(number * size * ranks, size * ranks)[rank::ranks], None, np.empty(
+            size, np.float32)
         load_all = _decoders().map if self.in_threads else map
         for i, (item, (image, label)) in enumerate(zip(items, load_all(self._load, items))):
             with naming(self, self.name(item)):

@@ -59,7 +59,8 @@ class HDF5Data(BatchLayer):
 
     def batch(self, number):
         p = self.param.hdf5_data_param
-        begin, missing, parts = number * p.batch_size, p.batch_size, []
+        size, parts = p.batch_size * self.context.ranks, []
+        begin, missing = number * size, size
         while missing:
             epoch, begin_in_epoch = divmod(begin, sum(self.rows))
             files = self.order(len(self.rows), epoch) if p.shuffle else range(len(self.rows))
@@ -72,7 +73,7 @@ class HDF5Data(BatchLayer):
                 rows = self.order(self.rows[file_number], epoch, file_number)[rows]
             parts.append([array[rows] for array in self._arrays(file_number)])
             begin, missing = begin + len(parts[-1][0]), missing - len(parts[-1][0])
-        return [np.concatenate(arrays) for arrays in zip(*parts)]
+        return [np.concatenate(arrays)[self.context.rank::self.context.ranks] for arrays in zip(*parts)]
 
 
 @layer("HDF5Output")

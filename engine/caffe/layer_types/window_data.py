@@ -110,7 +110,7 @@ class WindowData(BatchLayer):
 
     def batch(self, number):
         p = self.param.window_data_param
-        random = self.context.random(self, "windows", number)
+        random = self.context.random(self, "windows", self.context.of_all(number))
         background_count = p.batch_size - self.object_count
         out = np.zeros((p.batch_size, 3, self.crop, self.crop), np.float32)
         labels = np.empty(p.batch_size, np.float32)

@@ -53,9 +53,8 @@ def owner(videos: Mapping[str, str], file: str, named: str, of_several: bool = F
             raise Problem("%s: labels of %s, which is %s or %s; write more of the path" % (file, said, *best[:2]))
         if best:
             return best[0]
-    raise Problem("%s: labels of %s, but there is no such video%s" % (
-        file, named or "an unnamed video", "" if named else
-        "; name it in a column video, or call the file as the video"))
+    raise Problem("%s: labels of %s, but there is no such video" % (file, named) if named else
+                  "%s: no video is called so; call the file as its video, or name that in a column video" % file)
 
 
 def owned(videos: Mapping[str, str], file: str, read: Sequence[Labels]) -> list[tuple[str, Labels]]:

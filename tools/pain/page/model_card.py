@@ -21,10 +21,26 @@ def fill(template, about):
              "notice": notice(origin), "short": short_notice(origin), "nets": nets_line(origin),
              "description": description(origin),
              "scores": scores_line(models, learned_from(origin.data)),
-             "files": ", ".join("/".join(model.parts[-2:]) for model in models) or "none"}
+             "files": ", ".join(short_names(models)) or "none"}
     for name, text in texts.items():
         template = template.replace("{{%s}}" % name, html.escape(text))
     return template
+
+
+def short_names(paths):
+    """The ends of paths, two parts or as many as it takes to tell them apart, for nobody needs to know the rest."""
+    for count in range(2, max((len(path.parts) for path in paths), default=2) + 1):
+        names = ["/".join(path.parts[-count:]) for path in paths]
+        if len(set(names)) == len(names):
+            break
+    return names if paths else []
+
+
+def without_folders(about):
+    """What curves are of, with short names in the place of paths."""
+    models = about.get("models", {})
+    return dict(about, models=dict(zip(short_names(list(map(Path, models))), models.values())),
+                calibration=about.get("calibration") and Path(about["calibration"]).name)
 
 
 def scores_line(models, data):

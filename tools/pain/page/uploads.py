@@ -14,7 +14,7 @@ from pain.images import MANGLED
 
 MB = 10 ** 6
 PICTURE_BYTES, PICTURE_SIDE = 4 * MB, 1920  # that a live picture may have: bytes, and pixels each way
-TABLE_BYTES = 20 * MB  # that a table of labels may have
+TABLE_BYTES, EPISODES_BYTES, CURVE_BYTES = 20 * MB, 2 * MB, 200 * MB  # that what is put beside a video may have
 PATIENCE, LEAST = 30, 16000  # seconds in which an upload brings at least so many bytes, or is given up
 KINDS = "MP4, MOV, M4V, 3GP, MKV, WebM, AVI, MPEG, MTS, Ogg, FLV, WMV or GIF"  # pain.video.source.UPLOAD_FORMATS
 PHOTOGRAPHS = b"heic", b"heix", b"mif1", b"avif"  # the brands of what else is in MP4's container

@@ -1,17 +1,13 @@
 """The report as one HTML file."""
 import base64
-import csv
-import io
-import json
 from pathlib import Path
 
 import numpy as np
 
-from pain import tables
+from pain.documents.document import safe_json, write_document
 from pain.evaluation import diagnosis
 from pain.evaluation.frames import frame_numbers, frames_of
 from pain.evaluation.metrics import ERRORS, title
-from pain.files import or_none, replacing
 from pain.report.contents import COMPARED
 from pain.report.tables import SURE
 
@@ -20,30 +16,11 @@ PAGE = Path(__file__).resolve().parent / "static"
 
 def write_page(evaluation, every_table, path):
     """Write the page of an Evaluation and its tables to `path`."""
-    from jinja2 import Environment, FileSystemLoader
     from plotly.offline import get_plotlyjs
-    environment = Environment(loader=FileSystemLoader(str(PAGE)), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["parts"] = lambda cell, one: tables.parts(cell, one.digits)
-    environment.filters["number"] = tables.number
-    named = {table.name: table for table in every_table}
-    html = environment.get_template("page.html").render(
-        evaluation=evaluation, tables=named, downloads=[(table, downloads(table)) for table in every_table],
-        matrices=[(metric, title(metric), matrix(evaluation, metric)) for metric in COMPARED], sure=SURE,
-        data=safe_json(page_data(evaluation)), style=(PAGE / "page.css").read_text(encoding="utf-8"),
-        script=(PAGE / "page.js").read_text(encoding="utf-8"), plotly=get_plotlyjs())
-    with replacing(path) as partial:
-        partial.write_text(html, encoding="utf-8")
-
-
-def downloads(table):
-    """The table's files as links: (name, data address) of CSV, LaTeX and Markdown."""
-    names, rows = tables.csv_table(table)
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([names, *rows])
-    return [(table.name + suffix, "data:text/%s;charset=utf-8;base64,%s" % (
-        kind, base64.b64encode(content.encode("utf-8")).decode("ascii"))) for suffix, kind, content in (
-            (".csv", "csv", text.getvalue()), (".tex", "plain", tables.latex(table)),
-            (".md", "markdown", tables.markdown(table)))]
+    write_document(path, PAGE, "page.html", "page.css", "page.js", evaluation=evaluation,
+                   tables={table.name: table for table in every_table}, sure=SURE, plotly=get_plotlyjs(),
+                   matrices=[(metric, title(metric), matrix(evaluation, metric)) for metric in COMPARED],
+                   data=safe_json(page_data(evaluation)))
 
 
 def matrix(evaluation, metric):
@@ -90,8 +67,3 @@ def page_data(evaluation):
 def base64_of(values):
     """`values` as base64 text of little-endian float32."""
     return base64.b64encode(np.asarray(values).astype("<f4").tobytes()).decode("ascii")
-
-
-def safe_json(data):
-    """`data` as JSON that can stand within a script element, NaN as null."""
-    return json.dumps(or_none(data), separators=(",", ":")).replace("<", "\\u003c")

@@ -1,15 +1,17 @@
 """The people in a study's curves: what each comes to in each video, in figures of pain/video/summary.py."""
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pain.errors import Problem
-from pain.files import rounded
+from pain.files import read_json, rounded
 from pain.folders import files_below, natural
 from pain.notice import nets_line, short_notice
 from pain.provenance import Origin
+from pain.study.sketch import Sketch, sketch_of
 from pain.video.curve import DOUBTS, about_file, as_cell, video_of
 from pain.video.episodes import THRESHOLDS
 from pain.video.smoothing import Filter
@@ -31,6 +33,9 @@ class StudyPerson(NamedTuple):
     figures: dict[str, Any]  # by their columns
     made_with: dict[str, Any]  # settings that should be alike in a study
     origin: Origin  # of the nets
+    about: dict[str, Any]  # what the curve is of
+    damage: str  # what was wrong with the video, or ""
+    sketch: Sketch
 
 
 def find_curves(folders: Sequence[Path | str]) -> dict[str, Path]:
@@ -71,8 +76,16 @@ def people_of(name: str, folder: Path, thresholds: Sequence[float] = THRESHOLDS,
     if isinstance(made_with["models"], dict):  # wherever their files lie
         made_with["models"] = sorted(map(str, made_with["models"].values()))
     return [StudyPerson(video_of(curve.about) or as_cell(name), as_cell(name), person["person"], paths, said,
-                        dict(figures(made, person), **beside), made_with, curve.origin)
+                        dict(figures(made, person), **beside), made_with, curve.origin, curve.about, damage_of(folder),
+                        sketch_of(curve.rows, person["person"]))
             for person in made["people"] or [nobody(made["frames"], thresholds)]]
+
+
+def damage_of(folder):
+    """What curve.about.json says was wrong with the video, or ""."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        return str(read_json(about_file(folder / "curve.csv")).get("damage") or "")
+    return ""
 
 
 def nobody(frames, thresholds):

@@ -3,6 +3,8 @@
     study.csv           for any statistics program; empty is what is not known
     study.parquet       the same with types, where pyarrow is installed
     study.about.json    how it was made: thresholds, smoothing, what was left out, what to look at
+
+study.html is written by pain/study/page.py.
 """
 from __future__ import annotations
 
@@ -20,14 +22,16 @@ from pain.study.participants import Named, columns_of, joined_by, partners
 from pain.study.people import SETTINGS, StudyPerson
 from pain.video.curve import as_cell
 
-MADE = "study.csv", "study.parquet", "study.about.json"
+MADE = "study.csv", "study.parquet", "study.about.json", "study.html"
+DOUBTED = 0.25  # of the frames: a share from which on a curve is worth a look
 
 
 class Note(NamedTuple):
     """Something to look at."""
 
     text: str
-    of: list[str]  # the curves, or the rows of participants
+    of: list[str]  # the curves, the people in them, or the rows of participants
+    curves: list[str] = []  # whose they are
 
 
 class StudyTable(NamedTuple):
@@ -73,25 +77,36 @@ def made_differently(people):
     for setting in (*SETTINGS, "smoothing"):
         values = {one.curve: json.dumps(one.made_with.get(setting)) for one in people}
         usual = Counter(values.values()).most_common(1)[0][0]
-        notes.append(Note("another %s than most curves" % setting,
-                          [curve for curve, value in values.items() if value != usual]))
+        other = [curve for curve, value in values.items() if value != usual]
+        notes.append(Note("another %s than most curves" % setting, other, other))
     return [note for note in notes if note.of]
 
 
 def to_look_at(people):
     """Notes of curves that may not be what they seem."""
-    videos = Counter(one.video for one in {one.curve: one for one in people}.values())
-    found = {
-        "no curve.json beside it, as where the command was stopped": [
-            one.curve for one in people if one.figures["finished"] == "no"],
-        "more than one curve is of that video": [one.curve for one in people if videos[one.video] > 1],
-        "nobody in it": [one.curve for one in people if not one.person],
-        "a face in less than half of the frames": [
-            person_of(one) for one in people if one.person and one.figures["none_share"] > 0.5],
-        "the face is suddenly in another place, and perhaps another person's": [
-            person_of(one) for one in people if one.figures["elsewhere"]],
-    }
-    return [Note(text, list(dict.fromkeys(curves))) for text, curves in found.items() if curves]
+    curves = list({one.curve: one for one in people}.values())
+    same = {key for key, count in Counter(key for one in curves for key in video_keys(one)).items() if count > 1}
+    of_curves = {
+        "no curve.json beside it, as where the command was stopped": lambda one: one.figures["finished"] == "no",
+        "its video is damaged, and the curve is of what could be read": lambda one: one.damage,
+        "more than one curve is of that video": lambda one: same & video_keys(one),
+        "nobody in it": lambda one: not one.person}
+    of_people = {
+        "a face in less than half of the frames": lambda one: one.figures["none_share"] > 0.5,
+        "the face is doubtful in a quarter of the frames or more": lambda one: one.figures["doubted_share"] >= DOUBTED,
+        "the face is suddenly in another place, and perhaps another person's": lambda one: one.figures["elsewhere"]}
+    found = [(text, [one.curve for one in curves if holds(one)], [one for one in curves if holds(one)])
+             for text, holds in of_curves.items()]
+    with_person = [one for one in people if one.person]
+    found += [(text, [person_of(one) for one in with_person if holds(one)], [one for one in with_person if holds(one)])
+              for text, holds in of_people.items()]
+    return [Note(text, names, list(dict.fromkeys(one.curve for one in of))) for text, names, of in found if of]
+
+
+def video_keys(one):
+    """By what a curve's video is known again: its name, and its content."""
+    content = one.about.get("fingerprint")
+    return {one.video} | ({("content", content)} if isinstance(content, str) else set())
 
 
 def person_of(one):

@@ -135,12 +135,17 @@ def about_curve(video: Video, models: list[Path], min_face: float, gap: int, tra
     load_estimator() takes it. size and fingerprint: of the file or the images, in bytes; rate: of images, a second;
     batch: frames computed at a time, on which the last decimals depend.
     """
-    images = getattr(video, "paths", None)
-    files = images or ([Path(video.file)] if video.file else [])
+    files = files_of(video)
     return dict(source=video.name, size=sum(file.stat().st_size for file in files) or None,
-                fingerprint=fingerprint(*files) if files else None, rate=video.rate if images else None,
-                stream=video.stream, width=video.width, height=video.height, min_face=min_face, gap=gap, track=track,
-                batch=BATCH, calibration=calibration and str(calibration), **about_nets(models))
+                fingerprint=fingerprint(*files) if files else None,
+                rate=video.rate if hasattr(video, "paths") else None, stream=video.stream, width=video.width,
+                height=video.height, min_face=min_face, gap=gap, track=track, batch=BATCH,
+                calibration=calibration and str(calibration), **about_nets(models))
+
+
+def files_of(video: Video) -> list[Path]:
+    """The file of a Video, or those of its images; none of what can be read only once."""
+    return getattr(video, "paths", [Path(video.file)] if video.file else [])
 
 
 def about_nets(models: list[Path]) -> dict:

@@ -13,9 +13,9 @@ from pain.provenance import origin_said
 from pain.video.curve import VALUES, Row
 from pain.video.episodes import episodes
 from pain.video.labels import PlacedLabels
+from pain.video.thinning import columns, thinned
 from pain.video.tracks import best, in_order, lasts, pauses, tracks
 
-COLUMNS = 1100  # about the pixels across the axes: a curve is drawn no finer than that
 LANE = 0.09  # inches a person in the strip below
 BAR = 0.17  # of intensity: what the line of a person's episodes takes above the curves
 SAND, GREY, HATCH = "#faf0d7", "0.75", "//////"
@@ -136,23 +136,6 @@ def dress(axes, strip, times, title, top, said):
                    ha="right", va="top")
     for part, hidden in (axes, ("top", "right", "bottom")), (strip, ("top", "right", "left")):
         part.spines[list(hidden)].set_visible(False)
-
-
-def columns(times):
-    """Where the pixel columns of the picture begin among N frames, (M,) int: all of them, unless they are many."""
-    if len(times) <= 2 * COLUMNS:
-        return np.arange(len(times))
-    column = np.floor(COLUMNS * (times - times[0]) / (times[-1] - times[0]))
-    return np.flatnonzero(np.append(True, np.diff(column) > 0))
-
-
-def thinned(times, values):
-    """The points of a line of N values, (M,) each: all, or the least and the greatest value of each pixel column."""
-    starts = columns(times)
-    if len(starts) == len(times):
-        return times, values
-    ends = np.fmin.reduceat(values, starts), np.fmax.reduceat(values, starts)
-    return np.repeat(times[starts], 2), np.transpose(ends).ravel()
 
 
 def stretches(times, where):

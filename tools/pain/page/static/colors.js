@@ -1,5 +1,5 @@
 // The colours of the style sheet, for canvases.
-const NAMES = ["line", "soft", "ink", "paper", "shade", "none", "interpolated", "doubt", "truth", "episode", "c0", "c1",
+const NAMES = ["line", "soft", "ink", "paper", "shade", "none", "interpolated", "doubt", "truth", "over", "episode", "c0", "c1",
   "c2", "c3", "c4", "c5", "c6"];
 let colors = {};
 

@@ -34,7 +34,7 @@ export function shown() {
   return geometry(plot.clientWidth, plot.clientHeight, ...(page.span || whole()));
 }
 
-const look = () => ({person: page.person, placed: page.placed, episodes: page.episodes, style, color: colorOf,
+const look = () => ({person: page.person, placed: page.placed, over: page.over, episodes: page.episodes, style, color: colorOf,
   threshold: Number(get("threshold").value), relative: page.live !== null});
 
 let planned = false;  // one drawing a frame of the screen is enough
@@ -132,7 +132,7 @@ export function zoom(factor) {
 
 // The curve as a picture of its own, a canvas, with its title and the notice.
 export function drawPicture() {
-  const {curve, job, person, placed} = page;
+  const {curve, job, over, person, placed} = page;
   const width = 1200, height = 460, canvas = element("canvas", "", {width: 2 * width, height: 2 * height});
   const context = canvas.getContext("2d");
   context.scale(2, 2);
@@ -143,7 +143,8 @@ export function drawPicture() {
   context.fillText(job.name + (curve.people.size > 1 ? `, person ${person}` : ""), 44, 30, width - 60);
   context.fillStyle = style("soft");
   context.font = "12px system-ui, sans-serif";
-  const compared = placed ? " Dotted: labels. " + agreementWords() : "";
+  const compared = (placed ? " Dotted: labels." : "") + (over ? ` Dashed: ${over.name}.` : "")
+    + (placed || over ? " " + agreementWords() : "");
   context.fillText("Pain intensity, 0 to 5, over time (min:s)." + compared, 44, 50, width - 60);
   context.fillText(document.querySelector("#notice details p").textContent.replace(/\s+/g, " ").trim(), 44, height - 12,
     width - 60);

@@ -1,9 +1,9 @@
 // Episodes that a person marks on the curve: their table, and the file of them.
 import {apexOf} from "./curve.js";
 import {drawCursor, redraw} from "./drawing.js";
-import {element, fail, get, saveCsv, say} from "./elements.js";
-import {allKept, forget, isSaved, keep, kept} from "./kept.js";
-import {seek} from "./reading.js";
+import {ask, element, fail, get, guarded, saveCsv, say} from "./elements.js";
+import {forget, isSaved, keep, kept} from "./kept.js";
+import {placeBeside, seek} from "./reading.js";
 import {page, stem} from "./state.js";
 import {clock, number, plural} from "./words.js";
 
@@ -15,6 +15,7 @@ export function addEpisode(from, to) {
   episodes.sort((a, b) => a.first - b.first);
   page.onset = null;
   fail("");
+  keepEpisodes();
   showEpisodes();
   redraw();
   say(`episode from ${clock(curve.times[first], 1)} to ${clock(curve.times[last], 1)}`);
@@ -32,16 +33,38 @@ export function markOffset() {
   else if (page.frame >= 0) addEpisode(page.onset, page.frame);
 }
 
-function keepEpisodes() {
-  const {curve, episodes, job: {id, name}} = page;
-  if (!episodes.length) return forget(id);
-  const earlier = kept(id) || {};
-  const csv = episodes.every(({last}) => last < curve.count) ? episodesCsv() : earlier.csv;  // the curve may be to come
-  keep(id, {name, episodes, csv, saved: earlier.saved});
+// Keep the shown video's episodes, here and beside it on the server, so that they outlive this page.
+export function keepEpisodes() {
+  const {curve, episodes, job: {id, name, state}} = page, earlier = kept(id) || {episodes: [], csv: ""};
+  const all = episodes.every(({last}) => last < curve.count);  // else the curve is still to come
+  const csv = !episodes.length ? "" : all ? episodesCsv() : earlier.csv;
+  const same = JSON.stringify(episodes) === JSON.stringify(earlier.episodes) && csv === earlier.csv;
+  if (same && !earlier.unsent) return;
+  keep(id, {name, episodes, csv, saved: earlier.saved, unsent: true});
+  if (state !== "removed") sendKept(id);
 }
 
-export function recallEpisodes() {
-  page.episodes = (kept(page.job.id) || {episodes: []}).episodes;
+// What is kept here to the server, in the order in which it was made.
+let sent = Promise.resolve();
+function sendKept(id) {
+  sent = sent.then(guarded(async () => {
+    const {episodes, csv} = kept(id) || {};
+    if (!episodes) return;  // removed meanwhile
+    const answer = ask(`/api/jobs/${id}/episodes`, {method: "PUT", body: JSON.stringify({episodes, csv})});
+    await answer.catch(problem => { if (problem.status !== 404) throw problem; });  // of which the page tells by itself
+    const entry = kept(id);
+    if (entry && JSON.stringify(entry.episodes) !== JSON.stringify(episodes)) return;  // the next one sends these
+    if (episodes.length) keep(id, {...entry, unsent: false}); else forget(id);
+  }));
+}
+
+// The episodes and labels that are kept beside a video, to where it is shown, if `wanted()`.
+export async function recallMarks(id, wanted) {
+  const {episodes, labels} = await ask(`/api/jobs/${id}/marks`), mine = kept(id);
+  if (!wanted()) return;
+  page.episodes = mine && mine.unsent ? mine.episodes : episodes;
+  placeBeside(labels && labels.raters);
+  showEpisodes();
 }
 
 // Whether the episodes of a video may be forgotten: asked where they have not been saved.
@@ -51,33 +74,22 @@ export function mayForget(id) {
     + "Remove them with the video?");
 }
 
-function saveEpisodes(id) {
+export function saveEpisodes(id) {
   const entry = kept(id);
   saveCsv(entry.csv, stem(entry.name) + ".episodes.csv");
   keep(id, {...entry, saved: JSON.stringify(entry.episodes)});
 }
 
-// The videos of which there are episodes, where another one is asked for. open(id): shows one again.
-export function showEarlier(open) {
-  get("earlier").hidden = !allKept().length;
-  get("earlier-videos").replaceChildren(...allKept().map(entry => {
-    const {id, name, episodes} = entry, item = element("li", ""), count = element("span", "", {className: "soft"});
-    const tell = () => {
-      count.textContent = plural(episodes.length, "episode") + (isSaved(kept(id)) ? "" : ", not saved");
-    };
-    const again = element("button", name, {type: "button", ariaLabel: "Show again: " + name});
-    const csv = element("button", "episodes.csv", {type: "button", ariaLabel: "episodes.csv of " + name});
-    again.addEventListener("click", () => open(id));
-    csv.addEventListener("click", () => { saveEpisodes(id); tell(); });
-    item.append(again, csv, count);
-    tell();
-    return item;
-  }));
-}
+let rowsOf = [];  // what the rows of the table are of: each episode, with its figures
 
 export function showEpisodes() {
-  const {episodes} = page;
-  keepEpisodes();
+  const {curve, episodes} = page;
+  const now = episodes.flatMap(({first, last, person}, i) => {
+    const one = curve.people.get(person), apex = apexOf(one, first, last);
+    return [episodes[i], curve.times[first], curve.times[last], apex, apex < 0 ? 0 : one.intensity[apex]];
+  });
+  if (now.length === rowsOf.length && now.every((figure, i) => Object.is(figure, rowsOf[i]))) return;  // focus stays
+  rowsOf = now;
   get("no-episodes").hidden = episodes.length > 0;
   document.querySelector("#episodes table").hidden = get("save-episodes").hidden = !episodes.length;
   get("episode-rows").replaceChildren(...episodes.map(episodeRow));
@@ -98,6 +110,7 @@ function episodeRow(episode) {
   gone.dataset.of = "Delete ";
   gone.addEventListener("click", () => {
     page.episodes.splice(page.episodes.indexOf(episode), 1);
+    keepEpisodes();
     showEpisodes();
     redraw();
     get("plot").focus();

@@ -1,4 +1,4 @@
-// Ground truth: which frames labels are of, and how far a curve is from them.
+// Ground truth: which frames labels are of, and how far a curve is from them, or from another curve.
 
 // Labels by frame, NaN where there is none; of several raters the mean. raters: as the server reads them, {by, at, until,
 // label, unmarked} each.
@@ -38,7 +38,7 @@ function placePoints(labels, curve) {
   return placed;
 }
 
-// How far a person's intensities are from labels, over frames that have both: {frames, mae, pcc}; NaN: undefined.
+// How far a person's intensities are from others, placed by frame, over frames that have both: {frames, mae, pcc}; NaN: undefined.
 export function agreement(person, placed) {
   let n = 0, error = 0, x = 0, y = 0;
   const both = frame => !Number.isNaN(placed[frame]) && !Number.isNaN(person.intensity[frame]);

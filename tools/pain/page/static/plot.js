@@ -73,7 +73,7 @@ function bandOf(person) {
 }
 
 // Draw on a 2-d context, in the pixels of `g` (a geometry). look: {person (its number), threshold, placed (labels by
-// frame or null), episodes [{first, last}], style(name) and color(number) -> colour, relative (ticks from the end)}.
+// frame or null), over ({placed} of another curve, or null), episodes [{first, last}], style(name) and color(number) -> colour, relative (ticks from the end)}.
 export function draw(context, g, curve, look) {
   context.font = "12px system-ui, sans-serif";
   context.lineJoin = context.lineCap = "round";
@@ -131,7 +131,7 @@ function drawEpisodes(context, g, curve, {style, episodes}) {
 }
 
 // The band of the chosen person, the labels, and everyone's line, the chosen one's on top.
-function drawLines(context, g, curve, {person, placed, style, color}, first, last) {
+function drawLines(context, g, curve, {person, placed, over, style, color}, first, last) {
   const chosen = curve.people.get(person), band = chosen && bandOf(chosen);
   const stroke = values => strokeRuns(context, g, runs(g, curve, first, last, frame => values[frame]));
   if (band) {
@@ -145,6 +145,13 @@ function drawLines(context, g, curve, {person, placed, style, color}, first, las
     context.lineWidth = 1.4;
     context.setLineDash([2, 3]);
     stroke(placed);
+    context.setLineDash([]);
+  }
+  if (over) {
+    context.strokeStyle = style("over");
+    context.lineWidth = 1.6;
+    context.setLineDash([7, 3]);
+    stroke(over.placed);
     context.setLineDash([]);
   }
   for (const one of [...curve.people.values()].filter(other => other !== chosen).concat(chosen || [])) {

@@ -2,6 +2,7 @@
 import {drawCursor, redraw, shown, zoom} from "./drawing.js";
 import {get, guarded, say} from "./elements.js";
 import {addEpisode, markOffset, markOnset} from "./episodes.js";
+import {placeOver} from "./over.js";
 import {inWords, seek, show} from "./reading.js";
 import {page} from "./state.js";
 
@@ -52,17 +53,24 @@ plot.addEventListener("pointercancel", () => { page.marking = null; });
 const frames = count => seek(page.frame + count);
 const seconds = count => seek(page.curve.nearest(page.curve.times[Math.max(0, page.frame)] + count));
 const KEYS = {
-  ArrowLeft: () => frames(-1), ArrowRight: () => frames(1),
+  ArrowLeft: () => frames(-1), ArrowRight: () => frames(1), ",": () => frames(-1), ".": () => frames(1),
   ArrowUp: () => seconds(1), ArrowDown: () => seconds(-1),
   PageUp: () => seconds(10), PageDown: () => seconds(-10),
   Home: () => seek(0), End: () => seek(page.curve.count - 1),
   " ": () => video.paused ? guarded(() => video.play())() : video.pause(), "[": markOnset, "]": markOffset,
   "+": () => zoom(2), "=": () => zoom(2), "-": () => zoom(0.5), "0": () => zoom(0)};
-plot.addEventListener("keydown", event => {
-  if (page.live || event.ctrlKey || event.metaKey || !KEYS[event.key]) return;
+const OF_THE_PLAYER = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", " "];  // its own keys
+
+function press(event) {
+  const {altKey, ctrlKey, currentTarget, key, metaKey} = event;
+  if (page.live || altKey || ctrlKey || metaKey || !KEYS[key]) return;
+  if (currentTarget === video && OF_THE_PLAYER.includes(key)) return;
   event.preventDefault();
-  KEYS[event.key]();
-});
+  if ([",", "."].includes(key)) video.pause();
+  KEYS[key]();
+}
+plot.addEventListener("keydown", press);
+video.addEventListener("keydown", press);
 
 get("zoom-in").addEventListener("click", () => zoom(2));
 get("zoom-out").addEventListener("click", () => zoom(0.5));
@@ -70,6 +78,7 @@ get("zoom-all").addEventListener("click", () => zoom(0));
 get("threshold").addEventListener("input", redraw);
 get("person").addEventListener("change", event => {
   page.person = Number(event.target.value);
+  placeOver();
   show(page.time);
   redraw();
 });

@@ -4,6 +4,7 @@ import {drawCursor, drawMarks, redraw, zoom} from "./drawing.js";
 import {ask, fail, get, say} from "./elements.js";
 import {placeLabels} from "./labels.js";
 import {agreementWords} from "./legend.js";
+import {placeOver} from "./over.js";
 import {chosen, page} from "./state.js";
 import {clock, number} from "./words.js";
 
@@ -12,7 +13,7 @@ const plot = get("plot"), video = get("video");
 
 // Show this moment, in seconds: the frame there, if it has been estimated.
 export function show(moment) {
-  const {curve, placed} = page;
+  const {curve, over, placed} = page;
   page.time = moment;
   const frame = page.frame = curve.count && moment < curve.end + 1.5 * curve.step ? curve.frameAt(moment) : -1;
   const one = chosen(), known = frame >= 0 && one && frame < curve.room;
@@ -27,6 +28,8 @@ export function show(moment) {
   get("read-turned").textContent = curve.turned.has(frame) ? curve.turned.get(frame) + "\u00b0, righted" : "\u2013";
   get("read-label-box").hidden = !placed;
   if (placed) get("read-label").textContent = frame >= 0 && frame < placed.length ? number(placed[frame], 1) : "\u2013";
+  get("read-over-box").hidden = !over;
+  if (over) get("read-over").textContent = frame >= 0 && frame < over.placed.length ? number(over.placed[frame]) : "\u2013";
   tellPosition();
   drawMarks();
   drawCursor();
@@ -45,7 +48,7 @@ function tellPosition() {
 
 // A frame's reading in words.
 export function inWords(at) {
-  const {curve, placed} = page, one = chosen(), parts = [`${clock(curve.times[at], 2)}, frame ${at}`];
+  const {curve, over, placed} = page, one = chosen(), parts = [`${clock(curve.times[at], 2)}, frame ${at}`];
   if (!one || one.face[at] === NONE) parts.push("no face");
   else {
     const value = one.intensity[at], spread = one.spread[at];
@@ -56,6 +59,7 @@ export function inWords(at) {
   if (curve.turned.has(at)) parts.push(`turned by ${curve.turned.get(at)} degrees, and righted`);
   if (one && one.doubt.has(at)) parts.push("doubt: " + one.doubt.get(at));
   if (placed && !Number.isNaN(placed[at])) parts.push("label " + number(placed[at], 1));
+  if (over && !Number.isNaN(over.placed[at])) parts.push(`${over.name} ${number(over.placed[at])}`);
   return parts.join(", ");
 }
 
@@ -73,6 +77,7 @@ export function seek(to) {
 export function showNewRows() {
   const {curve, labels} = page;
   if (labels) page.placed = placeLabels(labels, curve);
+  placeOver();
   const people = [...curve.people.keys()].sort((a, b) => a - b);
   if (people.length && !curve.people.has(page.person)) page.person = people[0];
   if (get("person").length !== people.length) {
@@ -83,24 +88,20 @@ export function showNewRows() {
   redraw();
 }
 
-// Put the labels in a file of people's beside the curve. The server reads it; throws what it says of it.
-export async function useLabels(file, name) {
-  const {curve} = page;
-  const {raters, note} = await ask(`/api/labels?name=${encodeURIComponent(name)}`, {method: "POST", body: file});
+// Put the labels in a file of people's beside the curve. The server reads and keeps it; throws what it says.
+export async function useLabels(file) {
+  const {curve, job: {id}} = page;
+  const labels = await ask(`/api/jobs/${id}/labels?name=${encodeURIComponent(file.name)}`, {method: "PUT", body: file});
   if (page.curve !== curve) return;
-  page.labels = raters;
-  fail(note);
-  page.placed = placeLabels(raters, curve);
-  show(page.time);
-  redraw();
+  placeBeside(labels.raters);
+  fail(labels.note);
   if (curve.count) say(agreementWords());
 }
 
-// The player, with which the reading keeps in step.
-const presented = (_, data) => {
-  if (!video.seeking) show(data.mediaTime);
-  video.requestVideoFrameCallback(presented);
-};
-if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(presented);
-else video.addEventListener("timeupdate", () => { if (!video.seeking) show(video.currentTime); });
-video.addEventListener("seeked", () => show(Math.max(0, video.currentTime)));
+// Show labels, those of each rater as the server has read them, or null, beside the curve.
+export function placeBeside(raters) {
+  page.labels = raters;
+  page.placed = raters && placeLabels(raters, page.curve);
+  show(page.time);
+  redraw();
+}

@@ -12,14 +12,16 @@ const nothing = () => ({
   hover: null,  // the frame under the pointer
   span: null,  // the seconds shown, [from, to], or null for all
   labels: null, placed: null,  // as loaded, and by frame
+  over: null,  // another curve over this one: {name, curve, placed: its intensities by frame of this one}
   episodes: [],  // {name, person, first, last}
   onset: null, marking: null,  // the frame of [; the two frames between which is being dragged
 });
 
 export const page = {
   about: {most_bytes: Infinity, keep_minutes: 60, sample: false},  // what the server says of itself
-  job: null,  // what it says of the video
-  upload: null,  // the request that brings the video there
+  session: {jobs: [], nearly_full: false},  // what it says of all videos of this browser
+  uploads: [],  // videos that are still to go there: {name, file, options, state, sent, request}
+  job: null,  // the video that is shown, as the server describes it, or one of the uploads
   followed: null,  // a new object for each video whose rows are asked for
   live: null,  // {stream, socket, rows, width, height} of the camera
   aside: null,  // the video's part of this while the camera has been in its place
@@ -43,3 +45,4 @@ export function takeUp() {
 
 export const chosen = () => page.curve.people.get(page.person);
 export const stem = name => name.replace(/\.[^.]*$/, "");
+export const hasEnded = job => ENDED.includes(job.state);

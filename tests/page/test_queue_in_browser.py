@@ -1,0 +1,91 @@
+"""Many videos in a real browser: given at once, cancelled, marked, found again after a reload, and taken away."""
+import io
+import zipfile
+
+import pytest
+
+from support.browser import needs_browser
+from support.pages import wait
+
+pytestmark = needs_browser
+
+
+@pytest.fixture
+def videos(tmp_path, grey):
+    """Paths of ten videos."""
+    paths = [tmp_path / ("visit %d.mp4" % i) for i in range(10)]
+    for path in paths:
+        path.write_bytes(grey)
+    return paths
+
+
+def names(page):
+    return page.js("[...document.querySelectorAll('#queue .show')].map(button => button.textContent)")
+
+
+def counted(page, words):
+    page.wait("document.getElementById('queue-count').textContent === '%s'" % words)
+
+
+def show(page, name):
+    page.click("#queue .show[aria-label='Show: %s']" % name)
+    page.wait("document.getElementById('name').textContent === '%s'" % name)
+    page.wait("document.getElementById('plot').dataset.frames === '20'")
+
+
+def test_ten_videos_from_the_queue_to_the_archive(page, served, videos, tmp_path):
+    served.estimator.gate.clear()
+    page.open(served.origin)
+    page.give("file", "\n".join(map(str, videos)))
+    counted(page, "10 videos: 1 running, 9 waiting")
+    for name in "visit 3.mp4", "visit 7.mp4":
+        page.click("#queue .cancel[aria-label='Cancel: %s']" % name)
+        page.wait("![...document.querySelectorAll('#queue .show')].some(button => button.textContent === '%s')" % name)
+    page.click("#queue .earlier[aria-label='Earlier: visit 9.mp4']")
+    order = ["visit %d.mp4" % i for i in (0, 1, 2, 4, 5, 6, 9, 8)]
+    wait(lambda: names(page) == order)
+    served.estimator.steps.release(5)
+    page.wait("document.querySelector('#queue li .soft').textContent.startsWith('5 of 20 frames')")
+    assert page.js("document.querySelector('#queue li progress').value") == 0.25
+    served.estimator.gate.set()
+    counted(page, "8 videos: 8 done")
+
+    show(page, "visit 2.mp4")
+    (tmp_path / "rater.csv").write_text("frame,label\n" + "".join("%d,%d\n" % (i, i // 4) for i in range(20)))
+    page.give("labels", tmp_path / "rater.csv")
+    page.wait("document.getElementById('agreement').textContent.startsWith('Against the labels, over 20 frames')")
+    agreement = page.text("agreement")
+    page.keys("\ue011", ".", ".", "[", *["\ue014"] * 5, ",", "]")
+    page.wait("document.querySelectorAll('#episode-rows tr').length === 1")
+    show(page, "visit 4.mp4")  # another video
+    assert page.js("document.getElementById('agreement').hidden && !document.getElementById('no-episodes').hidden")
+    page.choose("#over", page.js("document.querySelector('#over').options[1].value"))
+    page.wait("document.getElementById('agreement').textContent.startsWith('Against visit 0.mp4, over 20 frames')")
+
+    page.leave()  # and in another tab
+    page.open(served.origin)
+    assert names(page) == order and "labels, 1 episode" in page.text("queue")
+    show(page, "visit 2.mp4")
+    page.wait("document.querySelectorAll('#episode-rows tr').length === 1")
+    page.wait("document.getElementById('agreement').textContent === '%s'" % agreement)
+    page.wait("document.getElementById('status').textContent === '20 frames'")
+    page.click("#another")
+    page.click("#save-all")
+    check(zipfile.ZipFile(io.BytesIO(page.saved("curves.zip"))), served, page, (tmp_path / "rater.csv").read_bytes())
+
+
+def check(archive, served, page, labels):
+    """Assert that the archive has all that the session has."""
+    folders = ["visit %d" % i for i in (0, 1, 2, 4, 5, 6, 9, 8)]
+    expected = {"%s/%s" % (folder, name) for folder in folders for name in (
+        "curve.csv", "curve.about.json", "curve.json")}
+    assert archive.testzip() is None and set(archive.namelist()) - {"study.parquet"} == {
+        "study.csv", "study.about.json", "visit 2/episodes.csv", "visit 2/labels.csv"} | expected
+    assert archive.read("visit 2/labels.csv") == labels
+    header, row = archive.read("visit 2/episodes.csv").decode().splitlines()
+    assert header.startswith("name,person,onset_frame") and row.split(",")[:3] == ["Episode 1", "1", "2"]
+    assert row.split(",")[6] == "6"
+    ids = page.js("fetch('/api/jobs').then(answer => answer.json()).then(({jobs}) => jobs.map(job => job.id))")
+    for folder, key in zip(folders, ids):
+        assert archive.read(folder + "/curve.csv") == served.ask("GET", "/api/jobs/%s/curve.csv" % key)[2]
+    assert [line.split(",")[1] for line in archive.read("study.csv").decode().splitlines()[1:]] == folders
