@@ -69,8 +69,8 @@ def main():
     for why in wrong.values():
         raise Problem(why)
     files = list(find_label_files(args.labels))
-    labels = [(str(file), read) for file in progress(files, unit="file", desc="labels", leave=False)
-              for read in read_labels(file, reading)]
+    labels = {str(file): read_labels(file, reading)
+              for file in progress(files, unit="file", desc="labels", leave=False)}
     videos = matched({video.name: video.path for video in named}, labels, pattern)
     again = repeated(videos)
     without = [video.name for video in named if video.path not in {labelled.path for labelled in videos}]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pain.errors import Problem
 from pain.files import sha256
 from pain.folders import is_clutter, is_name
-from pain.labels.matching import owner, subject_of
+from pain.labels.matching import owned, subject_of
 from pain.labels.record import Labels
 from pain.video_names import NamePattern, parts_of, plain
 
@@ -23,19 +23,17 @@ class LabelledVideo(NamedTuple):
     files: Sequence[str]  # the names of the files that these stand in
 
 
-def matched(videos: Mapping[str, str], labels: Sequence[tuple[str, Labels]],
+def matched(videos: Mapping[str, str], labels: Mapping[str, Sequence[Labels]],
             pattern: NamePattern | None = None) -> list[LabelledVideo]:
     """The videos that have labels, in the order of `videos`.
 
-    videos: {name, which may have folders in it: path}; labels: of each file its path and what is in it. Raises Problem
-    for labels of no video or of one that is not clear, for a video without a subject or with two, and for a subject in
-    two spellings.
+    videos: {name, which may have folders in it: path}; labels: {file: what is in it}. Raises Problem for labels of no
+    video or of one that is not clear, for a video without a subject or with two, and for a subject in two spellings.
     """
-    of_video, named = {}, {}
-    for file, read in labels:
-        named.setdefault(file, set()).add(read.video)
-    for file, read in labels:
-        of_video.setdefault(owner(videos, file, read.video, len(named[file]) > 1), []).append((file, read))
+    of_video = {}
+    for file, read in labels.items():
+        for name, each in owned(videos, file, read):
+            of_video.setdefault(name, []).append((file, each))
     subjects = {name: subject_of(name, of_video[name], pattern) for name in videos if name in of_video}
     for subject in subjects.values():
         checked(subject, "the subject %s" % subject)
