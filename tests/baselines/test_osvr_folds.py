@@ -34,10 +34,11 @@ def make(gamma):
     return OSVR(gamma=gamma, max_iter=30)
 
 
-def test_a_fold_is_osvr_of_the_projected_features_of_the_others():
+@pytest.mark.parametrize("left_out", [["s1"], ["s0", "s3"]])
+def test_a_fold_is_osvr_of_the_projected_features_of_the_others(left_out):
     videos, features = made_up()
-    fold = learn_fold(videos, features, ["s1"], [(10, 1)], None, make, False)
-    inside = [i for i, video in enumerate(videos) if video.subject != "s1"]
+    fold = learn_fold(videos, features, left_out, [(10, 1)], None, make, False)
+    inside = [i for i, video in enumerate(videos) if video.subject not in left_out]
     projection = Projection().fit([features[i] for i in inside])
     model = make((10, 1)).fit([projection.transform(features[i]) for i in inside], [videos[i].labels for i in inside])
     assert np.array_equal(fold.model.theta_, model.theta_) and fold.gamma == (10, 1) and fold.validation == {}

@@ -17,7 +17,7 @@ from pain.evaluation.results import read_result, result_of
 from pain.prototxts import make_slim
 from pain.training.fold_trainings import fold_training, select_folds
 from pain.training.predictions import predict_fold
-from pain.training.temporal import STREAMS, streams, videos_of
+from pain.training.temporal import STREAMS, Sequences, streams, videos_of, write_sequences
 from support.caffe_runs import make_folds_of_noise
 from support.predictions import refuses
 from support.project import BVLC, ENGINE, needs_bvlc, run_tool
@@ -173,6 +173,14 @@ def test_streams(lengths, steps):
 def test_videos_of_names():
     assert videos_of(np.array(["a/v/1.png", "a/v/2.png", "a/w/1.png", "b/w/1.png"])) == [
         slice(0, 2), slice(2, 3), slice(3, 4)]
+
+
+def test_the_lstm_sees_none_of_several_subjects_left_out(tmp_path):
+    names = np.array(["%s/v/%d.png" % (subject, i) for subject in ("a", "b", "c") for i in range(4)])
+    sequences = Sequences(np.arange(12, dtype=np.float32)[:, None], np.zeros(12, int), names)
+    write_sequences(tmp_path, sequences, ["a", "c"], 2)
+    with h5py.File(str(tmp_path / "sequences.h5"), "r") as file:
+        assert set(np.unique(file["features"])) == {4, 5, 6, 7}
 
 
 def noisy(seed, subjects="abc"):
