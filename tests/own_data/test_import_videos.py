@@ -34,7 +34,8 @@ def run(*arguments):
                 status = 0
             except SystemExit as end:
                 status = end.code
-    return status, out.getvalue(), [line for line in error.getvalue().splitlines() if not line.startswith("import:")]
+    lines = error.getvalue().splitlines()
+    return status, out.getvalue(), [line for line in lines if not line.startswith(("import: ", "labels: "))]
 
 
 @pytest.fixture(scope="module")
