@@ -26,9 +26,13 @@ def test_other_pages_may_ask_nothing(served, grey, headers):
     job = served.upload(grey)
     served.until(job, "done")
     strange = headers_of(served, headers)
-    for method, path in [("PUT", "/api/jobs?name=x"), ("DELETE", "/api/jobs/" + job["id"]), ("POST", "/api/sample"),
-                         ("GET", "/api"), ("GET", "/api/jobs/%s/curve.csv" % job["id"]), ("GET", "/app.js"),
-                         ("GET", "/api/jobs/%s/video" % job["id"]), ("OPTIONS", "/api/jobs")]:
+    own = "/api/jobs/" + job["id"]
+    for method, path in [("PUT", "/api/jobs?name=x"), ("DELETE", own), ("POST", "/api/sample"), ("GET", "/api"),
+                         ("GET", "/api/jobs"), ("GET", "/app.js"), ("OPTIONS", "/api/jobs"), ("GET", "/api/study.csv"),
+                         ("GET", "/api/session.zip"), ("POST", "/api/curve"), ("PUT", own + "/labels"),
+                         ("PUT", own + "/episodes"), ("POST", own + "/again"), ("POST", own + "/place?to=0"),
+                         ("POST", own + "/annotated"), *(("GET", own + "/" + name) for name in (
+                             "marks", "rows", "video", "curve.csv", "curve.json", "annotated.mp4", "labels.csv"))]:
         status, answered, _ = served.ask(method, path, grey if method == "PUT" else None, headers=strange)
         assert status == 403 and not [key for key in answered if key.lower().startswith("access-control")], path
     with pytest.raises(InvalidStatus) as refusal:

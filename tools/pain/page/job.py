@@ -8,6 +8,7 @@ A Job's files stand in a folder of its own, under names of ours: what a client c
     curve.json            with a summary; annotated.mp4: the video with its curve; both made when they are asked for
     labels.csv            a person's labels; episodes.csv: the episodes that they have marked
 """
+import contextlib
 import json
 import logging
 import os
@@ -21,13 +22,16 @@ from pain.labels.reading import Labels, parse_labels
 from pain.page.options import USUAL
 from pain.page.uploads import KINDS, is_photograph
 from pain.provenance import origin_said
+from pain.video import whole_curve
 from pain.video.annotate import Annotator
 from pain.video.curve import about_file, read_curve, write_curve, write_json
+from pain.video.exports import FORMS, write_exports
 from pain.video.smoothing import smooth
 from pain.video.source import UPLOAD_FORMATS, open_video
 from pain.video.summary import summary
 
 WAITING, RUNNING, DONE, FAILED, CANCELLED = "waiting", "running", "done", "failed", "cancelled"
+EXPORTS = "tab", "boris", "vtt"  # of FORMS, those that need no other package
 UNFINISHED = WAITING, RUNNING
 BUG = "something went wrong here; the server's terminal says what"
 LOG = logging.getLogger(__name__)  # which, unlike print(), outlives its terminal
@@ -126,6 +130,11 @@ class Job:
             write_json(path, about, self.options.smoothing, summary(about, rows, self.options.thresholds), rows)
         return path
 
+    def export(self):
+        """Write the curve for other programs, as export_curve.py does; not where nobody has an intensity."""
+        with contextlib.suppress(Problem):
+            write_exports(whole_curve.read_curve(self.folder), self.folder, EXPORTS, self.options.thresholds)
+
     def annotate(self):
         """Make annotated.mp4, unless it is there. Raises Problem, also when the job is removed meanwhile, or OSError.
         """
@@ -146,7 +155,7 @@ class Job:
     def made(self):
         """The paths of what there is of it to take away, but for the video and the labels."""
         paths = [self.curve, about_file(self.curve), *(self.folder / name for name in (
-            "curve.json", "episodes.csv", "annotated.mp4"))]
+            "curve.json", "episodes.csv", "annotated.mp4", *(FORMS[form][0] for form in EXPORTS)))]
         return [path for path in paths if path.exists()]
 
     # What people put beside it.

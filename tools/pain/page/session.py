@@ -1,6 +1,7 @@
 """All videos of a session together: the study's table of them, and one archive of all that was made of them.
 
     NAME/curve.csv, curve.about.json, curve.json     a folder a video, as tools/predict_video.py fills it
+    NAME/curve.elan.txt, curve.boris.csv, curve.vtt  for other programs
     NAME/episodes.csv, labels.csv, annotated.mp4     where there are some; the videos themselves are left out
     study.csv, study.about.json                      one table of all curves
 """
@@ -63,6 +64,8 @@ def write_archive(file: BinaryIO, jobs: Sequence[Job], thresholds: Sequence[floa
         for path in make_study(jobs, thresholds, Path(folder)):
             archive.write(str(path), path.name)
         for name, job in with_curves(jobs).items():
+            if job.state == DONE:
+                job.export()
             for path in job.made():
                 archive.write(str(path), "%s/%s" % (name, path.name),
                               zipfile.ZIP_STORED if path.suffix in PACKED else None)
