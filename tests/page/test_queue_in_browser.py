@@ -79,7 +79,7 @@ def check(archive, served, page, labels):
     folders = ["visit %d" % i for i in (0, 1, 2, 4, 5, 6, 9, 8)]
     expected = {"%s/%s" % (folder, name) for folder in folders for name in (
         "curve.csv", "curve.about.json", "curve.json", "curve.elan.txt", "curve.boris.csv", "curve.vtt")}
-    assert archive.testzip() is None and set(archive.namelist()) - {"study.parquet"} == {
+    assert archive.testzip() is None and set(archive.namelist()) - {"study.parquet", "study.html"} == {
         "study.csv", "study.about.json", "visit 2/episodes.csv", "visit 2/labels.csv"} | expected
     assert archive.read("visit 2/labels.csv") == labels
     header, row = archive.read("visit 2/episodes.csv").decode().splitlines()

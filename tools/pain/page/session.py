@@ -3,17 +3,19 @@
     NAME/curve.csv, curve.about.json, curve.json     a folder a video, as tools/predict_video.py fills it
     NAME/curve.elan.txt, curve.boris.csv, curve.vtt  for other programs
     NAME/episodes.csv, labels.csv, annotated.mp4     where there are some; the videos themselves are left out
-    study.csv, study.about.json                      one table of all curves
+    study.csv, study.about.json, study.html          one table of all curves, and what there is to see of it
 """
 import re
 import tempfile
 import zipfile
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
 from pain.errors import Problem
 from pain.page.job import DONE, FAILED, Job
+from pain.study.page import write_page
 from pain.study.people import people_of
 from pain.study.table import study_table, write_study
 
@@ -42,8 +44,11 @@ def with_curves(jobs: Sequence[Job]) -> dict[str, Job]:
     return dict(zip(folder_names([job.name for job in ended]), ended))
 
 
-def make_study(jobs: Sequence[Job], thresholds: Sequence[float], folder: Path) -> list[Path]:
-    """Write the study's table of the jobs' curves into a folder. Returns the paths. Raises Problem or OSError."""
+def make_study(jobs: Sequence[Job], thresholds: Sequence[float], folder: Path, with_page: bool = False) -> list[Path]:
+    """Write the study's table of the jobs' curves, and its page if asked to, into a folder. Returns the paths.
+
+    Raises Problem or OSError.
+    """
     people, left_out = [], {}
     for name, job in with_curves(jobs).items():
         try:
@@ -54,14 +59,19 @@ def make_study(jobs: Sequence[Job], thresholds: Sequence[float], folder: Path) -
             left_out[name] = job.shown(problem).replace(str(job.folder), name)
     if not people:
         raise Problem("; ".join(left_out.values()))
-    return write_study(folder, study_table(people), dict(above=list(thresholds), left_out=left_out))
+    table = study_table(people)
+    made = write_study(folder, table, dict(above=list(thresholds), left_out=left_out))
+    if with_page and find_spec("jinja2"):
+        write_page(folder / "study.html", people, table, left_out, list(thresholds), [], None, None)
+        made.append(folder / "study.html")
+    return made
 
 
 def write_archive(file: BinaryIO, jobs: Sequence[Job], thresholds: Sequence[float]) -> None:
     """Write the archive of the jobs, a ZIP file. Raises Problem or OSError."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive, tempfile.TemporaryDirectory(
             dir=str(jobs[0].folder.parent) if jobs else None) as folder:
-        for path in make_study(jobs, thresholds, Path(folder)):
+        for path in make_study(jobs, thresholds, Path(folder), with_page=True):
             archive.write(str(path), path.name)
         for name, job in with_curves(jobs).items():
             if job.state == DONE:
