@@ -131,8 +131,10 @@ def label_recordings(checkout):
     (checkout / "labels.csv").write_text("video,frame,label\n" + "\n".join(rows) + "\n")
 
 
-def write_participants(checkout):
-    """A table of the two people of the recordings, for the study."""
+def collect_curves(checkout):
+    """Curves of two people, and a table of these, for the study."""
+    for made, name in ("visit", "sub-01_ses-1_task-arm"), ("l1", "sub-02_ses-1_task-arm"):
+        shutil.copytree(str(checkout / made), str(checkout / "curves" / name))
     (checkout / "participants.tsv").write_text("participant_id\tgroup\nsub-01\tpatient\nsub-02\tcontrol\n")
 
 
@@ -142,7 +144,7 @@ def train_another_variant(checkout):
 
 def test_every_command(checkout, usual_signals):
     preparations = {"CAFFE=bvlc": share_the_data, "make align": use_demo_as_archive, "theirs.csv": write_tables,
-                    "plot_curve.py": train_another_variant, "study.py": write_participants,
+                    "plot_curve.py": train_another_variant, "study.py": collect_curves,
                     "import_videos.py": label_recordings}
     ran, output = [], None
     for block in blocks():
