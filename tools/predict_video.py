@@ -33,7 +33,7 @@ with starting(__name__):
     from pain.files import fingerprint, or_none
     from pain.labels.arguments import add_reading, reading_of
     from pain.labels.reading import read_labels
-    from pain.models import find_models
+    from pain.models import find_models, find_net
     from pain.notice import terminal_lines
     from pain.progress import progress, write
     from pain.provenance import origin_said
@@ -155,8 +155,9 @@ def rate_one(args, models, smoothed_by, truth, calibration):
     with open_video(source, rate=args.rate, stream=args.stream) as video:
         if video.note:
             print(video.note)
-        about = about_curve(video, models, args.min_face, args.gap, args.track, args.calibration)
         estimator = load_estimator(models, args.net, args.gpu, args.min_face, args.gap, args.track, calibration)
+        about = about_curve(video, models, args.min_face, args.gap, args.track, args.calibration,
+                            args.net or find_net(models[0]))
         print("\n".join(terminal_lines(origin_said(about))))
         computed, start = 0, time.monotonic()
         try:

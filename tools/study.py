@@ -127,7 +127,7 @@ def main():
     groups = grouped(args, table, thresholds)
     made = write_study(args.out, table, dict(
         curves=list(map(str, args.curves)), participants=args.participants and str(args.participants),
-        pattern=args.pattern, above=thresholds, smooth=args.smooth or None, left_out=left_out))
+        pattern=args.pattern, above=thresholds, smooth=args.smooth or None, group=args.group, left_out=left_out))
     stills = all_stills(people, table) if args.stills else None
     if find_spec("jinja2"):
         write_page(args.out / "study.html", people, table, left_out, thresholds, *groups, stills)

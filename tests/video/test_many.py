@@ -116,7 +116,7 @@ class Everywhere:
 class Light:
     """Nets that say how light a face is, and a little of the others that they see with it."""
 
-    models, origin = (), NOT_KNOWN
+    models, origin, net_file = (), NOT_KNOWN, __file__
 
     def __call__(self, faces):
         light = faces.mean(axis=(1, 2, 3))[:, None] / 51
@@ -179,7 +179,7 @@ def test_each_is_as_alone(clips, made, tmp_path):
         alone = tmp_path / name
         estimator = Estimator(Light(), Everywhere(), gap=0)
         with open_video(clips / name) as video:
-            about = about_curve(video, [], 0.2, 0, False)
+            about = about_curve(video, [], 0.2, 0, False, None, __file__)
             assert len(list(record_curve(estimator, video, alone, about))) == FRAMES
         finish_curve(alone, None, (1, 2), None, finished_with(None, ""))
         curve = name[:-len(".mkv")]

@@ -128,19 +128,20 @@ def write_files(folder: Path, about: dict, rows: list[Row], smoothing: Filter | 
 
 
 def about_curve(video: Video, models: list[Path], min_face: float, gap: int, track: bool,
-                calibration: Path | str | None = None) -> dict:
+                calibration: Path | str | None = None, net_file: Path | str | None = None) -> dict:
     """What a curve depends on, a dict ready for JSON: of another one --resume does not go on.
 
     video: a Video; models: paths of caffemodels; calibration: the path of a result, or None; the rest: as
-    load_estimator() takes it. size and fingerprint: of the file or the images, in bytes; rate: of images, a second;
-    batch: frames computed at a time, on which the last decimals depend.
+    load_estimator() takes it; net_file: the models' prototxt, where it is known. size and fingerprint: of the file or
+    the images, in bytes; rate: of images, a second; batch: frames computed at a time, on which the last decimals depend.
     """
     files = files_of(video)
     return dict(source=video.name, size=sum(file.stat().st_size for file in files) or None,
                 fingerprint=fingerprint(*files) if files else None,
                 rate=video.rate if hasattr(video, "paths") else None, stream=video.stream, width=video.width,
                 height=video.height, min_face=min_face, gap=gap, track=track, batch=BATCH,
-                calibration=calibration and str(calibration), **about_nets(models))
+                calibration=calibration and str(calibration), net=net_file and fingerprint(net_file),
+                **about_nets(models))
 
 
 def files_of(video: Video) -> list[Path]:

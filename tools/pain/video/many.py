@@ -150,7 +150,7 @@ class ManyVideos:
         """about_curve(), as JSON gives it back; the nets' fingerprints are taken once for all videos."""
         estimator = self.estimator
         about = about_curve(opened, [], estimator.detector.min_face, estimator.gap, estimator.track,
-                            self.options.calibration)
+                            self.options.calibration, estimator.nets.net_file)
         return json.loads(json.dumps(dict(about, **self.of_nets)))
 
     def _is_whole(self, folder, about):

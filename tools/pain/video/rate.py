@@ -39,7 +39,7 @@ def rate_video(video: str | os.PathLike | int, models: PainNets | str | os.PathL
     """
     nets, calibrated = nets_and_calibration(models, net, gpu, calibration)
     with open_video(video, rate=rate, stream=stream) as frames:
-        about = about_curve(frames, nets.models, min_face, gap, track, calibration)
+        about = about_curve(frames, nets.models, min_face, gap, track, calibration, nets.net_file)
         about = json.loads(json.dumps(about, sort_keys=True))  # as a curve.about.json gives it back
         rows = rows_of(frames, nets, min_face, gap, track, calibrated, show_progress)
         return Curve(about, [row for of_frame in rows for row in of_frame])
