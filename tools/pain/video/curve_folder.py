@@ -133,7 +133,8 @@ def about_curve(video: Video, models: list[Path], min_face: float, gap: int, tra
 
     video: a Video; models: paths of caffemodels; calibration: the path of a result, or None; the rest: as
     load_estimator() takes it; net_file: the models' prototxt, where it is known. size and fingerprint: of the file or
-    the images, in bytes; rate: of images, a second; batch: frames computed at a time, on which the last decimals depend.
+    the images, in bytes; rate: of images, a second; batch: how many frames are computed at a time, on which the last
+    decimals depend.
     """
     files = files_of(video)
     return dict(source=video.name, size=sum(file.stat().st_size for file in files) or None,
