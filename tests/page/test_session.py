@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 
 from pain.errors import Problem
+from pain.notice import short_notice
 from pain.page import jobs, options, worker
 from pain.page.jobs import Full, Jobs
 from pain.page.options import USUAL, Options, parse_options, with_options
 from pain.page.session import folder_names
+from pain.provenance import Origin
 from pain.video.curve import read_curve
 from pain.video.estimator import Estimator
 from pain.video.smoothing import smooth
@@ -40,7 +42,7 @@ def job(shared, grey):
 
 def session_of(client):
     """The headers of a new browser."""
-    return {"Cookie": client.ask("GET", "/")[1]["Set-Cookie"].split(";")[0]}
+    return {"Cookie": client.ask("GET", "/api")[1]["Set-Cookie"].split(";")[0]}
 
 
 def listed(client, headers=None):
@@ -48,10 +50,11 @@ def listed(client, headers=None):
 
 
 def test_each_browser_has_the_videos_that_it_gave(shared, grey):
-    cookie = shared.ask("GET", "/")[1]["Set-Cookie"].lower()
+    cookie = shared.ask("GET", "/api")[1]["Set-Cookie"].lower()
     assert "httponly" in cookie and "samesite=strict" in cookie
+    assert shared.ask("GET", "/")[1]["Set-Cookie"] is None  # a link from elsewhere must not end a session
     first, second = session_of(shared), session_of(shared)
-    assert first != second and shared.ask("GET", "/", headers=first)[1]["Set-Cookie"] is None
+    assert first != second and shared.ask("GET", "/api", headers=first)[1]["Set-Cookie"] is None
     given = [shared.upload(grey, headers=headers)["id"] for headers in (first, second, first)]
     assert [one["id"] for one in listed(shared, first)] == [given[0], given[2]]
     assert [one["id"] for one in listed(shared, second)] == given[1:2]
@@ -218,6 +221,7 @@ def test_a_curve_from_a_file(shared, job):
     answer = shared.json("POST", "/api/curve?name=other.csv", content)
     assert {key: answer[key] for key in ("columns", "rows")} == {
         key: shared.json("GET", "/api/jobs/%s/rows" % job["id"])[key] for key in ("columns", "rows")}
+    assert answer["notice"] == short_notice(Origin())
     said = shared.json("POST", "/api/curve?name=other.csv", b"a,b\n1,2\n", 400)["error"]
     assert said.startswith("other.csv: not a curve")
 

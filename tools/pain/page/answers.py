@@ -16,6 +16,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from pain.errors import Problem
 from pain.files import or_none
+from pain.notice import short_notice
 from pain.page.growing_curve import rows_from, table
 from pain.page.job import BUG, DONE, FAILED, LOG, RUNNING
 from pain.page.jobs import WARNED, Full
@@ -33,6 +34,7 @@ from pain.page.uploads import (
     printable,
     read_picture,
 )
+from pain.provenance import origin_said
 from pain.video.curve import read_curve
 
 PAGE = Path(__file__).resolve().parent / "static"
@@ -76,20 +78,24 @@ class Page:
 
     async def file(self, request):
         content, kind = self.files[request.scope["path"]]
-        response = Response(content, media_type=kind)
-        if request.scope["path"] == "/" and not self.session(request):
-            response.set_cookie(self.cookie, secrets.token_urlsafe(16), httponly=True, samesite="strict")
-        return response
+        return Response(content, media_type=kind)
 
     def session(self, request):
-        """Whose videos are asked for: what a browser was told on its first visit; "" for what is none."""
+        """Whose videos are asked for: what a browser was told by about(); "" for what is none."""
         given = request.cookies.get(self.cookie, "")
         return given if re.fullmatch(r"[\w-]{22}", given, re.A) else ""
 
     async def about(self, request):
-        return JSONResponse({"most_bytes": self.most, "keep_minutes": self.jobs.keep / 60, "kinds": KINDS,
-                             "sample": self.sample is not None, "options": self.usual._asdict(),
-                             "calibrated": self.calibrated})
+        """What the page needs to know, and a session for whoever has none.
+
+        That is begun here, where only our page can ask: a link from elsewhere to the page itself comes without cookies.
+        """
+        response = JSONResponse({"most_bytes": self.most, "keep_minutes": self.jobs.keep / 60, "kinds": KINDS,
+                                 "sample": self.sample is not None, "options": self.usual._asdict(),
+                                 "calibrated": self.calibrated})
+        if not self.session(request):
+            response.set_cookie(self.cookie, secrets.token_urlsafe(16), httponly=True, samesite="strict")
+        return response
 
     async def list(self, request):
         """The session's videos, and how full it is for all; no use of them."""
@@ -223,20 +229,21 @@ class Page:
         return JSONResponse(self.describe(job))
 
     async def read_curve(self, request):
-        """The rows of a person's curve.csv; nothing is kept."""
+        """The rows of a person's curve.csv, and what its nets have learned from; nothing is kept."""
         name = printable(request.query_params.get("name", "curve.csv"))
         content = await body(request, CURVE_BYTES, "%s: a curve" % name)
 
-        def rows():
+        def curve():
             with tempfile.TemporaryDirectory(dir=str(self.jobs.folder)) as folder:
                 path = Path(folder) / "curve.csv"
                 path.write_bytes(content)
                 try:
-                    return read_curve(path)[1]
+                    return read_curve(path)
                 except Problem as problem:
                     raise Problem(str(problem).replace(str(path), name)) from None
         with answered(400):
-            return JSONResponse(table(await run_in_threadpool(rows)))
+            about, rows = await run_in_threadpool(curve)
+        return JSONResponse({"notice": short_notice(origin_said(about)), **table(rows)})
 
     # What is taken away.
 

@@ -30,7 +30,7 @@ function legendOf(one) {
   if (one && one.has.low) entries.push([colorOf(person), "90 % of what observers say", "area"]);
   else if (one && one.has.spread) entries.push([colorOf(person), "spread of the nets", "area"]);
   if (placed) entries.push([style("truth"), "labels (dotted)", ""]);
-  if (over) entries.push([style("over"), `${over.name} (dashed)`, ""]);
+  if (over) entries.push([style("over"), `${over.name} (dashed${over.notice ? "; " + over.notice : ""})`, ""]);
   const faces = one ? one.face.subarray(0, curve.count) : [];
   if (faces.includes(NONE)) entries.push([style("none"), "no face", "area"]);
   if (faces.includes(INTERPOLATED)) entries.push([style("interpolated"), "face interpolated", ""]);

@@ -35,6 +35,7 @@ export function inWords(options) {
   if (options.min_face !== usual.min_face) parts.push(`faces from ${100 * options.min_face} % of the height`);
   if (options.filter) parts.push(`${options.filter} filter of ${options.seconds} s`);
   if (page.about.calibrated && !options.calibrated) parts.push("not calibrated");
+  if (String(options.thresholds) !== String(usual.thresholds)) parts.push(`thresholds ${options.thresholds.join(" ")}`);
   return parts.join(", ");
 }
 

@@ -57,7 +57,7 @@ export async function layFile(file) {
   const answer = await ask("/api/curve?name=" + encodeURIComponent(file.name), {method: "POST", body: file});
   if (page.curve !== curve) return;
   fail("");
-  lay({id: "the file " + file.name, name: file.name, curve: curveOf(named(answer))});
+  lay({id: "the file " + file.name, name: file.name, notice: answer.notice, curve: curveOf(named(answer))});
 }
 
 async function layJob(id, name) {

@@ -12,7 +12,7 @@ const nothing = () => ({
   hover: null,  // the frame under the pointer
   span: null,  // the seconds shown, [from, to], or null for all
   labels: null, placed: null,  // as loaded, and by frame
-  over: null,  // another curve over this one: {name, curve, placed: its intensities by frame of this one}
+  over: null,  // another curve over this one: {id, name, notice, curve, placed: its intensities by frame of this one}
   episodes: [],  // {name, person, first, last}
   onset: null, marking: null,  // the frame of [; the two frames between which is being dragged
 });
