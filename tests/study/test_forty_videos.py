@@ -11,7 +11,7 @@ from support.processes import PATIENCE, started, wait_until
 from support.project import ROOT, run_tool
 from support.videos import models, write  # noqa: F401  a fixture
 
-PEOPLE, SECONDS, RATE, DRAWN = 20, 3, 25, 5  # DRAWN: how many frames a picture lasts
+PEOPLE, SECONDS, RATE, DRAWN = 20, 3, 25, 15  # DRAWN: how many frames a picture lasts
 
 
 def draw(path, who, seed):
