@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import make_identities
 from pain.datasets.synthetic import faces
-from support.faces import picture
-from support.project import run_tool
+from support.faces import picture, workers_here
+from support.project import run_here
 
 NO_FACE, UNREADABLE = "no face found", "unreadable: truncated, or no image"
 
@@ -75,6 +76,7 @@ def collection(people, tmp_path_factory):
 def made_identities(collection, tmp_path_factory):
     """The collection's training data, made by the tool: their folder and the finished process."""
     out = tmp_path_factory.mktemp("identities") / "out"
-    process = run_tool("make_identities.py", collection[0], "--out", out, "--jobs", 2)
+    with workers_here():
+        process = run_here(make_identities.main, collection[0], "--out", out, "--jobs", 1)
     assert process.returncode == 0, process.stderr
     return out, process

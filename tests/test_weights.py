@@ -10,10 +10,11 @@ import pytest
 from caffe.proto import caffe_pb2
 from google.protobuf import text_format
 
+import check_weights
 from pain import models, nets, weights
 from pain.errors import Problem
 from support.caffe_runs import write_slim_nets
-from support.project import BVLC, FACE, GENUINE, PAIN, ROOT, assert_one_line_error, needs_bvlc, run_tool
+from support.project import BVLC, FACE, GENUINE, PAIN, assert_one_line_error, needs_bvlc, run_here, run_tool
 
 V1 = caffe_pb2.V1LayerParameter
 
@@ -213,7 +214,7 @@ def test_too_few_values_are_refused(tmp_path):
 # ---- the command ----
 
 def run_check(*args):
-    return run_tool("check_weights.py", *args, cwd=str(ROOT))
+    return run_here(check_weights.main, *args)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e38])  # the last is a number, and what is computed with it is none
@@ -281,7 +282,7 @@ def test_nonsense(slim, tmp_path):
     path = tmp_path / "a.caffemodel"
     assert_one_line_error(run_check(path), path, "no such caffemodel", "models/README.md")
     assert_one_line_error(run_check(tmp_path), tmp_path, "Is a directory")
-    assert_one_line_error(run_check(), "file", "--help")
+    assert_one_line_error(run_tool("check_weights.py"), "check_weights.py: ", "file", "--help")
     for content in b"", b"<!DOCTYPE html><html></html>", b"\x89HDF\r\n\x1a\n" + bytes(100), PAIN.read_bytes():
         path.write_bytes(content)
         with pytest.raises(Problem, match="a.caffemodel: not a caffemodel"):

@@ -10,12 +10,13 @@ import skimage.io
 from PIL import Image
 
 import pain
+import predict_video
 from pain.notice import notice, short_notice
 from pain.provenance import SYNTHETIC, Data, Origin, read_origin, write_origin
 from pain.video import sample
 from pain.video.curve import COLUMNS, FOUND, fields
 from support.bare_python import SKIMAGE, run_bare
-from support.project import run_tool
+from support.project import run_here
 from support.videos import write
 
 ORIGIN = Origin(Data(SYNTHETIC, 2, 60, (10,) * 6, ("01-a",)), "mse", 400)
@@ -48,7 +49,7 @@ def curve(visit, nets):
 
 
 def test_the_figures_are_those_of_the_command(visit, nets, curve, tmp_path):
-    done = run_tool("predict_video.py", visit, "--model", nets, "--out", tmp_path / "command", "--gap", "1",
+    done = run_here(predict_video.main, visit, "--model", nets, "--out", tmp_path / "command", "--gap", 1,
                     "--smooth", "gaussian:0.1", "--labels", visit.with_suffix(".csv"))
     assert done.returncode == 0, done.stderr
     summary = curve.smoothed("gaussian", 0.1).save(tmp_path / "python", truth=visit.with_suffix(".csv"))

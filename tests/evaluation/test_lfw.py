@@ -1,12 +1,7 @@
 """lfw.py and tools/verify_faces.py: LFW's protocol on drawn people, computed a second time by hand."""
-import contextlib
 import csv
-import io
 import json
 import shutil
-import subprocess
-import sys
-from unittest import mock
 
 import caffe
 import numpy as np
@@ -19,13 +14,13 @@ from google.protobuf import text_format
 from PIL import Image
 
 import verify_faces
-from pain import command
 from pain.evaluation.face_features import centre_crop
 from pain.evaluation.lfw import score_pairs
 from pain.evaluation.lfw_pairs import read_pairs
 from pain.prototxts import slim_net
+from support.faces import workers_here
 from support.pairs import PAIRS
-from support.project import BVLC, FACE, PAIN, assert_one_line_error, needs_bvlc, run_tool
+from support.project import BVLC, FACE, PAIN, assert_one_line_error, needs_bvlc, run_here, run_tool
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +56,8 @@ def slim(tmp_path_factory):
 def verified(lfw, slim):
     """The finished process, and the folder of all it made."""
     out = lfw.parent
-    process = run_tool("verify_faces.py", lfw, "--net", slim[0], "--model", slim[1], "--aligned", out / "aligned",
-                       "--out", out / "out", "--json", out / "figures.json", "--jobs", 1)
+    process = within(lfw, "--net", slim[0], "--model", slim[1], "--aligned", out / "aligned", "--out", out / "out",
+                     "--json", out / "figures.json", "--jobs", 1)
     assert process.returncode == 0, process.stderr
     return process, out
 
@@ -75,15 +70,8 @@ def arguments(lfw, slim, out, *options, model=None):
 
 
 def within(*options):
-    """What run_tool() gives, but run within this process, which is quicker."""
-    argv, status = ["verify_faces.py", *map(str, options)], 0
-    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as error:
-        with mock.patch.object(sys, "argv", argv):
-            try:
-                command.run(verify_faces.main)
-            except SystemExit as end:
-                status = end.code
-    return subprocess.CompletedProcess(argv, status, out.getvalue(), error.getvalue().replace("\r", "\n"))
+    with workers_here():
+        return run_here(verify_faces.main, *options)
 
 
 def again(*things, **model):

@@ -2,6 +2,13 @@
 import pytest
 
 from pain.faces.detector import FaceDetector
+from support.faces import workers_here
+
+
+@pytest.fixture(autouse=True)
+def one_process():
+    with workers_here():
+        yield
 
 
 @pytest.fixture(scope="session")

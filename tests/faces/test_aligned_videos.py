@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import skimage.io
 
+import align_faces
 from pain.datasets import folds, unbc
 from pain.datasets.black_frames import read_frame
 from pain.datasets.synthetic.folder import RECORD
@@ -18,7 +19,7 @@ from pain.files import read_csv
 from pain.images import SUFFIXES
 from pain.provenance import OWN, SYNTHETIC, Data, Origin, read_origin
 from support.faces import ASTRONAUT, FACELESS, saved
-from support.project import assert_one_line_error, run_tool
+from support.project import assert_one_line_error, run_here, run_tool
 
 COLUMNS = AlignedFrame._fields
 
@@ -113,7 +114,7 @@ def test_what_was_drawn_is_recorded_as_drawn(dataset):
     aligned_videos.align_faces(root, out)
     assert read_origin(out / "frames.csv") == Origin(Data(SYNTHETIC))
     subjects = folds.read_subjects(out / "frames.csv", "none")
-    assert folds.data_of(out / "frames.csv", subjects) == Data(
+    assert folds.data_of(out / "frames.csv", subjects, len(subjects)) == Data(
         SYNTHETIC, 2, BATCH + 6, tuple(np.bincount(np.concatenate([subject.labels for subject in subjects]))))
 
 
@@ -222,7 +223,7 @@ def test_frames_of_every_kind_in_the_order_of_their_numbers(tmp_path):
         (folder / left).write_bytes(b"no image")
     (folder / "@eaDir").mkdir()
     (folder.parent / "__MACOSX").mkdir()
-    process = run_tool("align_faces.py", tmp_path / "unbc", "--out", tmp_path / "aligned", "--jobs", 1)
+    process = run_here(align_faces.main, tmp_path / "unbc", "--out", tmp_path / "aligned", "--jobs", 1)
     assert process.returncode == 0, process.stderr
     rows = read_csv(tmp_path / "aligned" / "frames.csv", COLUMNS, "make align")
     assert [(row["frame"], row["pspi"], row["status"]) for row in rows] == [

@@ -1,19 +1,13 @@
 """Predictions in files, of both formats, and commands that score them."""
-import contextlib
 import csv
-import io
-import sys
-from unittest import mock
 
 import numpy as np
-import pytest
 from scipy.io import savemat
 
 import evaluate
-from pain import command
 from pain.evaluation.frames import Result, Video
 from pain.evaluation.results import COLUMNS, read_result
-from support.project import SHARED, assert_one_line_error, run_tool
+from support.project import SHARED, assert_one_line_error, run_here, run_tool
 
 AUTHORS = SHARED / "authors" / "6-vanilla-sigmoid.mat"
 
@@ -47,12 +41,12 @@ def write_mat(path, labels, predictions, counts=None):
 
 
 def tool(*arguments):
-    return run_tool("evaluate.py", *arguments)
+    return run_here(evaluate.main, *arguments)
 
 
 def fails(*arguments):
-    """The one line with which the program refuses `arguments`."""
-    done = tool(*arguments)
+    """The one line with which the program refuses `arguments`, in a process of its own."""
+    done = run_tool("evaluate.py", *arguments)
     assert_one_line_error(done, "evaluate.py: ")
     assert done.stdout == ""
     return done.stderr
@@ -60,11 +54,9 @@ def fails(*arguments):
 
 def refuses(*arguments, main=evaluate.main):
     """The same within this process, which is quicker."""
-    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as error:
-        with mock.patch.object(sys, "argv", ["tool.py", *map(str, arguments)]), pytest.raises(SystemExit) as end:
-            command.run(main)
-    assert end.value.code == 2 and out.getvalue() == "" and error.getvalue().count("\n") == 1
-    return error.getvalue()
+    done = run_here(main, *arguments)
+    assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1
+    return done.stderr
 
 
 def tree(folder, rows=TINY):

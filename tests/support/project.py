@@ -1,10 +1,15 @@
 """Where the project's parts are, and running its commands as a user would."""
+import contextlib
+import io
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import caffe
 import pytest
+
+from pain import command
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared" / "data"
@@ -22,6 +27,21 @@ def run_tool(tool, *args, python=sys.executable, **options):
     """Run tools/`tool` with these arguments; the finished process, its output as text."""
     return subprocess.run([str(python), str(ROOT / "tools" / tool), *map(str, args)], capture_output=True,
                           text=True, **options)
+
+
+def run_here(main, *args):
+    """What run_tool() gives of the command whose main() this is, run within this process, which saves the imports.
+
+    For tests in which a process is not the point.
+    """
+    argv, status = ["tool.py", *map(str, args)], 0
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as error:
+        with mock.patch.object(sys, "argv", argv):
+            try:
+                command.run(main)
+            except SystemExit as end:
+                status = end.code
+    return subprocess.CompletedProcess(argv, status, out.getvalue(), error.getvalue().replace("\r", "\n"))
 
 
 def assert_one_line_error(process, *parts):

@@ -11,14 +11,13 @@ import pytest
 import skimage.io
 
 import predict_video
-from pain.command import run
 from pain.datasets.synthetic import faces
 from pain.notice import notice, short_notice
 from pain.provenance import SYNTHETIC, Data, Origin, write_origin
 from pain.video.curve import COLUMNS, FOUND, INTERPOLATED, NONE, no_face, read_curve
 from support.caffe_runs import save_random_net, write_slim_nets
 from support.processes import PATIENCE, started, wait_until
-from support.project import ROOT, SHARED, assert_one_line_error, needs_shared, run_tool
+from support.project import ROOT, SHARED, assert_one_line_error, needs_shared, run_here, run_tool
 from support.videos import write
 
 FRAMES = 30
@@ -26,19 +25,9 @@ ORIGIN = Origin(Data(SYNTHETIC, 2, 60, (10,) * 6, ("01-a",)), "mse", 400)
 COVERED, GONE = range(10, 13), range(25, FRAMES)
 
 
-@pytest.fixture
-def predict(monkeypatch, capsys):
-    """The tool in this process, where TensorFlow and PyTorch are loaded already; like run_tool()."""
-    def predict(*args):
-        monkeypatch.setattr(sys, "argv", ["predict_video.py", *map(str, args)])
-        status = 0
-        try:
-            run(predict_video.main)
-        except SystemExit as end:
-            status = end.code
-        said = capsys.readouterr()
-        return SimpleNamespace(returncode=status, stdout=said.out, stderr=said.err)
-    return predict
+def predict(*args):
+    """The tool in this process, where TensorFlow and PyTorch are loaded already."""
+    return run_here(predict_video.main, *args)
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +66,8 @@ def made(video, model, tmp_path_factory):
     """The folder of a run with all outputs, and what the run printed."""
     out = tmp_path_factory.mktemp("made") / "out"
     (out.parent / "labels.csv").write_text("frame,label\n" + "".join("%d,%d\n" % (i, i % 6) for i in range(0, 30, 2)))
-    process = run_tool("predict_video.py", video, "--model", model, "--out", out, "--annotate", "--smooth",
-                       "gaussian:0.1", "--labels", out.parent / "labels.csv")
+    process = predict(video, "--model", model, "--out", out, "--annotate", "--smooth", "gaussian:0.1", "--labels",
+                      out.parent / "labels.csv")
     assert process.returncode == 0, process.stderr
     return out, process.stdout
 
@@ -118,7 +107,7 @@ def test_the_other_outputs(made):
         assert sum(1 for _ in file.decode(video=0)) == FRAMES
 
 
-def test_a_folder_of_frames_gives_the_same_curve(images, made, model, tmp_path, predict):
+def test_a_folder_of_frames_gives_the_same_curve(images, made, model, tmp_path):
     (tmp_path / "frames").mkdir()
     for i, image in enumerate(images):
         skimage.io.imsave(str(tmp_path / "frames" / ("%d.png" % i)), image, check_contrast=False)
@@ -128,7 +117,7 @@ def test_a_folder_of_frames_gives_the_same_curve(images, made, model, tmp_path, 
         np.testing.assert_allclose(ours.intensity, theirs.intensity, atol=1e-5)
 
 
-def test_an_image_that_cannot_be_read_does_not_end_it(images, made, model, tmp_path, predict):
+def test_an_image_that_cannot_be_read_does_not_end_it(images, made, model, tmp_path):
     (tmp_path / "frames").mkdir()
     for i, image in enumerate(images):
         skimage.io.imsave(str(tmp_path / "frames" / ("%d.png" % i)), image, check_contrast=False)
@@ -150,7 +139,7 @@ def test_a_pipe_gives_the_same_curve(video, made, model, tmp_path):
         np.testing.assert_allclose(ours.intensity, theirs.intensity, atol=1e-5)
 
 
-def test_interrupted_and_resumed_it_is_the_same(images, model, tmp_path, predict, usual_signals):
+def test_interrupted_and_resumed_it_is_the_same(images, model, tmp_path, usual_signals):
     long = write(tmp_path / "long.mkv", images * 4, "ffv1", "bgr0")
     whole, out = tmp_path / "whole", tmp_path / "out"
     assert predict(long, "--model", model, "--out", whole).returncode == 0
@@ -169,7 +158,7 @@ def test_interrupted_and_resumed_it_is_the_same(images, model, tmp_path, predict
         assert (out / name).read_bytes() == (whole / name).read_bytes()
 
 
-def test_the_rate_is_of_what_was_computed(video, model, tmp_path, predict, monkeypatch):
+def test_the_rate_is_of_what_was_computed(video, model, tmp_path, monkeypatch):
     """By a clock of its own: two seconds a frame, three to pass one over."""
     now = [0.]
 
@@ -195,14 +184,14 @@ def test_the_rate_is_of_what_was_computed(video, model, tmp_path, predict, monke
     assert_one_line_error(predict(*command), "curve.json: is there already")
 
 
-def test_resuming_something_else_is_refused(made, images, model, tmp_path, predict):
+def test_resuming_something_else_is_refused(made, images, model, tmp_path):
     other = write(tmp_path / "other.mkv", images[:3], "ffv1", "bgr0")
     assert_one_line_error(predict(other, "--model", model, "--out", made[0], "--resume"),
                           "curve.csv: cannot go on", "source", "--overwrite")
     assert (made[0] / "curve.json").exists() and (made[0] / "annotated.mp4").exists()  # what was there stays
 
 
-def test_resuming_what_has_not_begun_begins(video, made, model, tmp_path, predict):
+def test_resuming_what_has_not_begun_begins(video, made, model, tmp_path):
     (tmp_path / "curve.csv").touch()  # all that was there when it was killed
     assert predict(video, "--model", model, "--out", tmp_path, "--resume", "--smooth", "gaussian:0.1").returncode == 0
     assert (tmp_path / "curve.csv").read_bytes() == (made[0] / "curve.csv").read_bytes()
@@ -233,7 +222,7 @@ def test_resuming_what_has_not_begun_begins(video, made, model, tmp_path, predic
     (["VIDEO", "--calibration", "none"], ["none"]),
     (["VIDEO", "--out", "text.mp4"], ["text.mp4"]),
 ])
-def test_what_is_wrong_is_one_line(args, parts, video, model, tmp_path, predict, monkeypatch):
+def test_what_is_wrong_is_one_line(args, parts, video, model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text.mp4").write_text("no video\nat all\n")
     (tmp_path / "empty.mp4").touch()
@@ -247,7 +236,7 @@ def test_what_is_wrong_is_one_line(args, parts, video, model, tmp_path, predict,
     assert not (tmp_path / "out" / "curve.json").exists()
 
 
-def test_a_cut_video_gives_what_could_be_read(images, model, tmp_path, predict):
+def test_a_cut_video_gives_what_could_be_read(images, model, tmp_path):
     whole = write(tmp_path / "whole.mp4", images * 6, movflags="faststart").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(whole[:len(whole) * 2 // 3])
     process = predict(tmp_path / "cut.mp4", "--model", model, "--out", tmp_path / "out")
@@ -276,7 +265,7 @@ def test_small_faces_are_hinted_at(capsys, found, min_face, hint):
 
 
 @needs_shared
-def test_a_video_of_no_faces_is_a_curve_of_none(model, tmp_path, predict):
+def test_a_video_of_no_faces_is_a_curve_of_none(model, tmp_path):
     process = predict(SHARED / "video" / "no_face.mp4", "--model", model, "--out", tmp_path, "--annotate")
     assert process.returncode == 0 and "95 none" in process.stdout, process.stderr
     assert "a face in 0 of 95 frames; smaller ones than 20 % of the image's height" in process.stdout
