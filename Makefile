@@ -55,6 +55,7 @@ STRANGERS ?= 60
 IMAGES ?= 16
 SUBJECTS ?= 4
 FRAMES ?= 60
+SAMPLE_SECONDS ?= 12
 PRETRAIN_ITERATIONS ?= 600
 ITERATIONS ?= 400
 # The experiment of `make transfer`: its folder, subjects, and trainings of each kind.
@@ -114,7 +115,7 @@ demo: trained_trunk
 	    --compare wmae pcc
 	$(PYTHON) tools/plot_curve.py $(call q,$(DEMO)/models/$(VARIANT)) --out $(call q,$(DEMO)/curve.png)
 ifneq ($(CAFFE),system)
-	$(PYTHON) tools/make_sample.py $(call q,$(DEMO)/sample.mp4)
+	$(PYTHON) tools/make_sample.py $(call q,$(DEMO)/sample.mp4) --seconds $(SAMPLE_SECONDS)
 	$(PYTHON) tools/predict_video.py $(call q,$(DEMO)/sample.mp4) --model $(call q,$(DEMO)/models/$(VARIANT)) \
 	    --labels $(call q,$(DEMO)/sample.csv) --annotate --overwrite --out $(call q,$(DEMO)/video)
 endif

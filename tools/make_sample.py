@@ -1,4 +1,4 @@
-"""A short video to try things on: 12 seconds of a drawn subject who grimaces, with labels right by construction.
+"""A short video to try things on: a drawn subject who grimaces, with labels right by construction.
 
     python tools/make_sample.py sample.mp4      writes sample.mp4 and, of the same frames, sample.csv: frame,label
 
@@ -11,19 +11,23 @@ from pain.command import Parser, run, starting
 with starting(__name__):
     from pain.errors import Problem
     from pain.files import replacing, write_csv
-    from pain.video.sample import draw, write_video
+    from pain.video.sample import RATE, SECONDS, draw, write_video
 
 
 def main():
     parser = Parser(__doc__)
     parser.add_argument("out", metavar="OUT.mp4", help="the video to write; its labels go beside it, as OUT.csv")
-    out = Path(parser.parse_args().out)
+    parser.add_argument("--seconds", type=int, default=SECONDS, help="its length (default: %(default)s)")
+    args = parser.parse_args()
+    out = Path(args.out)
     if out.suffix.lower() != ".mp4":
         raise Problem("%s: the video is an MP4; end its name in .mp4" % out)
+    if args.seconds < 1:
+        raise Problem("--seconds takes 1 or more")
     labels = []
 
     def images():
-        for image, label in draw():
+        for image, label in draw(frames=RATE * args.seconds):
             labels.append(label)
             yield image
 

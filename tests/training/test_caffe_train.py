@@ -12,15 +12,18 @@ import subprocess
 
 import numpy as np
 import pytest
+from caffe.proto import caffe_pb2
 
+import evaluate
+import predict as predict_command
 import train as train_command
 from pain import files, variants
 from pain.provenance import OWN, SYNTHETIC, UNKNOWN, Data, Origin, Start, read_origin, write_origin
 from pain.training.caffe_train import command_words
-from support.caffe_runs import make_folds_of_noise
+from support.caffe_runs import make_folds_of_noise, save_random_net
 from support.predictions import refuses
 from support.processes import PATIENCE, is_running, started, wait_until
-from support.project import BVLC, ENGINE, ROOT, assert_one_line_error, needs_bvlc, run_tool
+from support.project import BVLC, ENGINE, ROOT, assert_one_line_error, needs_bvlc, run_here, run_tool
 
 VARIANTS = [variant.name for variant in variants.VARIANTS if variant.solver]
 SOLVER = "base_lr: 0.01 max_iter: 6 display: 1 average_loss: 1 snapshot: 2"
@@ -69,20 +72,17 @@ def train(work, folds, variant="smooth_l1", fold=1, *options):
 
 
 def predict(work, folds, variant="smooth_l1", fold=1):
-    return run_tool("predict.py", work / "prototxt" / "solvers" / (variant + ".prototxt"), "--folds", folds,
-                    "--models", work / "models", "--fold", fold, python=PYTHON)
+    arguments = (work / "prototxt" / "solvers" / (variant + ".prototxt"), "--folds", folds, "--models",
+                 work / "models", "--fold", fold)
+    return run_here(predict_command.main, *arguments) if PYTHON.parent == ENGINE else run_tool(
+        "predict.py", *arguments, python=PYTHON)
 
 
 def blobs(caffemodel):
     """The caffemodel's blobs: layer name -> list of arrays."""
-    code = ("import sys, numpy; from caffe.proto import caffe_pb2 as c\n"
-            "net = c.NetParameter.FromString(open(sys.argv[1], 'rb').read())\n"
-            "numpy.savez(sys.argv[2], **{'%s/%d' % (layer.name, i): blob.data\n"
-            "                            for layer in net.layer for i, blob in enumerate(layer.blobs)})")
-    out = caffemodel.with_suffix(".npz")
-    subprocess.check_call([str(PYTHON), "-c", code, str(caffemodel), str(out)], stderr=subprocess.DEVNULL)
-    with np.load(str(out)) as arrays:
-        return {name: arrays[name] for name in arrays.files}
+    net = caffe_pb2.NetParameter.FromString(caffemodel.read_bytes())
+    return {"%s/%d" % (layer.name, i): np.array(blob.data, np.float32)
+            for layer in net.layer for i, blob in enumerate(layer.blobs)}
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -158,6 +158,7 @@ def test_an_interrupted_fold_goes_on(folds, work, usual_signals):
     assert train(work, folds, variant).returncode == 0 and final.stat().st_mtime_ns == stamp
 
 
+@ENGINE_ALONE
 def test_caffe_ends_with_train_py_and_never_are_there_two(folds, work):
     caffe = work / "caffe"
     caffe.write_text("#!/bin/sh\necho $$ >> pids\nsleep 600 &\nwait\n")
@@ -219,6 +220,7 @@ def test_what_changed_since_a_training_is_noticed(folds, work):
     assert_one_line_error(train(work, folds, variant, 1, "--weights", work / "gone"), folder, "another net; remove")
 
 
+@ENGINE_ALONE
 @pytest.mark.parametrize("options", ["", " -bf16", " -gpu '0 1'"])
 def test_a_caffe_in_a_folder_with_blanks(tmp_path, monkeypatch, options):
     program = tmp_path / "my work" / "it's here" / "caffe"
@@ -245,7 +247,7 @@ def test_nets_say_where_they_come_from(folds, work):
     data = Data(SYNTHETIC, 3, 144, (24,) * 6, ("01-001-aa001",))
     assert made == Origin(data, "mse", 6, None, made.caffe, datetime.date.today().isoformat())
     assert read_origin(folder / "predictions.csv") == made
-    said = run_tool("evaluate.py", work / "models" / "mse").stdout
+    said = run_here(evaluate.main, work / "models" / "mse").stdout
     assert "nets of mse: mse, fold 01-001-aa001, 6 iterations; learned from synthetic faces, drawn by" in said
 
     # Fine-tuned from that on data of which nothing is known.
@@ -317,10 +319,9 @@ def test_weights_of_another_net(folds, work):
     make_slim(wide, 8)
     assert_one_line_error(train(wide, folds, "mse", 1, "--weights", model), model, "layer conv1a", "caffe would refuse")
     foreign = work / "foreign.caffemodel"
-    code = ("import sys; from caffe.proto import caffe_pb2 as c; net = c.NetParameter()\n"
-            "net.layer.add(name='other').blobs.add(data=[1]).shape.dim.append(1)\n"
-            "open(sys.argv[1], 'wb').write(net.SerializeToString())")
-    subprocess.check_call([str(PYTHON), "-c", code, str(foreign)])
+    net = caffe_pb2.NetParameter()
+    net.layer.add(name="other").blobs.add(data=[1]).shape.dim.append(1)
+    foreign.write_bytes(net.SerializeToString())
     assert_one_line_error(train(work, folds, "mse", 1, "--weights", foreign), foreign, "fills no layer", "other")
 
     # A snapshot that predict cannot use: of a net of another width.
@@ -334,12 +335,13 @@ def test_weights_of_another_net(folds, work):
 
 def test_errors_of_prediction(folds, work):
     assert_one_line_error(predict(work, folds), "no snapshot", "make train")
-    assert train(work, folds).returncode == 0
+    snapshot = work / "models" / "smooth_l1" / "01-001-aa001" / "pain_iter_6.caffemodel"
+    snapshot.parent.mkdir(parents=True)
+    save_random_net(work / "prototxt", 1, snapshot)
+    snapshot.with_suffix(".solverstate").write_bytes(caffe_pb2.SolverState(iter=6).SerializeToString())
     copy = work / "folds"
     shutil.copytree(str(folds), str(copy))
     damaged = copy / "01-001-aa001" / "val_lmdb" / "data.mdb"
-    damaged.write_bytes(b"no LMDB" * 3000)
-    assert_one_line_error(predict(work, copy), damaged.parent, "damaged, cut short, or no LMDB")
     damaged.write_bytes((folds / "01-001-aa001" / "val_lmdb" / "data.mdb").read_bytes()[:100000])
     assert_one_line_error(predict(work, copy), damaged.parent, "damaged, cut short, or no LMDB")
     shutil.copy(str(folds / "02-002-bb002" / "train_lmdb" / "data.mdb"), str(damaged))

@@ -47,6 +47,14 @@ def arguments(slim, data, models, *options, provider=ENGINE):
             provider / "caffe", "--batch", 10, "--settings", SETTINGS, *options]
 
 
+@pytest.fixture(scope="module")
+def trained(slim, data, tmp_path_factory):
+    """The models' folder of a training with the engine."""
+    models = tmp_path_factory.mktemp("trained")
+    assert tool(slim, data, models).returncode == 0
+    return models
+
+
 def tool(slim, data, models, *options, provider=ENGINE):
     return run_tool("pretrain.py", *arguments(slim, data, models, *options, provider=provider),
                     python=provider / "python")
@@ -148,13 +156,12 @@ def test_an_interrupted_training_goes_on(slim, data, tmp_path, usual_signals):
     assert (tmp_path / "face_verification.caffemodel").exists()
 
 
-def test_other_people_fit_into_the_trunk_of_the_first(slim, data, tmp_path):
+def test_other_people_fit_into_the_trunk_of_the_first(slim, data, trained, tmp_path):
     """Fine-tuning on other people, from the weights of the first: only the head for them is new."""
-    assert tool(slim, data, tmp_path / "first").returncode == 0
     others = tmp_path / "others"
     shutil.copytree(str(data), str(others))
     (others / "people.txt").write_text("".join("q%d\n" % k for k in range(PEOPLE + 2)))
-    weights = tmp_path / "first/face_verification.caffemodel"
+    weights = trained / "face_verification.caffemodel"
     process = tool(slim, others, tmp_path / "second", "--weights", weights, "--settings",
                    SETTINGS.replace("base_lr: 0.01", "base_lr: 0"))
     assert process.returncode == 0, process.stderr
@@ -163,7 +170,7 @@ def test_other_people_fit_into_the_trunk_of_the_first(slim, data, tmp_path):
     assert all((second[key] == first[key]).all() for key in second if key in first)
 
 
-def test_errors(slim, data, tmp_path):
+def test_errors(slim, data, trained, tmp_path):
     said = refused(slim, tmp_path / "nowhere", tmp_path)
     assert "nowhere/people.txt" in said and "make identities" in said
     assert "--batch" in refused(slim, data, tmp_path, "--batch", 0)
@@ -187,10 +194,9 @@ def test_errors(slim, data, tmp_path):
     assert_one_line_error(tool(slim, alone, tmp_path / "few"), "train.log")
     assert not list(tmp_path.glob("**/*.caffemodel"))
 
-    assert tool(slim, data, tmp_path / "models").returncode == 0
     (alone / "people.txt").write_text("a\nb\nc\nd\ne\n")
-    said = refused(slim, alone, tmp_path / "models")
-    assert "models/face_verification" in said and "other people" in said
+    said = refused(slim, alone, trained)
+    assert str(trained / "face_verification") in said and "other people" in said
 
 
 def test_a_net_reads_a_label_as_a_person(slim, data, tmp_path):

@@ -8,23 +8,25 @@ import pytest
 from caffe.proto import caffe_pb2
 from google.protobuf import text_format
 
+import evaluate
 import transfer as command
 from pain.prototxts import make_slim
 from pain.training import transfer
 from pain.variants import METHOD
 from support.caffe_runs import make_folds_of_noise
-from support.predictions import refuses
-from support.project import ENGINE, run_tool
+from support.predictions import refuses, write
+from support.project import ENGINE, run_here
 
 SEEDS = 2
 
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
-    """Two of the folds of noise, slim prototxts, and a trunk's random weights."""
+    """One of the folds of noise, slim prototxts, and a trunk's random weights."""
     root = tmp_path_factory.mktemp("transfer")
     make_folds_of_noise(root)
-    shutil.rmtree(str(root / "folds/03-003-cc003"))
+    for fold in "02-002-bb002", "03-003-cc003":
+        shutil.rmtree(str(root / "folds" / fold))
     make_slim(root / "prototxt", 16, 12, "base_lr: 0.01 max_iter: 2 display: 1 average_loss: 1 snapshot: 2")
     net = caffe.Net(str(root / "prototxt/face_verification.prototxt"), caffe.TEST, stages=["deploy"])
     net.save(str(root / "face.caffemodel"))
@@ -37,7 +39,7 @@ def arguments(work, out, *options):
 
 
 def run(work, out, *options):
-    return run_tool("transfer.py", *arguments(work, out, *options))
+    return run_here(command.main, *arguments(work, out, *options))
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +70,6 @@ def test_what_is_learned(work, done):
     for name in "conv1a", "conv5_6":  # near where it began, or elsewhere
         change = [np.abs(net[name][0] - trunk[name][0]).max() for net in (finetuned, scratch)]
         assert change[0] < 0.3 * change[1]
-    head = [weights(path)["ip1_res5"][0] for start in ("frozen", "finetuned") for path in models(out, start)[:2]]
-    assert (head[0] != head[1]).any()  # another fold, other data
 
 
 def test_every_run_has_its_seed(done):
@@ -92,7 +92,7 @@ def test_the_tables_are_those_of_evaluate(work, done):
         rows = {row["starts"]: row for row in csv.DictReader(file)}
     assert list(rows) == ["from scratch", "trunk frozen", "fine-tuned", "all zeros"]
     paths = [out / "frozen" / ("seed-%d" % seed) / "models" for seed in (1, 2)]
-    process = run_tool("evaluate.py", *paths, "--csv", out / "evaluate.csv")
+    process = run_here(evaluate.main, *paths, "--csv", out / "evaluate.csv")
     assert process.returncode == 0, process.stderr
     with open(str(out / "evaluate.csv")) as file:
         measured = list(csv.DictReader(file))
@@ -107,13 +107,13 @@ def test_the_tables_are_those_of_evaluate(work, done):
     for name in "mae", "wmse":
         assert float(pairs["fine-tuned - from scratch"][name]) == pytest.approx(
             float(rows["fine-tuned"][name]) - float(rows["from scratch"][name]), abs=1e-9)
-    assert "| fine-tuned - from scratch |" in text and "2 subjects and 2 seeds, 2 iterations" in text
+    assert "| fine-tuned - from scratch |" in text and "1 subjects and 2 seeds, 2 iterations" in text
 
 
 def test_it_goes_on_where_it_was(work, done):
     out, text = done
     stamps = {path: path.stat().st_mtime_ns for path in out.rglob("*.caffemodel")}
-    lost = models(out, "scratch", 2)[1].parent
+    lost = models(out, "scratch", 2)[0].parent
     for path in lost.glob("pain_iter_2.*"):
         path.unlink()
     process = run(work, out, "--starts-only")
@@ -123,9 +123,16 @@ def test_it_goes_on_where_it_was(work, done):
     assert again == {lost / "pain_iter_2.caffemodel"}
 
 
-def test_variants_are_compared_with_the_method(work, tmp_path):
-    tables = transfer.transfer([work / "folds/01-001-aa001"], work / "prototxt", work / "face.caffemodel", tmp_path, 1,
-                               caffe=str(ENGINE / "caffe"), jobs=2)
+def test_variants_are_compared_with_the_method(work, tmp_path, monkeypatch):
+    """Whatever they learn: here nothing, and each predicts a number of its own."""
+    def predict(training):
+        training.folder.mkdir(parents=True)
+        number = len(list(tmp_path.rglob("predictions.csv")))
+        write(training.folder / "predictions.csv", [("a", "v", str(f), f % 6, number / 5) for f in range(12)])
+
+    monkeypatch.setattr(transfer, "train", lambda *_: None)
+    monkeypatch.setattr(transfer, "predict_fold", predict)
+    tables = transfer.transfer([work / "folds/01-001-aa001"], work / "prototxt", work / "face.caffemodel", tmp_path, 1)
     assert all(table.note.endswith(" Trained and tested on data of unknown origin.") for table in tables)
     starts, variants, differences = tables
     assert len(variants.rows) == 7 + 1 + 1 and len(starts.rows) == 4
