@@ -3,6 +3,7 @@ import signal
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 import make_identities
@@ -11,6 +12,24 @@ from support.faces import picture, workers_here
 from support.project import run_here
 
 NO_FACE, UNREADABLE = "no face found", "unreadable: truncated, or no image"
+
+
+# What takes longest begins first, or one worker of `make test` is left with it at the end.
+LONGEST = ("test_readme.py", "test_caffe_train.py", "test_predict_video.py", "test_under_bvlc.py", "test_transfer.py",
+           "test_fuzz.py", "test_full_nets.py", "test_pretraining.py", "test_solvers.py", "test_graphs.py")
+
+
+def pytest_configure(config):
+    config.option.loadscopereorder = False  # of pytest-xdist, which would begin with the files of most tests
+    # Of hypothesis: the same examples every time, and none fails for being slow on a busy machine.
+    settings.register_profile("steady", derandomize=True, database=None, deadline=None,
+                              suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("steady")
+
+
+def pytest_collection_modifyitems(items):
+    place = {name: i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.fspath.basename, len(place)))
 
 
 @pytest.fixture
