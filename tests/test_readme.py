@@ -16,7 +16,7 @@ from support.project import BVLC, ROOT, SHARED
 
 AUTHORS_FILE = SHARED / "authors" / "6-vanilla-sigmoid.mat"
 # A small demo, and no tests within the tests: `make test` only lists those of one file.
-SMALL = dict(SUBJECTS="2", FRAMES="40", ITERATIONS="6", PEOPLE="4", STRANGERS="4", IMAGES="4", SAMPLE_SECONDS="2",
+SMALL = dict(SUBJECTS="2", FRAMES="24", ITERATIONS="6", PEOPLE="4", STRANGERS="4", IMAGES="4", SAMPLE_SECONDS="2",
              PRETRAIN_ITERATIONS="4", PYTEST_ADDOPTS="--collect-only tests/test_tables.py", PORT="0",
              JOBS="1")  # every process that aligns loads TensorFlow
 
@@ -121,7 +121,7 @@ def write_tables(checkout):
 
 def label_recordings(checkout):
     """Two people's recordings, as folders of frames, and a table of their labels."""
-    for old, new in ("043-sy002", "sub-01_task-arm"), ("044-sy003", "sub-02_task-arm"):
+    for old, new in ("042-ll042", "sub-01_task-arm"), ("043-sy002", "sub-02_task-arm"):
         frames = next((checkout / "data/unbc/Images" / old).iterdir())
         shutil.copytree(str(frames), str(checkout / "recordings" / new))
     rows = ["sub-%s_task-arm,%d,%d" % (subject, i, i % 6) for subject in ("01", "02") for i in range(20)]
