@@ -1,6 +1,7 @@
 """The experiment of where the trunk starts: what is frozen, what is seeded, intervals over subjects and seeds."""
 import csv
 import shutil
+from unittest import mock
 
 import caffe
 import numpy as np
@@ -22,11 +23,10 @@ SEEDS = 2
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
-    """One of the folds of noise, slim prototxts, and a trunk's random weights."""
+    """Folds of noise, one of them alone, slim prototxts, and a trunk's random weights."""
     root = tmp_path_factory.mktemp("transfer")
     make_folds_of_noise(root)
-    for fold in "02-002-bb002", "03-003-cc003":
-        shutil.rmtree(str(root / "folds" / fold))
+    shutil.copytree(str(root / "folds/01-001-aa001"), str(root / "one/01-001-aa001"))
     make_slim(root / "prototxt", 16, 12, "base_lr: 0.01 max_iter: 2 display: 1 average_loss: 1 snapshot: 2")
     net = caffe.Net(str(root / "prototxt/face_verification.prototxt"), caffe.TEST, stages=["deploy"])
     net.save(str(root / "face.caffemodel"))
@@ -44,9 +44,32 @@ def run(work, out, *options):
 
 @pytest.fixture(scope="module")
 def done(work):
-    process = run(work, work / "out", "--starts-only")
+    """The folder and the words of trainings on the one fold."""
+    process = run(work, work / "out", "--starts-only", "--folds", work / "one")
     assert process.returncode == 0, process.stderr
     return work / "out", process.stdout
+
+
+@pytest.fixture(scope="module")
+def pretended(work, tmp_path_factory):
+    """Those of all trainings on all folds, of which none was made: each predicts numbers of its own."""
+    out = tmp_path_factory.mktemp("pretended")
+
+    def predict(training):
+        number = len(list(out.rglob("predictions.csv")))
+        write(training.folder / "predictions.csv", [(training.folder.name, "v", str(f), f % 6, (f + number) % 7)
+                                                    for f in range(24)])
+
+    with mock.patch.multiple(transfer, train=lambda *_: None, predict_fold=predict):
+        process = run(work, out)
+    assert process.returncode == 0, process.stderr
+    return out, process.stdout
+
+
+def rows_of(path):
+    """The rows of a table, by their first column."""
+    with open(str(path)) as file:
+        return {next(iter(row.values())): row for row in csv.DictReader(file)}
 
 
 def weights(path):
@@ -85,11 +108,10 @@ def test_every_run_has_its_seed(done):
         assert len(params) == 3 and all("'seed': %d" % seed in text for text in params)
 
 
-def test_the_tables_are_those_of_evaluate(work, done):
+def test_the_tables_are_those_of_evaluate(pretended):
     """A start's figures are the means of what tools/evaluate.py says of its seeds."""
-    out, text = done
-    with open(str(out / "starts.csv")) as file:
-        rows = {row["starts"]: row for row in csv.DictReader(file)}
+    out, text = pretended
+    rows, pairs = rows_of(out / "starts.csv"), rows_of(out / "differences.csv")
     assert list(rows) == ["from scratch", "trunk frozen", "fine-tuned", "all zeros"]
     paths = [out / "frozen" / ("seed-%d" % seed) / "models" for seed in (1, 2)]
     process = run_here(evaluate.main, *paths, "--csv", out / "evaluate.csv")
@@ -101,13 +123,11 @@ def test_the_tables_are_those_of_evaluate(work, done):
         assert float(rows["trunk frozen"][name]) == pytest.approx(mean, rel=1e-9)
         assert float(rows["all zeros"][name]) == pytest.approx(float(measured[2][name]), rel=1e-9)
         assert float(rows["trunk frozen"][name + "_low"]) <= mean <= float(rows["trunk frozen"][name + "_high"])
-    with open(str(out / "differences.csv")) as file:
-        pairs = {row["pair"]: row for row in csv.DictReader(file)}
-    assert list(pairs) == ["trunk frozen - from scratch", "fine-tuned - from scratch", "fine-tuned - trunk frozen"]
+    assert list(pairs)[:3] == ["trunk frozen - from scratch", "fine-tuned - from scratch", "fine-tuned - trunk frozen"]
     for name in "mae", "wmse":
         assert float(pairs["fine-tuned - from scratch"][name]) == pytest.approx(
             float(rows["fine-tuned"][name]) - float(rows["from scratch"][name]), abs=1e-9)
-    assert "| fine-tuned - from scratch |" in text and "1 subjects and 2 seeds, 2 iterations" in text
+    assert "| fine-tuned - from scratch |" in text and "3 subjects and 2 seeds, 2 iterations" in text
 
 
 def test_it_goes_on_where_it_was(work, done):
@@ -116,30 +136,20 @@ def test_it_goes_on_where_it_was(work, done):
     lost = models(out, "scratch", 2)[0].parent
     for path in lost.glob("pain_iter_2.*"):
         path.unlink()
-    process = run(work, out, "--starts-only")
+    process = run(work, out, "--starts-only", "--folds", work / "one")
     assert process.returncode == 0, process.stderr
     assert process.stdout == text[text.index("**"):]  # the same seed, the same figures
     again = {path for path in out.rglob("*.caffemodel") if path.stat().st_mtime_ns != stamps[path]}
     assert again == {lost / "pain_iter_2.caffemodel"}
 
 
-def test_variants_are_compared_with_the_method(work, tmp_path, monkeypatch):
-    """Whatever they learn: here nothing, and each predicts a number of its own."""
-    def predict(training):
-        training.folder.mkdir(parents=True)
-        number = len(list(tmp_path.rglob("predictions.csv")))
-        write(training.folder / "predictions.csv", [("a", "v", str(f), f % 6, number / 5) for f in range(12)])
-
-    monkeypatch.setattr(transfer, "train", lambda *_: None)
-    monkeypatch.setattr(transfer, "predict_fold", predict)
-    tables = transfer.transfer([work / "folds/01-001-aa001"], work / "prototxt", work / "face.caffemodel", tmp_path, 1)
-    assert all(table.note.endswith(" Trained and tested on data of unknown origin.") for table in tables)
-    starts, variants, differences = tables
-    assert len(variants.rows) == 7 + 1 + 1 and len(starts.rows) == 4
-    names = [row[0] for row in variants.rows]
-    assert names[0] == "smooth l1 + l1 center loss + sampling" and names[-2:] == ["FaceNet2ExpNet-style", "all zeros"]
-    assert len(differences.rows) == 3 + 7
-    assert all(row[0].endswith(" - smooth l1 + l1 center loss + sampling") for row in differences.rows[3:])
+def test_variants_are_compared_with_the_method(pretended):
+    out, text = pretended
+    names, pairs = list(rows_of(out / "variants.csv")), list(rows_of(out / "differences.csv"))
+    assert names[0] == METHOD.title and names[-2:] == ["FaceNet2ExpNet-style", "all zeros"]
+    assert len(names) == 7 + 1 + 1 and len(pairs) == 3 + 7
+    assert all(name.endswith(" - " + METHOD.title) for name in pairs[3:])
+    assert text.count(" Trained and tested on data of unknown origin.") == 3
 
 
 def test_errors(work, tmp_path):
