@@ -16,7 +16,7 @@ from support.project import BVLC, ROOT, SHARED
 
 AUTHORS_FILE = SHARED / "authors" / "6-vanilla-sigmoid.mat"
 # A small demo, and no tests within the tests: `make test` only lists those of one file.
-SMALL = dict(SUBJECTS="2", FRAMES="24", ITERATIONS="6", PEOPLE="4", STRANGERS="4", IMAGES="4", SAMPLE_SECONDS="2",
+SMALL = dict(SUBJECTS="2", FRAMES="40", ITERATIONS="6", PEOPLE="4", STRANGERS="4", IMAGES="4", SAMPLE_SECONDS="2",
              PRETRAIN_ITERATIONS="4", PYTEST_ADDOPTS="--collect-only tests/test_tables.py", PORT="0",
              JOBS="1")  # every process that aligns loads TensorFlow
 

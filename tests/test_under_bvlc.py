@@ -17,7 +17,7 @@ FILES = ["test_layers", "test_progress", "test_prototxts", "test_pain_nets", "te
 
 def test_under_bvlc():
     path = os.pathsep.join(map(str, (ROOT / "tools", ROOT / "tests", ROOT)))
-    environment = dict(os.environ, PYTHONPATH=path, GLOG_minloglevel="2")
+    environment = dict(os.environ, PYTHONPATH=path, GLOG_minloglevel="2", PYTEST_ADDOPTS="")  # it is an older one
     process = subprocess.run([str(BVLC / "python"), "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider",
                               *(str(ROOT / "tests" / (name + ".py")) for name in FILES)], cwd=str(ROOT),
                              env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
