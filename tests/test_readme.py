@@ -123,15 +123,20 @@ def label_recordings(checkout):
     """Two people's recordings, as folders of frames, and a table of their labels."""
     for old, new in ("042-ll042", "sub-01_task-arm"), ("043-sy002", "sub-02_task-arm"):
         frames = next((checkout / "data/unbc/Images" / old).iterdir())
-        shutil.copytree(str(frames), str(checkout / "recordings" / new))
+        (checkout / "recordings" / new).mkdir(parents=True)
+        for frame in sorted(frames.iterdir())[:20]:
+            shutil.copy(str(frame), str(checkout / "recordings" / new))
     rows = ["sub-%s_task-arm,%d,%d" % (subject, i, i % 6) for subject in ("01", "02") for i in range(20)]
     (checkout / "labels.csv").write_text("video,frame,label\n" + "\n".join(rows) + "\n")
 
 
 def collect_curves(checkout):
-    """Curves of two people, and a table of these, for the study."""
+    """Curves of two people, their labels, and a table of these people."""
+    (checkout / "labels").mkdir()
     for made, name in ("visit", "sub-01_ses-1_task-arm"), ("l1", "sub-02_ses-1_task-arm"):
         shutil.copytree(str(checkout / made), str(checkout / "curves" / name))
+        (checkout / "labels" / (name + ".csv")).write_text("frame,label\n" + "".join("%d,%d\n" % (i, i % 6)
+                                                                                    for i in range(20)))
     (checkout / "participants.tsv").write_text("participant_id\tgroup\nsub-01\tpatient\nsub-02\tcontrol\n")
 
 
