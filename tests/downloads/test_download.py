@@ -112,6 +112,7 @@ def test_whatever_went_before_the_file_is_whole(answers):
     ([status(302, Location="http://127.0.0.1:1/")], "Connection refused", 5, []),
     ([status(302, Location="http://[::1/x")], "no address that can be asked: Invalid IPv6 URL", 1, []),
     ([status(302, Location="http://127.0.0.1:x/")], "no address that can be asked", 1, []),
+    ([status(302, Location="http://127.0.0.1:9223372036854775808/")], "no address that can be asked", 1, []),
     ([status(302, Location="http://a..b/")], "no address that can be asked", 1, []),
 ])
 def test_what_cannot_be_had_is_one_problem(server, tmp_path, answers, words, requests, left):

@@ -78,6 +78,7 @@ def steps(scale):
                       "--annotate --resume" % VARIANT, ("train", "synthetic")),
         "videos": Step("predict_video.py", "drawn/Images --model models/%s --out curves" % VARIANT,
                        ("train", "synthetic")),
+        "page": Step("app.py", "--help", ("train", "sample")),
         "study": Step("study.py", "curves --participants people.csv --out study"),
         "slim": Step("make_slim.py", "slimmer"),
         "paper": Step("paper.py", "--data dataset --aligned aligned --folds made --models models --prototxt prototxt "

@@ -1,9 +1,10 @@
 """A small share of kills.py, and that it tells what it should."""
+import signal
 import sys
 
 import pytest
 
-from fuzz import kills
+from fuzz import commands, kills
 from fuzz.steps import SLIM, Step
 from support.processes import PATIENCE, wait_until
 
@@ -25,12 +26,12 @@ def test_what_stays_and_what_differs_is_told(tmp_path, monkeypatch):
     tool.parent.mkdir()
     tool.write_text("import subprocess, sys, time\nsubprocess.Popen(['sleep', '600'])\n"
                     "try:\n    time.sleep(600)\nfinally:\n    time.sleep(0)\n")
-    monkeypatch.setattr(kills, "ROOT", tmp_path)
-    monkeypatch.setattr(kills, "GONE", 0.5)
-    commands = [kills.Command(Step("tool.py", ""), tmp_path, cold=True) for _ in range(2)]
-    wait_until(lambda: all("sleep 600" in str(command.running()) for command in commands))
-    assert "sleep 600" in commands[0].kill(kills.SIGNALS[0], 0, False).wrong
-    monkeypatch.setattr(kills, "GONE", PATIENCE)
-    assert "Traceback" in commands[1].kill(kills.SIGNALS[3], 0, True).wrong
+    monkeypatch.setattr(commands, "ROOT", tmp_path)
+    monkeypatch.setattr(commands, "GONE", 0.5)
+    running = [commands.Command(Step("tool.py", ""), tmp_path, cold=True) for _ in range(2)]
+    wait_until(lambda: all("sleep 600" in str(command.running()) for command in running))
+    assert "sleep 600" in running[0].kill(signal.SIGKILL, 0, False).wrong
+    monkeypatch.setattr(commands, "GONE", PATIENCE)
+    assert "Traceback" in running[1].kill(signal.SIGINT, 0, True).wrong
     made, expected = {"a": "1", "b": "2", ".c": "3"}, {"a": "1", "b": "4", "d": "5"}
     assert kills.differences(made, expected) == "\n  .c: left behind\n  b: other bytes\n  d: missing"

@@ -146,7 +146,7 @@ def ask(url, file, version, known):
         if isinstance(error, http.client.InvalidURL):
             raise no_address(url, error) from error
         raise Interrupted(reason(error)) from error
-    except ValueError as error:  # urllib's, of an address
+    except (ValueError, OverflowError) as error:  # urllib's, of an address, and a port's
         raise no_address(url, error) from error
 
 

@@ -4,12 +4,14 @@ import contextlib
 import socket
 from pathlib import Path
 
+import h11
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pain.errors import Problem
 from pain.page.answers import PAGE, Page  # noqa: F401
@@ -76,7 +78,21 @@ def listen(host: str, port: int) -> socket.socket:
                       % (host, port, getattr(error, "strerror", None) or error)) from error
 
 
+class Protocol(H11Protocol):
+    """uvicorn's HTTP, but a request that turns out to be none gets one answer, not the application's, too."""
+
+    def send_400_response(self, msg: str) -> None:
+        if self.cycle:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()  # of which it hears so
+        try:
+            super().send_400_response(msg)
+        except h11.LocalProtocolError:  # the application's has begun
+            self.transport.close()
+
+
 def server(app: Guard) -> uvicorn.Server:
     """A uvicorn server of the application."""
-    return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="on",
-                                         ws_max_size=PICTURE_BYTES, ws_max_queue=2, timeout_graceful_shutdown=1))
+    return uvicorn.Server(uvicorn.Config(app, http=Protocol, log_level="warning", access_log=False, server_header=False,
+                                         lifespan="on", ws_max_size=PICTURE_BYTES, ws_max_queue=2,
+                                         timeout_graceful_shutdown=1))
