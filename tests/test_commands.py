@@ -147,13 +147,23 @@ def test_an_interrupt_while_an_object_is_freed_is_one(tmp_path, usual_signals, n
     assert process.stderr == "tool.py: interrupted; run the same command again to go on\n"
 
 
-THREAD = "import threading\nthreading.Thread(target=time.sleep, args=[30]).start()\n%s"
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_an_interrupt_while_a_command_imports_more(tmp_path, usual_signals, name):
+    """Where the package takes the exception for another, too."""
+    process = finish(tmp_path, "from pain.command import importing\nwith importing():\n    try:\n"
+                     "        os.kill(os.getpid(), signal.%s)\n        time.sleep(3)\n"
+                     "    except BaseException:\n        print('on it goes')" % name)
+    assert (process.returncode, process.stdout) == (130, "")
+    assert process.stderr == "tool.py: interrupted; run the same command again to go on\n"
 
 
-@pytest.mark.parametrize("end, status", [("raise KeyboardInterrupt", 130), ("print('done')", 0)])
+THREAD = "import threading\nthreading.Thread(target=time.sleep, args=[30]).start()\nprint('begun')\n%s"
+
+
+@pytest.mark.parametrize("end, status", [("raise KeyboardInterrupt", 130), ("print('done')", 0), ("fail('no')", 2)])
 def test_threads_are_not_waited_for(tmp_path, end, status):
     process = finish(tmp_path, THREAD % end)
-    assert process.returncode == status
+    assert (process.returncode, process.stdout) == (status, "begun\n" + "done\n" * (status == 0))
 
 
 def test_being_told_to_end_it_ends_in_time(tmp_path, usual_signals):

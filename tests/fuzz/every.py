@@ -1,5 +1,5 @@
 """All formats by name. A module of formats has a list of them, FORMATS; a new one is added here."""
-from fuzz import curves, datasets, downloads, labelled, nets, page, scores, videos
+from fuzz import curves, datasets, downloads, labelled, nets, page, scores, uploads, videos
 
-MODULES = scores, nets, datasets, curves, labelled, downloads, page, videos
+MODULES = scores, nets, datasets, curves, labelled, downloads, page, videos, uploads
 FORMATS = {form.name: form for module in MODULES for form in module.FORMATS}

@@ -5,7 +5,6 @@ import random
 import shutil
 import signal
 import socket
-import time
 
 from fuzz.commands import GONE, SIGNALS, Command, imported
 from fuzz.steps import VARIANT, Step

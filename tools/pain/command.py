@@ -39,14 +39,31 @@ def starting(name):
     if name != "__main__":
         yield
         return
-    usual = signal.getsignal(signal.SIGINT)
-    if usual == signal.default_int_handler:  # else nohup, say, ignores it
-        signal.signal(signal.SIGINT, end_at_once)
+    with one_line_at_the_end(), ending_at_once(signal.SIGINT):
+        yield
+
+
+@contextlib.contextmanager
+def importing():
+    """Around a command's imports of later, which take long: a signal ends it at once. Elsewhere this does nothing."""
+    in_command = signal.getsignal(signal.SIGTERM) == interrupt and \
+        threading.current_thread() == threading.main_thread()
+    with ending_at_once(*[signal.SIGINT, *ENDING] if in_command else ()):
+        yield
+
+
+@contextlib.contextmanager
+def ending_at_once(*numbers):
+    """Have those of the signals end the process at once that are not ignored, as nohup ignores some."""
+    usual = {number: signal.getsignal(number) for number in numbers}
+    for number, handler in usual.items():
+        if handler in (signal.default_int_handler, interrupt):
+            signal.signal(number, end_at_once)
     try:
-        with one_line_at_the_end():
-            yield
+        yield
     finally:
-        signal.signal(signal.SIGINT, usual)
+        for number, handler in usual.items():
+            signal.signal(number, handler)
 
 
 def end_at_once(*_):
@@ -94,7 +111,8 @@ def hear_no_more():
 def leave_threads(status):
     """End this process where threads still compute what nobody wants any more: Python would wait for them."""
     if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
         os._exit(status)
 
 

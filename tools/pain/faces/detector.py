@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from pain.command import importing
 from pain.errors import needed_for
 from pain.faces.alignment import LANDMARKS
 
@@ -36,7 +37,7 @@ class FaceDetector:
 
     def __init__(self, threads, min_face=MIN_FACE):
         self.min_face, self.mtcnn, self.pixels = min_face, None, None
-        with needed_for("finding faces"):
+        with needed_for("finding faces"), importing():
             self.old = version("mtcnn").startswith("0.")  # what Python 3.8 can have
             set_up_tensorflow(threads)
             if not self.old:
