@@ -19,7 +19,7 @@ from support.project import ROOT
 
 SIGNALS = signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT
 MARK = "KILLED_AT_RANDOM"  # an environment variable, by which whatever a command has started is found
-GONE = 10  # seconds after a kill
+GONE = 10  # seconds after a kill, not counting those in which the machine was too busy to let it run
 PYTHON_BEGINS = "Fatal Python error: init_"  # what Python says of Ctrl-C before it looks at any line of ours
 FIND_FACES = "predict_video", "app"  # themselves, and not their workers
 
@@ -100,13 +100,13 @@ class Command:
                 (os.killpg if group else os.kill)(self.pid, number)
             except ProcessLookupError:  # it has not yet a group
                 os.kill(self.pid, number)
-        killed = time.monotonic()
-        self.wait(GONE)
-        left = self.running()
-        while left and time.monotonic() < killed + GONE:
-            time.sleep(0.05)
+        killed, left, seconds, before = time.monotonic(), {self.pid}, 0., queued({self.pid})
+        while left and seconds < GONE:
+            self.wait(0.05)
             left = self.running()
-        seconds = time.monotonic() - killed
+            before.update((process, time) for process, time in queued(left).items() if process not in before)
+            seconds = time.monotonic() - killed - max(
+                [time - before[process] for process, time in queued(left).items() if process in before], default=0)
         for pid in left:
             os.kill(pid, signal.SIGKILL)
         self.wait(GONE)
@@ -114,6 +114,15 @@ class Command:
         traced = "Traceback" in error and PYTHON_BEGINS not in error
         wrong = "still running: %s\n%s" % (left, error[-2000:]) if left else error if traced or status else ""
         return Ended(status, seconds, wrong)
+
+
+def queued(processes):
+    """How long the threads of processes have stood in the queue for a core so far, {thread: seconds}."""
+    seconds = {}
+    for thread in (thread for pid in processes for thread in Path("/proc/%d/task" % pid).glob("*")):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            seconds[thread.name] = int((thread / "schedstat").read_text().split()[1]) / 1e9
+    return seconds
 
 
 def be_the_command(tool, arguments):
