@@ -14,7 +14,7 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks f
 @linux
 def test_killed_folds_are_as_if_they_had_never_been(tmp_path, monkeypatch):
     monkeypatch.setattr(kills, "COLD", 1)  # this process may have threads, and then should not be forked
-    monkeypatch.setattr(kills, "GONE", PATIENCE)
+    monkeypatch.setattr(commands, "GONE", PATIENCE)
     said = []
     assert kills.kill_step(kills.Work(tmp_path, SLIM), "folds", 2, say=said.append) == []
     assert said[-1].startswith("folds: 2 kills, 0 times wrong")
