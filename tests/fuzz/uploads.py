@@ -13,7 +13,7 @@ from pathlib import Path
 from fuzz.child import set_limits
 from fuzz.formats import Format
 from fuzz.videos import write
-from pain.page.jobs import BUG, RUNNING, WAITING
+from pain.page.job import BUG, RUNNING, WAITING
 from pain.processes import ending_with_this
 from support.pages import serving
 
@@ -21,16 +21,14 @@ DAY = 86400  # seconds that the page may compute
 
 
 def upload(folder):
-    """A video, and a page that is served, whose port is in the file port, and what it says in the file that log names.
-
-    It ends with this process.
-    """
-    log = tempfile.NamedTemporaryFile(delete=False)
-    subprocess.Popen(ending_with_this([sys.executable, "-m", "fuzz.uploads", str(folder)]), stderr=log,
-                     start_new_session=True)
+    """A video, and a page that is served, which ends with this process: its port, and the file of what it says."""
+    with open(str(folder / "said"), "wb") as said:
+        page = subprocess.Popen(ending_with_this([sys.executable, "-m", "fuzz.uploads", str(folder)]), stderr=said,
+                                start_new_session=True)
     while not (folder / "port").exists():
+        assert page.poll() is None, (folder / "said").read_text()
         time.sleep(0.1)
-    (folder / "log").write_text(log.name)
+    (folder / "log").write_text(said.name)
     return write(folder, "h264.mp4")
 
 
@@ -46,7 +44,7 @@ def serve():
 
 def ask(method, path, body=None):
     """The page's status and what it answers, as JSON if it is."""
-    connection = http.client.HTTPConnection("127.0.0.1", int(Path("port").read_text()), timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", int(Path("port").read_text()), timeout=300)
     connection.request(method, path, body)
     answer = connection.getresponse()
     content = answer.read()
