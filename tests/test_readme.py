@@ -22,7 +22,7 @@ SMALL = dict(SUBJECTS="2", FRAMES="40", ITERATIONS="6", PEOPLE="4", STRANGERS="4
 
 
 # In the order of their commands: a page may use what an earlier one has made. Then come the other pages.
-FIRST = "README.md", "docs/unbc.md", "docs/own_data.md", "docs/videos.md", "docs/scores.md"
+FIRST = "README.md", "docs/unbc.md", "docs/own_data.md", "docs/videos.md", "docs/scores.md", "docs/study.md"
 PAGES = [*FIRST, *sorted({"docs/" + path.name for path in (ROOT / "docs").glob("*.md")} - set(FIRST))]
 TEXTS = [path for folder in (".", "data", "docs", "engine", "models") for path in sorted((ROOT / folder).glob("*.md"))]
 COMMANDS = "make", "cd", "pip", ".venv/bin/python"
@@ -131,12 +131,13 @@ def label_recordings(checkout):
 
 
 def collect_curves(checkout):
-    """Curves of two people, their labels, and a table of these people."""
+    """Curves of two people, their labels by two raters, and a table of these people."""
     (checkout / "labels").mkdir()
     for made, name in ("visit", "sub-01_ses-1_task-arm"), ("l1", "sub-02_ses-1_task-arm"):
         shutil.copytree(str(checkout / made), str(checkout / "curves" / name))
-        (checkout / "labels" / (name + ".csv")).write_text("frame,label\n" + "".join("%d,%d\n" % (i, i % 6)
-                                                                                    for i in range(20)))
+        for rater, more in ("anna", 0), ("ben", 1):
+            (checkout / "labels" / ("%s_%s.csv" % (name, rater))).write_text(
+                "frame,label\n" + "".join("%d,%d\n" % (i, (i + more) % 6) for i in range(20)))
     (checkout / "participants.tsv").write_text("participant_id\tgroup\nsub-01\tpatient\nsub-02\tcontrol\n")
 
 
@@ -162,7 +163,7 @@ def test_every_command(checkout, usual_signals):
     assert ran[0].startswith("make demo") and len(ran) >= 15 and not preparations
     for made in ("report/report.html", "report/tables/table_1.tex", "report/figures/curve.pdf", "evaluate.pyz",
                  "study/study.html", "curves/sub-02_task-arm/curve.json", "demo/curve.png", "demo/video/annotated.mp4",
-                 "visit/curve.json", "l1/curve.png",
+                 "visit/curve.json", "l1/curve.png", "by_hand/rater-ben.csv", "curves/sub-01_ses-1_task-arm/curve.eaf",
                  "data/mine/README.md", "data/folds/01-042-ll042/train_lmdb/data.mdb", "curve.png", "scores.json",
                  "scores.csv", "models/face_verification.caffemodel", "models/verification/lfw/roc.png",
                  "models/smooth_l1_center_l1_sampling/01-042-ll042/pain_iter_6.onnx",

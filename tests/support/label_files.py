@@ -28,7 +28,7 @@ def elan_text(path, raters, header=False):
     names = ["Tier", "", *("%s Time - %s" % (part, form) for part in ("Begin", "End") for form in times),
              *("Duration - " + form for form in times), "Annotation"]
     rows = [[name, "", *(text for moment in (onset, offset, offset - onset) for text in (
-        clock(moment), "%s" % round(moment, 3), "%d" % round(1000 * moment))), str(label)]
+        clock(moment), "%s" % round(float(moment), 3), "%d" % round(1000 * moment))), str(label)]
             for name, intervals in raters.items() for onset, offset, label in intervals]
     rows.append(["words", "", *rows[0][2:-1], "ouch"])
     path.write_text("".join("\t".join(row) + "\n" for row in ([names] if header else []) + rows), encoding="utf-8")

@@ -108,17 +108,18 @@ def names_for(lines: list[str]) -> list[str] | None:
         return None
     names, count = ["tier", "participant"][:of_times[0]] + ["annotator"] * (of_times[0] - 2), {}
     for i in of_times:
-        unit = unit_of(rows[0][i])
+        unit = unit_of([row[i] for row in rows])
         count[unit] = count.get(unit, 0) + 1
         part = (START, END, DURATION)[min(count[unit], 3) - 1]
         names.append(part + unit)
     return [*names, "annotation"]
 
 
-def unit_of(text):
-    """Which form a time has: one of UNITS, or another, which is not read."""
-    return "msec" if text.isdecimal() else "hh_mm_ss_ms" if CLOCK.match(text) else \
-        "ss_msec" if ":" not in text else "ff"
+def unit_of(texts):
+    """Which form a column of times has: one of UNITS, or another, which is not read."""
+    if not any(":" in text for text in texts):
+        return "msec" if all(text.isdecimal() for text in texts) else "ss_msec"
+    return "hh_mm_ss_ms" if all(CLOCK.match(text) for text in texts) else "frames"
 
 
 def is_tab_delimited(table: PeopleTable) -> bool:
