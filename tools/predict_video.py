@@ -201,7 +201,7 @@ def rate_many(args, models, smoothed_by, truth, calibration):
             computed += outcome.computed
             rated, as_before = rated + bool(outcome.said), as_before + outcome.as_it_was
             wrong += [outcome.wrong] * bool(outcome.wrong)
-            for line in outcome.said or ():
+            for line in [outcome.note] * bool(outcome.note) + (outcome.said or []):
                 write(line)
     rate = computed / (time.monotonic() - start)
     print("%s: %d videos rated%s; %d left as they were" % (

@@ -280,6 +280,17 @@ def test_what_is_wrong_with_a_video_is_said_every_time(tmp_path):
         assert outcome.as_it_was == as_it_was and "1 of 3 images could not be read (1.png); the curve" in outcome.wrong
 
 
+def test_what_is_to_be_said_of_a_video_is_said(clips, tmp_path, monkeypatch):
+    def noted(*arguments, **options):
+        video = open_video(*arguments, **options)
+        video.note = "it is HDR"
+        return video
+
+    monkeypatch.setattr("pain.video.many.open_video", noted)
+    outcome, = many(tmp_path, str(clips / CLIPS[0])).values()
+    assert outcome.note == "it is HDR" and not outcome.wrong
+
+
 def test_a_fault_of_ours_is_shown_and_does_not_stop_the_rest(clips, tmp_path, capsys):
     class Faulty(Light):
         def __call__(self, faces):

@@ -66,6 +66,7 @@ class Outcome(NamedTuple):
     said: Any = None  # what `describe` made of a new curve
     computed: int = 0  # frames
     as_it_was: bool = False  # whether the curve was there already
+    note: str = ""  # of the Video
 
 
 class Stopped(Exception):
@@ -139,9 +140,9 @@ class ManyVideos:
                         bar.update()
         rows, summary = finish_curve(making, self.options.smoothing, self.options.thresholds, self.options.labels,
                                      finished_with(self.options.labels_file, opened.damage))
-        said = self.describe(final, rows, summary)
         put_in_place(making, final)
-        return Outcome(video, opened.damage and opened.damage + "; the curve is of what could be read", said, computed)
+        said = self.describe(final, rows, summary)
+        return Outcome(video, damage_of(final), said, computed, note=opened.note)
 
     def _open(self, video):
         return open_video(video.path, rate=self.options.rate, stream=self.options.stream)
