@@ -202,7 +202,7 @@ def begin(making: Path, final: Path, about: dict, anew: bool) -> None:
 
 def put_in_place(making: Path, final: Path) -> None:
     """Give a curve that is whole its own folder, in the place of one that is there; what else is there stays."""
-    if not final.exists():
+    with contextlib.suppress(OSError):  # there is one
         making.rename(final)
         return
     for name in ("curve.csv", *OF_THE_WHOLE):
