@@ -75,7 +75,7 @@ def test_an_interrupt_is_one_line_and_130(tmp_path):
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_being_told_to_end_is_an_interrupt_and_once(tmp_path, usual_signals, name):
-    process = finish(tmp_path, "try:\n    os.kill(os.getpid(), signal.%s)\n    time.sleep(60)\nfinally:\n"
+    process = finish(tmp_path, "try:\n    os.kill(os.getpid(), signal.%s)\n    time.sleep(600)\nfinally:\n"
                      "    os.kill(os.getpid(), signal.SIGTERM)\n    print('put away')" % name)
     assert (process.returncode, process.stdout) == (130, "put away\n")
     assert process.stderr == "tool.py: interrupted; run the same command again to go on\n"
@@ -119,7 +119,7 @@ def test_a_missing_package_is_one_line(tool):
 def test_an_interrupt_while_it_is_imported_is_one_line(tmp_path):
     """Even where the package takes the exception for another, as NumPy does."""
     (tmp_path / "numpy.py").write_text("import os, signal, time\n"
-                                       "try:\n    os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(9)\n"
+                                       "try:\n    os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(600)\n"
                                        "except BaseException as error:\n    raise ImportError('damaged') from error\n")
     process = subprocess.run([sys.executable, str(ROOT / "tools" / "evaluate.py")], text=True, stderr=subprocess.PIPE,
                              env=dict(os.environ, PYTHONPATH=str(tmp_path)))
@@ -142,7 +142,7 @@ def test_a_signal_once_all_is_done_is_no_traceback(tmp_path, usual_signals, name
 def test_an_interrupt_while_an_object_is_freed_is_one(tmp_path, usual_signals, name):
     """Python prints what is raised there, and goes on."""
     process = finish(tmp_path, "class Object:\n    def __del__(self):\n        os.kill(os.getpid(), signal.%s)\n"
-                     "        time.sleep(0.1)\nObject()\ntime.sleep(3)\nprint('on it goes')" % name)
+                     "        time.sleep(0.1)\nObject()\ntime.sleep(600)\nprint('on it goes')" % name)
     assert (process.returncode, process.stdout) == (130, "")
     assert process.stderr == "tool.py: interrupted; run the same command again to go on\n"
 

@@ -14,6 +14,7 @@ import caffe
 from caffe.proto import caffe_pb2
 from command_runs import ENGINE, only_line, run, start, status_of  # noqa: F401
 from data_nets import datums, images, make_lmdb
+from genuine import PATIENCE
 
 DATA = 'name: "pixels" type: "Data" data_param { source: "db" backend: LMDB batch_size: 32 }'
 PYTHON = 'name: "pixels" type: "Python" python_param { module: "shared_data" layer: "Shared" }'
@@ -155,7 +156,7 @@ def test_a_rank_that_is_killed_ends_all(victim, monkeypatch):
         os.kill([first.pid, *others][victim], signal.SIGKILL)
         said = first.stdout.read()
     assert len(others) == 2
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE
     while any(map(runs, others)):
         assert time.monotonic() < until
         time.sleep(.01)

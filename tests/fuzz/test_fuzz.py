@@ -15,6 +15,7 @@ from fuzz.child import ACCEPTED, REFUSED, outcome
 from fuzz.formats import Format
 from fuzz.mutants import of_bytes, of_text
 from pain.errors import Problem
+from support.processes import PATIENCE
 from support.project import ROOT
 
 MUTANTS = 1
@@ -85,7 +86,7 @@ def spin():
     (lambda: print("nan"), "nonsense", "nan"),
 ])
 def test_a_command_is_judged(tmp_path, monkeypatch, main, verdict, said):
-    monkeypatch.setattr(child, "PATIENCE", 0.3 if "0.3" in said else 30)
+    monkeypatch.setattr(child, "PATIENCE", 0.3 if "0.3" in said else PATIENCE)
     form = Format("a", None, main, check=lambda folder, out: out if "nan" in out else None, seconds=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Python, that this process may have threads

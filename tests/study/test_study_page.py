@@ -140,8 +140,7 @@ def test_the_groups_are_on_the_page(page):
 @needs_browser
 def test_the_table_is_sorted_from_the_keyboard(folder, tmp_path):
     from selenium.webdriver.common.keys import Keys
-    browser = Browser(tmp_path)
-    try:
+    with Browser(tmp_path) as browser:
         browser.open((folder / "out/study.html").as_uri(), width=390)
         titles = browser.js("Array.from(document.querySelectorAll('#study thead th'), th => th.textContent.trim())")
 
@@ -162,6 +161,4 @@ def test_the_table_is_sorted_from_the_keyboard(folder, tmp_path):
         assert press("age") == "ascending" and column("age") == ["21", "22", "23", "25", ""]
         assert press("age") == "descending" and column("age") == ["25", "23", "22", "21", ""]  # unknown stays last
         assert browser.js("document.documentElement.scrollWidth") <= 390
-        assert browser.driver.get_log("browser") == []
-    finally:
-        browser.driver.quit()
+        assert browser.said() == []
