@@ -36,7 +36,8 @@ def run_here(main, *args):
     """
     argv, status = ["tool.py", *map(str, args)], 0
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as error:
-        with mock.patch.object(sys, "argv", argv):
+        with mock.patch.object(sys, "argv", argv), mock.patch.object(sys, "unraisablehook", sys.unraisablehook), \
+                mock.patch.object(command, "ENDING", []):  # this process hears signals as before
             try:
                 command.run(main)
             except SystemExit as end:
