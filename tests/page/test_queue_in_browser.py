@@ -4,6 +4,8 @@ import zipfile
 
 import pytest
 
+from pain.notice import short_notice
+from pain.provenance import Origin
 from support.browser import needs_browser
 from support.pages import wait
 
@@ -71,7 +73,22 @@ def test_ten_videos_from_the_queue_to_the_archive(page, served, videos, tmp_path
     page.wait("document.getElementById('status').textContent === '20 frames'")
     page.click("#another")
     page.click("#save-all")
-    check(zipfile.ZipFile(io.BytesIO(page.saved("curves.zip"))), served, page, (tmp_path / "rater.csv").read_bytes())
+    archive = zipfile.ZipFile(io.BytesIO(page.saved("curves.zip")))
+    check(archive, served, page, (tmp_path / "rater.csv").read_bytes())
+    archive.extract("visit 2/curve.csv", str(tmp_path))
+
+    show(page, "visit 2.mp4")
+    page.give("over-file", tmp_path / "visit 2" / "curve.csv")
+    page.wait("document.getElementById('agreement').textContent.endsWith("
+              "'Against curve.csv, over 20 frames with both: MAE 0.000, PCC 1.000.')")
+    assert "curve.csv (dashed; %s)" % short_notice(Origin()) in page.text("legend")
+    page.js("(box => { box.value = 'median'; box.dispatchEvent(new Event('change', {bubbles: true})); })"
+            "(document.getElementById('filter'))")
+    page.click("#again")
+    page.wait("document.getElementById('status-options').textContent === 'median filter of 0.5 s'")
+    page.wait("document.getElementById('legend').textContent.includes('smoothed')")
+    page.wait("document.getElementById('agreement').textContent === '%s'" % agreement)  # the labels came with it
+    assert page.js("document.getElementById('no-episodes').hidden") is False
 
 
 def check(archive, served, page, labels):
