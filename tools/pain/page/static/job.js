@@ -14,6 +14,12 @@ import {shareOf, stateWords} from "./words.js";
 const sleep = milliseconds => new Promise(done => setTimeout(done, milliseconds));
 const video = get("video");
 
+let told = () => {};  // that another video is shown, or none
+
+export function whenShown(changed) {
+  told = changed;
+}
+
 export function showMode(mode) {
   const camera = mode === "camera", {job} = page;
   fail("");  // what was wrong with the other
@@ -31,6 +37,7 @@ export function showMode(mode) {
   get("stage").classList.toggle("mirrored", camera);
   for (const id of ["tools", "episodes", "help", "agreement", "above"]) get(id).hidden = camera;
   if (camera) video.pause();
+  told();
 }
 
 // Show the page of a job of which nothing is here yet.

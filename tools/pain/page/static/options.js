@@ -1,6 +1,7 @@
 // How the next videos are rated: the panel of options, which this tab remembers.
 import {get} from "./elements.js";
 import {page} from "./state.js";
+import {number} from "./words.js";
 
 const KEY = "options";
 const fields = () => [...document.querySelectorAll("#options [name]")];
@@ -32,7 +33,7 @@ export const chosenOptions = () => JSON.stringify(read());
 export function inWords(options) {
   const usual = page.about.options, parts = [];
   if (options.track !== usual.track) parts.push(options.track ? "a curve for every person" : "the largest face alone");
-  if (options.min_face !== usual.min_face) parts.push(`faces from ${100 * options.min_face} % of the height`);
+  if (options.min_face !== usual.min_face) parts.push(`faces from ${number(100 * options.min_face, 0)} % of the height`);
   if (options.filter) parts.push(`${options.filter} filter of ${options.seconds} s`);
   if (page.about.calibrated && !options.calibrated) parts.push("not calibrated");
   if (String(options.thresholds) !== String(usual.thresholds)) parts.push(`thresholds ${options.thresholds.join(" ")}`);

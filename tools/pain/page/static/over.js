@@ -3,17 +3,21 @@ import {Curve, named} from "./curve.js";
 import {redraw} from "./drawing.js";
 import {ask, fail, get, guarded, say} from "./elements.js";
 import {agreementWords} from "./legend.js";
+import {inWords} from "./options.js";
 import {show} from "./reading.js";
 import {page} from "./state.js";
 
 const FILE = "file", NOTHING = "";
 const select = get("over");
 
+// What tells a video from the same one with other options.
+const called = ({name, options}) => name + (inWords(options) ? ` (${inWords(options)})` : "");
+
 // What can be laid over: the session's other videos that have a curve.
 export function showOthers() {
   const {job, session, over} = page;
   const others = session.jobs.filter(({id, state, done}) => state === "done" && done && !(job && job.id === id));
-  const entries = [[NOTHING, "nothing"], ...others.map(({id, name}) => [id, name]), [FILE, "a curve.csv\u2026"]];
+  const entries = [[NOTHING, "nothing"], ...others.map(job => [job.id, called(job)]), [FILE, "a curve.csv\u2026"]];
   const now = over ? over.id : NOTHING;
   if (over && !entries.some(([id]) => id === over.id)) entries.splice(1, 0, [over.id, over.name]);
   const same = JSON.stringify([entries, now]);

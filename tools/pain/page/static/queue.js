@@ -1,7 +1,7 @@
 // The session's videos: those on the server, those on their way there, and what is kept of those that are gone.
 import {ask, element, get, guarded, say} from "./elements.js";
 import {mayForget, saveEpisodes} from "./episodes.js";
-import {begin, follow, leave, open, showState} from "./job.js";
+import {begin, follow, leave, open, showState, whenShown} from "./job.js";
 import {allKept, forget, isSaved, keep, kept} from "./kept.js";
 import {chosenOptions, inWords} from "./options.js";
 import {showOthers} from "./over.js";
@@ -157,6 +157,8 @@ whenUploading((upload, job) => {
   }
   if (job === undefined) showQueue(); else refresh();
 });
+
+whenShown(showQueue);
 
 get("again").addEventListener("click", guarded(async () => {
   const {id} = page.job;
