@@ -46,12 +46,16 @@ def arguments():
     parser.add_argument("curves", nargs="+", type=Path, metavar="CURVES", help="folders with curves in them")
     parser.add_argument("--labels", nargs="+", required=True, metavar="LABELS", help="label files, or folders of them")
     add_reading(parser)
+    parser.add_argument("--raw", action="store_true", help="leave PSPI 0..16 as it is, for evaluate.py --pspi --raw; "
+                        "of use for correlations, for curves are 0..5")
     parser.add_argument("--participants", type=Path, metavar="TABLE",
                         help="a CSV or TSV file that says who is in which video (docs/study.md)")
     parser.add_argument("--pattern", metavar="NAME", help="how videos' names are made, as {sub}_{task}: what each part "
                         "is called (default: as BIDS has it, sub-01_ses-2_task-arm)")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the folder for what comes out")
     args = parser.parse_args()
+    if args.raw and not args.pspi:
+        raise Problem("--raw leaves PSPI as it is; say that labels are PSPI with --pspi")
     if args.out.exists() and not args.out.is_dir():
         raise Problem("%s: is a file; name a folder" % args.out)
     return args
@@ -95,7 +99,7 @@ def report(made, curves, without):
 
 def main():
     args = arguments()
-    reading, pattern = reading_of(args), name_pattern(args.pattern) if args.pattern else None
+    reading, pattern = reading_of(args)._replace(raw=args.raw), name_pattern(args.pattern) if args.pattern else None
     participants = read_participants(args.participants) if args.participants else None
     folders, left_out = find_curves(args.curves), {}
     curves = tried(list(folders), lambda name: read_curve(folders[name]), left_out)

@@ -131,7 +131,10 @@ def test_labels_beside_it(opened, real, job, sample, tmp_path):
     given = [line.split(",") for line in sample.with_suffix(".csv").read_text().split()[1:]]
     some = given[5:30]
     by_time = "time_s,label,more\n" + "".join("%.3f,%s,x\n" % (int(at) / 25 + 0.015, label) for at, label in some)
-    for content in sample.with_suffix(".csv").read_text(), by_time, "label;frame\r\n" + "".join(
+    two_raters = "rater,onset_ms,offset_ms,label\n" + "".join("%s,%d,%d,%s\n" % (
+        rater, 40 * int(at), 40 * int(at) + 40, label) for rater, of in (("a", some[:17]), ("b", some[17:4:-1]))
+        for (at, _), (_, label) in zip(sorted(of, key=lambda pair: int(pair[0])), of))
+    for content in sample.with_suffix(".csv").read_text(), by_time, two_raters, "label;frame\r\n" + "".join(
             "%s;%s\r\n" % (label, at) for at, label in some):
         (tmp_path / "truth.csv").write_text(content)
         (tmp_path / "commas.csv").write_text(content.replace(";", ","))

@@ -154,6 +154,15 @@ def test_what_cannot_be_used_is_named_and_the_rest_is_done(folder, capsys):
     assert {row["subject"] for row in predictions(folder / "out" / "predictions.csv")} == {"P2"}
 
 
+def test_pspi(folder, capsys):
+    path = folder / "sub-01_task-arm.csv"
+    files.table(path, "frame,label", [(0, 3), (1, 9.5), (2, 16)])
+    for more, expected in ([], ["3", "5", "5"]), (["--raw"], ["3", "9.5", "16"]):
+        run(capsys, folder, "--labels", path, "--pspi", *more)
+        assert [given["label"] for given in predictions(folder / "out" / "predictions.csv")] == expected
+    assert "say that labels are PSPI" in run(capsys, folder, "--labels", path, "--raw", status=2)
+
+
 @pytest.mark.parametrize("content, words", [
     ("frame,label\n0,9\n", "the label is not a number"), ("frame,label\n900,1\n", "no frame has both a label and an")])
 def test_nothing_that_can_be_used(folder, capsys, content, words):
