@@ -14,6 +14,7 @@ import contextlib
 import functools
 import math
 import os
+import sys
 import weakref
 from collections.abc import Iterable
 
@@ -54,35 +55,45 @@ class Memory:
         self._array_counts, self._version = False, None
         self.stays = False  # nobody but the solver shares the tensor: an array can be made of the same memory again
         self._before = None, None  # then: the tensor and the array's memory, when there was an array last
+        self._changes = 0  # how often they may have been written to without PyTorch's counting it
+        self.blocks = None  # what packed.py has made of the values
         self.twin = None  # a tensor in which a graph makes or reads the values, and is to have what scripts write
 
     def tensor(self, shape):
         """The values as a tensor of this shape on the device. float32, or bfloat16 where a net computes in it."""
+        if self._array_counts:
+            self.update()
+        if self._tensor is not None and self._tensor.shape == shape:
+            return self._tensor
         count = math.prod(shape)
-        self.update()
         if self._tensor is None or self._tensor.numel() < count:
             self.capacity = max(self.capacity, count)
             self._hide()
             self._tensor = torch.zeros(self.capacity, device=self.device)
             if self._initial:
                 self._tensor.fill_(self._initial)
-        if self._tensor.shape == shape:
-            return self._tensor
         if not self._tensor.is_contiguous():
             self._tensor = self._tensor.contiguous()
-        return self._tensor.view(-1)[:count].view(shape)
+        view = self._tensor.view(-1)[:count].view(shape)
+        if count == self._tensor.numel() and self._array is None and self.device.type == "cpu":
+            self._tensor = view  # the next time, it is there
+        return view
 
     def set(self, tensor):
         """Take these values, without a copy unless somebody holds the array."""
-        tensor = tensor.detach()
+        if tensor.requires_grad:
+            tensor = tensor.detach()
+        self._changes += 1
+        if self._array is None:
+            self.capacity, self._tensor = tensor.numel(), tensor
+            return
         if self._array_counts:
             if tensor.numel() < self._array.size:
                 self._upload()
             self._settle()
         if not self.is_exposed or tensor.numel() > self._array.size:
             self._hide()
-            self.capacity = tensor.numel()
-            self._tensor = tensor
+            self.capacity, self._tensor = tensor.numel(), tensor
             return
         self._tensor.data[:tensor.numel()].copy_(tensor.reshape(-1))  # .data: autograd shall see the new values
         self._version = None
@@ -93,6 +104,7 @@ class Memory:
     def array(self, shape):
         """The values as a writable NumPy array of this shape, float32, C order."""
         count = math.prod(shape)
+        self._changes += 1
         if self.device.type != "cpu" or not self.is_exposed or self._array.size < count:
             with turns.others_halted():  # they may be writing to the tensor
                 self.show()
@@ -129,6 +141,13 @@ class Memory:
     def touch(self):
         """Note that the tensor has been written to without PyTorch's knowing."""
         self._version = None
+        self._changes += 1
+
+    def stamp(self):
+        """On a CPU, what stays the same while the values do; None while somebody holds the array, and may write."""
+        if self.is_exposed and sys.getrefcount(self._array) > 2:  # this object, and the function
+            return None
+        return self._changes, self._tensor.data_ptr(), self._tensor._version
 
     def free(self):
         """Forget the values, which then are the initial ones, unless somebody holds the array."""

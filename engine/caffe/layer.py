@@ -12,7 +12,6 @@ Gradients come from autograd, for one layer at a time: every blob has its own gr
 and scripts to read and to write. A layer whose gradient in Caffe is not the derivative (Filter, say) has a backward of
 its own.
 """
-import contextlib
 from collections import namedtuple
 
 import torch
@@ -47,6 +46,22 @@ def gradients(pairs, wanted, keep):
     return torch.autograd.Variable._execution_engine.run_backward(
         tuple(edge for edge, _ in pairs), tuple(grad for _, grad in pairs), keep, False, tuple(wanted), True,
         accumulate_grad=False)
+
+
+class _NamingErrors:
+    """In a `with`: what torch cannot do, or has no memory for, is a CaffeError that names the layer."""
+
+    def __init__(self, layer):
+        self._layer = layer
+
+    def __enter__(self):
+        pass
+
+    def __exit__(self, kind, error, _):
+        if isinstance(error, (MemoryError, RuntimeError, IndexError)) and not isinstance(error, CaffeError):
+            if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error):
+                self._layer.fail("there is not enough memory; use smaller batches or images")
+            self._layer.fail("cannot be computed: %s" % error)
 
 
 class Layer:
@@ -160,7 +175,7 @@ class Layer:
     def set_up(self, bottom, top):
         """Check, set up and reshape the layer, and give its tops and blobs what the prototxt says. Called once."""
         self.check_counts(len(bottom), len(top))
-        with self.naming_errors():
+        with self.naming_errors:
             self.setup(bottom, top)
             self.reshape(bottom, top)
         self.loss_weights = list(self.param.loss_weight) or [1.] * self.is_loss or [0.] * len(top)
@@ -194,17 +209,7 @@ class Layer:
                 except CaffeError as error:
                     self.fail(error)
 
-    @contextlib.contextmanager
-    def naming_errors(self):
-        """A context in which what torch cannot do, or has no memory for, is a CaffeError that names this layer."""
-        try:
-            yield
-        except CaffeError:
-            raise
-        except (MemoryError, RuntimeError, IndexError) as error:
-            if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error):
-                self.fail("there is not enough memory; use smaller batches or images")
-            self.fail("cannot be computed: %s" % error)
+    naming_errors = property(_NamingErrors)
 
     def forward(self, bottom, top, needs):
         """Compute the tops' values from the bottoms'. needs: for each bottom, whether a backward will be asked for its
@@ -213,33 +218,35 @@ class Layer:
         outputs, tape = self._record(bottom, top, needs)
         for blob, output in zip(top, outputs):
             for other in bottom:
-                if other is not blob:
+                if other is not blob and other.values.is_exposed:
                     output = other.values.apart(output)
             blob.tensor = output
         return tape
 
     def _record(self, bottom, top, needs):
         """The tops, a tuple of tensors, of what the bottoms hold, and the Tape, or None where no backward follows."""
-        record = needs is not None
+        if needs is None:
+            with torch.no_grad():
+                return self._computed([blob.tensor for blob in (*bottom, *self.blobs)]), None
         inputs = [blob.tensor.data for blob in bottom]  # not detach(): what is written to them later counts
         weights = [blob.tensor.data for blob in self.blobs]
-        if record:
-            for i, blob in enumerate(bottom):
-                if blob in top and blob.values.is_exposed:  # in place: keep what is about to be overwritten
-                    inputs[i] = inputs[i].clone()
-            for tensor, wanted in [*zip(inputs, needs), *zip(weights, self.wanted_weights())]:
-                tensor.requires_grad_(wanted)
-        given = [*inputs, *weights]
-        with torch.set_grad_enabled(record):
-            if self.computes_in_half and self.context.autocast:
-                given = [tensor.to(self.context.autocast) for tensor in given]
-            outputs = self.compute(*given)
-        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        if not record:
-            return outputs, None
+        for i, blob in enumerate(bottom):
+            if blob in top and blob.values.is_exposed:  # in place: keep what is about to be overwritten
+                inputs[i] = inputs[i].clone()
+        for tensor, wanted in [*zip(inputs, needs), *zip(weights, self.wanted_weights())]:
+            tensor.requires_grad_(wanted)
+        with torch.enable_grad():
+            outputs = self._computed([*inputs, *weights])
         edges = [(torch.autograd.graph.get_gradient_edge(out), out.dtype) if out.requires_grad else None
                  for out in outputs]
         return outputs, Tape(edges, inputs, weights)
+
+    def _computed(self, given):
+        """What compute makes of the tensors, a tuple."""
+        if self.computes_in_half and self.context.autocast:
+            given = [tensor.to(self.context.autocast) for tensor in given]
+        outputs = self.compute(*given)
+        return outputs if isinstance(outputs, tuple) else (outputs,)
 
     def backward(self, top, propagate_down, bottom, tape):
         """Set the bottoms' gradients, where propagate_down (a list of bool) asks for them, and add to self.blobs'.

@@ -33,7 +33,7 @@ class Node:
 
     def forward(self, backward_follows: bool) -> None:
         needs = self.needs if self.need_backward and backward_follows else None
-        with self.layer.naming_errors():
+        with self.layer.naming_errors:
             self.reshape()
             self.tape = self.layer.forward(self.bottoms, self.tops, needs)
 
@@ -52,7 +52,7 @@ class Node:
             blobs = [*self.bottoms, *self.layer.blobs]
             if any(tensor.data_ptr() != blob.tensor.data_ptr() for tensor, blob in zip(taped, blobs)):
                 self.tape = None
-        with self.layer.naming_errors():
+        with self.layer.naming_errors:
             self.layer.backward(self.tops, self.needs, self.bottoms, self.tape)
 
     @property

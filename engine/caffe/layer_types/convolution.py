@@ -5,6 +5,7 @@ import math
 import torch
 import torch.nn.functional as F
 
+from caffe import packed
 from caffe.layer import Layer, layer
 
 # Above, oneDNN's gradients of the weights crash (torch 2.13): from 16384 and from about 48,000 on. By columns then.
@@ -95,7 +96,7 @@ class Windowed(Layer):
 
     def batched(self, x):
         """x as (N, C, *spatial)."""
-        return x.reshape(math.prod(x.shape[:self.first]), *x.shape[self.first:])
+        return x if self.first == 1 else x.reshape(math.prod(x.shape[:self.first]), *x.shape[self.first:])
 
 
 @layer("Convolution")
@@ -117,6 +118,8 @@ class Convolution(Windowed):
         self.check(p.group > 0, "group must be positive")
         for name, count in ("the number of channels", self.channels), ("num_output", p.num_output):
             self.check(count % p.group == 0, "%s, %d, must be a multiple of group, %d" % (name, count, p.group))
+        self.can_pack = (self.torch_can and self.dims == 2 and p.group == 1 and self.windows.dilation == [1, 1]
+                         and self.context.device.type == "cpu" and not self.context.autocast and packed.usable())
         self.add_blob((*self.weight_channels(p), *self.windows.kernel), p.weight_filler)
         if p.bias_term:
             self.add_blob((p.num_output,), p.bias_filler)
@@ -137,10 +140,13 @@ class Convolution(Windowed):
     def convolve(self, x, weight, bias=None):
         batch, x = x.shape[:self.first], self.batched(x)
         y = (self.torch_convolution if self.torch_can else self.by_columns)(x, weight, bias)
-        return y.reshape(*batch, *y.shape[1:2 + self.dims])
+        return y.reshape(*batch, *y.shape[1:2 + self.dims]) if self.first != 1 or not self.dims else y
 
     def torch_convolution(self, x, weight, bias):
         w, x = self.windows, self.widened(x)
+        if self.can_pack and not torch.is_grad_enabled():
+            return packed.convolve(x, self.blobs[0].values, weight.shape, bias, w.stride, w.pad,
+                                   keep=not self.context.forward_only)
         if not self.dims:
             x, weight = x.unsqueeze(-1), weight.unsqueeze(-1)
         kernels = self.context.kernels if bias is not None and self.dims == 2 else None
