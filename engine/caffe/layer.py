@@ -48,22 +48,6 @@ def gradients(pairs, wanted, keep):
         accumulate_grad=False)
 
 
-class _NamingErrors:
-    """In a `with`: what torch cannot do, or has no memory for, is a CaffeError that names the layer."""
-
-    def __init__(self, layer):
-        self._layer = layer
-
-    def __enter__(self):
-        pass
-
-    def __exit__(self, kind, error, _):
-        if isinstance(error, (MemoryError, RuntimeError, IndexError)) and not isinstance(error, CaffeError):
-            if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error):
-                self._layer.fail("there is not enough memory; use smaller batches or images")
-            self._layer.fail("cannot be computed: %s" % error)
-
-
 class Layer:
     """A layer of a net. Between two calls it keeps its blobs, and what else its next pass is to go on from.
 
@@ -77,6 +61,7 @@ class Layer:
     label_bottoms = ()  # bottoms that have no gradient
     computes_in_half = False  # whether it computes in bfloat16 when the net is asked to
     follows_blobs = False  # BVLC's computes its gradients from what bottoms and blobs hold by then
+    passive = False  # forward has nothing to do, nor has reshape while shapes stay
     capturable = True  # what it computes of its bottoms needs nothing of the host, nor a state but its blobs
 
     def __init__(self, param, context):
@@ -159,6 +144,13 @@ class Layer:
         """The tops, a tensor or a tuple of them, of the bottoms and then self.blobs, given as tensors."""
         raise NotImplementedError
 
+    def prepared(self, *shapes):
+        """What `compute` does where no backward follows and the bottoms are of these shapes, as a quicker function.
+
+        It is called for as long as self.blobs' values, and the array that a script holds of them, stay (Memory.stamp).
+        """
+        return self.computed if self.computes_in_half and self.context.autocast else self.compute
+
     def wanted_weights(self):
         """For each of self.blobs, whether a backward computes its gradient."""
         return self.param_propagate_down
@@ -175,9 +167,12 @@ class Layer:
     def set_up(self, bottom, top):
         """Check, set up and reshape the layer, and give its tops and blobs what the prototxt says. Called once."""
         self.check_counts(len(bottom), len(top))
-        with self.naming_errors:
+        try:
             self.setup(bottom, top)
             self.reshape(bottom, top)
+        except Exception as error:
+            self.name(error)
+            raise
         self.loss_weights = list(self.param.loss_weight) or [1.] * self.is_loss or [0.] * len(top)
         self.check(len(self.loss_weights) == len(top), "loss_weight must be unspecified or specified once per top "
                    "blob: %d for %d" % (len(self.loss_weights), len(top)))
@@ -209,7 +204,12 @@ class Layer:
                 except CaffeError as error:
                     self.fail(error)
 
-    naming_errors = property(_NamingErrors)
+    def name(self, error):
+        """Raise CaffeError that names this layer, if `error` is of what torch cannot do, or has no memory for."""
+        if isinstance(error, (MemoryError, RuntimeError, IndexError)) and not isinstance(error, CaffeError):
+            if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error):
+                self.fail("there is not enough memory; use smaller batches or images")
+            self.fail("cannot be computed: %s" % error)
 
     def forward(self, bottom, top, needs):
         """Compute the tops' values from the bottoms'. needs: for each bottom, whether a backward will be asked for its
@@ -227,7 +227,7 @@ class Layer:
         """The tops, a tuple of tensors, of what the bottoms hold, and the Tape, or None where no backward follows."""
         if needs is None:
             with torch.no_grad():
-                return self._computed([blob.tensor for blob in (*bottom, *self.blobs)]), None
+                return self.computed(*[blob.tensor for blob in (*bottom, *self.blobs)]), None
         inputs = [blob.tensor.data for blob in bottom]  # not detach(): what is written to them later counts
         weights = [blob.tensor.data for blob in self.blobs]
         for i, blob in enumerate(bottom):
@@ -236,12 +236,12 @@ class Layer:
         for tensor, wanted in [*zip(inputs, needs), *zip(weights, self.wanted_weights())]:
             tensor.requires_grad_(wanted)
         with torch.enable_grad():
-            outputs = self._computed([*inputs, *weights])
+            outputs = self.computed(*inputs, *weights)
         edges = [(torch.autograd.graph.get_gradient_edge(out), out.dtype) if out.requires_grad else None
                  for out in outputs]
         return outputs, Tape(edges, inputs, weights)
 
-    def _computed(self, given):
+    def computed(self, *given):
         """What compute makes of the tensors, a tuple."""
         if self.computes_in_half and self.context.autocast:
             given = [tensor.to(self.context.autocast) for tensor in given]

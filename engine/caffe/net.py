@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import torch
 
-from caffe import debug, log, memory, process, stretches
+from caffe import debug, inference, log, memory, process, stretches
 from caffe.assembly import Assembly
 from caffe.blob import Blob
 from caffe.build import filter_net, insert_splits
@@ -25,7 +25,7 @@ class Net:
 
     @engines_turn
     def __init__(self, param: caffe_pb2.NetParameter, seed: int | None = None):
-        memory.set_up()
+        memory.set_up(param.state.phase == caffe_pb2.TRAIN)
         process.set_up()
         self.context = Context(param.state.phase, seed)
         self.lock = self.context.lock
@@ -59,9 +59,10 @@ class Net:
         loss = 0.
         self.context.doubts = []
         self.context.parts = self.context.parts + 1 if start else 0
-        for part in stretches.parts(self, start, len(self.nodes) - 1 if end is None else end):
+        split = inference.parts if self.context.device.type == "cpu" else stretches.parts
+        for part in split(self, start, len(self.nodes) - 1 if end is None else end):
             rest()
-            for term in self._forward_layer(part) if isinstance(part, int) else part.forward.run():
+            for term in self._forward_layer(part) if isinstance(part, int) else part.run_forward():
                 loss = loss + term
         if start == 0:
             self.context.passes += 1
@@ -84,7 +85,7 @@ class Net:
         """Run the layers' backward from index `start` down to `end`, both included."""
         for part in reversed(stretches.parts(self, end, len(self.nodes) - 1 if start is None else start)):
             rest()
-            self._backward_layer(part) if isinstance(part, int) else part.backward.run()
+            self._backward_layer(part) if isinstance(part, int) else part.run_backward()
             if self.exchange:
                 self.exchange(part if isinstance(part, int) else part.indices[0])
         if self.debug_info and start is None:

@@ -33,9 +33,12 @@ class Node:
 
     def forward(self, backward_follows: bool) -> None:
         needs = self.needs if self.need_backward and backward_follows else None
-        with self.layer.naming_errors:
+        try:
             self.reshape()
             self.tape = self.layer.forward(self.bottoms, self.tops, needs)
+        except Exception as error:
+            self.layer.name(error)
+            raise
 
     @property
     def weighed(self) -> list[Blob]:
@@ -52,8 +55,11 @@ class Node:
             blobs = [*self.bottoms, *self.layer.blobs]
             if any(tensor.data_ptr() != blob.tensor.data_ptr() for tensor, blob in zip(taped, blobs)):
                 self.tape = None
-        with self.layer.naming_errors:
+        try:
             self.layer.backward(self.tops, self.needs, self.bottoms, self.tape)
+        except Exception as error:
+            self.layer.name(error)
+            raise
 
     @property
     def follows_blobs(self) -> bool:

@@ -2,13 +2,12 @@
 
 Images lie with their channels side by side, for which oneDNN has its quickest convolutions and PyTorch its quickest
 pooling; layers in between leave them as they lie. The blocks are made once of the weights, and again when those may
-have been written to (Memory.stamp). A quarter of a batch of one's time went into making them at each pass.
+have been written to (Memory.stamp): with one image, a quarter of the time went into making them at each pass.
 """
 import functools
 import platform
 
 import torch
-import torch.nn.functional as F
 
 
 @functools.cache
@@ -18,17 +17,31 @@ def usable():
             and hasattr(torch.ops.mkldnn, "_convolution_pointwise"))
 
 
-def convolve(x, weights, shape, bias, stride, pad, keep):
-    """What F.conv2d makes of x (N, C, H, W), of neither groups nor dilation, its channels side by side.
+def convolve(x, weight, bias, stride, pad):
+    """F.conv2d of x (N, C, H, W), of neither groups nor dilation, with the channels side by side."""
+    return _convolve(x, _blocks(weight, x.shape, stride, pad), bias, stride, pad)
 
-    weights: the Memory that holds them, (outputs, C, *kernel) in `shape`; keep: whether to keep their blocks.
+
+def prepared(weights, shape, sizes, stride, pad):
+    """A function (x, weight, bias) that does the same as long as the weights are as they are. None: they may change.
+
+    weights: a Memory, in which they are of this shape (outputs, C, *kernel); sizes: x's shape.
     """
-    x = x.contiguous(memory_format=torch.channels_last)
-    stamp = weights.stamp() if keep else None
+    stamp = weights.stamp()
     if stamp is None:
-        return F.conv2d(x, weights.tensor(shape).detach(), bias, stride=stride, padding=pad)
-    use = stamp, shape, stride, pad, x.shape[1:]
+        return None
+    use = stamp, shape, sizes[1:], stride, pad
     if weights.blocks is None or weights.blocks[0] != use:
-        weights.blocks = use, torch.ops.mkldnn._reorder_convolution_weight(
-            weights.tensor(shape).detach(), pad, stride, [1, 1], 1, x.shape)
-    return torch.ops.mkldnn._convolution_pointwise(x, weights.blocks[1], bias, pad, stride, [1, 1], 1, "none", [], "")
+        weights.blocks = use, _blocks(weights.tensor(shape).detach(), sizes, stride, pad)
+    blocks = weights.blocks[1]
+    return lambda x, weight, bias=None: _convolve(x, blocks, bias, stride, pad)
+
+
+def _blocks(weight, sizes, stride, pad):
+    """For whatever number of images: what is computed of one of them shall not depend on the others."""
+    return torch.ops.mkldnn._reorder_convolution_weight(weight, pad, stride, [1, 1], 1, [1, *sizes[1:]])
+
+
+def _convolve(x, blocks, bias, stride, pad):
+    return torch.ops.mkldnn._convolution_pointwise(x.contiguous(memory_format=torch.channels_last), blocks, bias, pad,
+                                                   stride, [1, 1], 1, "none", [], "")

@@ -210,3 +210,9 @@ class Stretch:
         self.losses = [blob for node in self.nodes for blob in node.weighed]
         self.learnable = [blob for node in self.nodes for blob in node.layer.blobs]
         self.forward, self.backward = _Forward(self, net), _Backward(self, net)
+
+    def run_forward(self):
+        return self.forward.run()
+
+    def run_backward(self):
+        self.backward.run()

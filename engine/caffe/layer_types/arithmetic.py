@@ -27,6 +27,10 @@ class Eltwise(Layer):
             self.check(shape == shapes[0], "bottoms of shapes %s and %s" % (tuple(shapes[0]), tuple(shape)))
         return [shapes[0]]
 
+    def prepared(self, *shapes):
+        p = self.param.eltwise_param
+        return torch.add if p.operation == p.SUM and not p.coeff and len(shapes) == 2 else super().prepared(*shapes)
+
     def compute(self, *bottoms):
         combine = {EltwiseParameter.PROD: self.product, EltwiseParameter.SUM: self.sum,
                    EltwiseParameter.MAX: self.maximum}[self.param.eltwise_param.operation]

@@ -41,9 +41,13 @@ class Windows:
         """How many windows fit along axes of these sizes. A single one may stick out, by less than the stride."""
         return [int((size + 2 * pad - extent) / stride) + 1 for size, extent, stride, pad in self._axes(sizes)]
 
+    def missing(self, shape):
+        """How much more than x (N, C, *spatial) of this shape a window takes, along each axis."""
+        return [max(0, extent - size - 2 * pad) for size, extent, _, pad in self._axes(shape[2:])]
+
     def widened(self, x):
         """x (N, C, *spatial), with zeros behind it where a window sticks out."""
-        missing = [max(0, extent - size - 2 * pad) for size, extent, _, pad in self._axes(x.shape[2:])]
+        missing = self.missing(x.shape)
         return F.pad(x, [side for count in reversed(missing) for side in (0, count)]) if any(missing) else x
 
     def spans(self, counts):
@@ -137,6 +141,14 @@ class Convolution(Windowed):
         xs, weights = xs_and_weights[:self.top_count], xs_and_weights[self.top_count:]
         return tuple(self.convolve(x, *weights) for x in xs)
 
+    def prepared(self, *shapes):
+        """Not for a command's passes, nor a solver's tests: with their batches it saves nothing, but takes memory."""
+        w, weight = self.windows, self.blobs[0]
+        packs = (self.can_pack and self.first == 1 and len(shapes) == 1 and not self.context.forward_only
+                 and not any(w.missing(shapes[0])))
+        function = packed.prepared(weight.values, weight._shape, shapes[0], w.stride, w.pad) if packs else None
+        return function or super().prepared(*shapes)
+
     def convolve(self, x, weight, bias=None):
         batch, x = x.shape[:self.first], self.batched(x)
         y = (self.torch_convolution if self.torch_can else self.by_columns)(x, weight, bias)
@@ -145,8 +157,7 @@ class Convolution(Windowed):
     def torch_convolution(self, x, weight, bias):
         w, x = self.windows, self.widened(x)
         if self.can_pack and not torch.is_grad_enabled():
-            return packed.convolve(x, self.blobs[0].values, weight.shape, bias, w.stride, w.pad,
-                                   keep=not self.context.forward_only)
+            return packed.convolve(x, weight, bias, w.stride, w.pad)
         if not self.dims:
             x, weight = x.unsqueeze(-1), weight.unsqueeze(-1)
         kernels = self.context.kernels if bias is not None and self.dims == 2 else None

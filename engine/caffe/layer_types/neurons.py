@@ -41,6 +41,9 @@ class PReLU(Layer):
                    % (slopes, tuple(shape)))
         return [shape]
 
+    def prepared(self, shape):
+        return torch.prelu if self.blobs[0].shape and not self.context.autocast else super().prepared(shape)
+
     def compute(self, x, slope):
         if x.dim() == 4 and slope.dim() and self.context.kernels:
             return self.context.kernels.PReLU.apply(x, slope)

@@ -9,6 +9,7 @@ class Input(Source):
     """Blobs to be set from outside."""
 
     tops = (1, None)
+    passive = True
 
     def setup(self, bottom, top):
         shapes = self.param.input_param.shape
@@ -45,6 +46,7 @@ class Split(Layer):
     """The same values under several names, in the same memory; their gradients add up."""
 
     tops = (1, None)
+    passive = True
 
     def setup(self, bottom, top):
         self.check(bottom[0] not in top, "cannot work in place; give its tops other names")
@@ -70,6 +72,7 @@ class Silence(Layer):
     """Takes blobs that nobody else wants."""
 
     bottoms, tops = (1, None), 0
+    passive = True
 
     def forward(self, bottom, top, needs):
         pass

@@ -1,5 +1,4 @@
 """Layers written in Python: `type: "Python"`, and their base class caffe.Layer."""
-import contextlib
 import importlib
 
 from caffe.blob import BlobVec
@@ -61,7 +60,8 @@ class Python(Layer):
         self.user.blobs = self.blobs
         self._held, self._held_diffs = [], []  # arrays, so that the next pass finds them where they are
 
-    naming_errors = contextlib.nullcontext()  # what the user's layer raises goes on as it is
+    def name(self, error):
+        """What the user's layer raises goes on as it is."""
 
     def _call(self, method, *args):
         try:

@@ -1,0 +1,91 @@
+"""Layers in a row of which no backward follows, run forward on a CPU again and again.
+
+To look at each layer whether anything but values has changed, and to find out how it is to be computed, takes longer
+than to compute a small layer: of one image through a net of many layers, a third of the time. Here all of them are
+looked at at once, and then do nothing but compute. On a GPU that is what graphs are for (stretches.py).
+"""
+import itertools
+import weakref
+
+import torch
+
+from caffe.layer import Layer
+from caffe.turns import rest
+
+
+def parts(net, start, end):
+    """The net's layers from index `start` to `end`, both included, in order: Rows, and indices of other layers."""
+    if net.debug_info or any(net.callbacks.values()):
+        return range(start, end + 1)
+    key = start, end, net.context.forward_only
+    if key not in net.parts:
+        net.parts[key] = list(_split(net, start, end))
+    return net.parts[key]
+
+
+def _split(net, start, end):
+    for plain, indices in itertools.groupby(range(start, end + 1), lambda i: _is_plain(net.nodes[i], net.context)):
+        if plain:
+            yield Row(net, list(indices))
+        else:
+            yield from indices
+
+
+def _is_plain(node, context):
+    """Whether it takes the layer's `compute` alone to run it forward, while shapes stay."""
+    kind = type(node.layer)
+    plain = kind.forward is Layer.forward and kind.reshape is Layer.reshape and node.layer.capturable
+    return ((plain or node.layer.passive) and not node.weighed
+            and (context.forward_only or not node.need_backward))
+
+
+class Row:
+    """The layers of these indices, one after the other."""
+
+    def __init__(self, net, indices):
+        self._net, self._indices = weakref.proxy(net), indices  # a net that nobody has any more goes at once
+        self._nodes = [net.nodes[i] for i in indices]
+        self._blobs = list(dict.fromkeys(blob for node in self._nodes
+                                         for blob in (*node.bottoms, *node.tops, *node.layer.blobs)))
+        self._learnable = list(dict.fromkeys(blob for node in self._nodes for blob in node.layer.blobs))
+        self._seen, self._steps = None, []
+
+    def run_forward(self):
+        """Run them. Returns the tensors that they add to the loss: none."""
+        if self._look() != self._seen:
+            for i in self._indices:
+                rest()
+                self._net._forward_layer(i)
+            self._steps = [_step(node) for node in self._nodes if not node.layer.passive]
+            self._seen = self._look()
+            return []
+        for node in self._nodes:
+            node.tape = None
+        layer = None
+        try:
+            with torch.no_grad():
+                for layer, compute, sources, others, tops in self._steps:  # noqa: B007
+                    rest()
+                    made = compute(*[memory.tensor(shape) for memory, shape in sources])
+                    for memory, tensor in zip(tops, made if isinstance(made, tuple) else (made,)):
+                        for other in others:
+                            if other.is_exposed:
+                                tensor = other.apart(tensor)
+                        memory.set(tensor)
+        except Exception as error:
+            layer.name(error)
+            raise
+        return []
+
+    def _look(self):
+        """What must be the same for a forward to be the computing alone."""
+        return ([blob._shape for blob in self._blobs], [blob.values for blob in self._blobs],
+                [blob.values.stamp() for blob in self._learnable])
+
+
+def _step(node):
+    """A layer, what computes it, what of (Memory, shape), the Memories from which the tops' are apart, and those."""
+    tops = [blob.values for blob in node.tops]
+    return (node.layer, node.layer.prepared(*[blob._shape for blob in node.bottoms]),
+            [(blob.values, blob._shape) for blob in (*node.bottoms, *node.layer.blobs)],
+            [blob.values for blob in node.bottoms if blob.values not in tops], tops)

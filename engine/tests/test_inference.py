@@ -1,0 +1,179 @@
+"""Forwards of which no backward follows: again and again the same, whatever scripts do to the net in between."""
+import itertools
+
+import numpy as np
+import pytest
+import scipy.signal
+
+import caffe
+from caffe.errors import CaffeError
+
+NET = """layer { name: "x" type: "Input" top: "x" input_param { shape { dim: [2, 3, 9, 8] } } }
+layer { name: "a" type: "Convolution" bottom: "x" top: "a" convolution_param { num_output: 5 kernel_size: 3 pad: 1
+  weight_filler { type: "gaussian" std: 0.3 } bias_filler { type: "gaussian" std: 1 } } }
+layer { name: "p" type: "PReLU" bottom: "a" top: "a" }
+layer { name: "b" type: "Convolution" bottom: "a" top: "b" convolution_param { num_output: 5 kernel_size: 2 stride: 2
+  weight_filler { type: "gaussian" std: 0.3 } } }
+layer { name: "c" type: "Convolution" bottom: "a" top: "c" convolution_param { num_output: 5 kernel_size: 2 stride: 2
+  bias_term: false weight_filler { type: "gaussian" std: 0.3 } } }
+layer { name: "sum" type: "Eltwise" bottom: "b" bottom: "c" top: "sum" }
+layer { name: "pool" type: "Pooling" bottom: "sum" top: "pool" pooling_param { kernel_size: 2 stride: 2 } }
+"""
+RANDOM = np.random.RandomState(0)
+IMAGES = RANDOM.randn(7, 3, 9, 8).astype(np.float32)
+
+
+def convolved(x, weight, bias, stride):
+    """x (N, C, H, W) as SciPy correlates it with the weights, in float64."""
+    y = np.array([[sum(scipy.signal.correlate2d(plane, kernel, "valid") for plane, kernel in zip(image, kernels))
+                   for kernels in weight.astype(float)] for image in x.astype(float)])
+    return y[..., ::stride, ::stride] + (0 if bias is None else bias[:, None, None])
+
+
+def by_scipy(net, x):
+    """What the net makes of x: the blobs a, sum and pool."""
+    params = {name: [blob.data.copy() for blob in blobs] for name, blobs in net.params.items()}
+    a = convolved(np.pad(x, [(0, 0), (0, 0), (1, 1), (1, 1)]), *params["a"], 1)
+    a = np.where(a > 0, a, a * params["p"][0][:, None, None])
+    total = convolved(a, *params["b"], 2) + convolved(a, params["c"][0], None, 2)
+    padded, (rows, columns) = np.pad(total, [(0, 0)] * 2 + [(0, 1)] * 2, constant_values=-np.inf), total.shape[2:]
+    pool = np.maximum.reduce([padded[:, :, i::2, j::2][:, :, :-(-rows // 2), :-(-columns // 2)]
+                              for i, j in itertools.product(range(2), repeat=2)])
+    return {"a": a, "sum": total, "pool": pool}
+
+
+def assert_right(net, x=IMAGES[:2]):
+    if net.blobs["x"].shape != x.shape:
+        net.blobs["x"].reshape(*x.shape)
+    net.blobs["x"].data[...] = x
+    made = net.forward(["a", "sum"])
+    for name, values in by_scipy(net, x).items():
+        np.testing.assert_allclose(made[name], values, rtol=0, atol=1e-5 * abs(values).max())
+
+
+@pytest.fixture
+def net(tmp_path):
+    (tmp_path / "net").write_text(NET)
+    caffe.set_random_seed(1)
+    net = caffe.Net(str(tmp_path / "net"), caffe.TEST)
+    for _ in range(3):
+        assert_right(net)
+    return net
+
+
+def write_and_let_go(net, path):
+    net.params["a"][0].data[...] *= -1
+
+
+def write_what_was_held(net, path):
+    if not hasattr(net, "held"):
+        net.held = [net.params[name][0].data for name in "ab"]
+        net.forward()
+    net.held[0][...] += 1
+    net.held[1][...] *= 2
+
+
+def write_biases(net, path):
+    net.params["a"][1].data[...] = [1, -2, 3, -4, 5]
+    net.params["p"][0].data[...] = [.1, .2, .3, .4, .5]
+
+
+def load(net, path):
+    other = caffe.Net(str(path / "net"), caffe.TEST)
+    other.save(str(path / "weights"))
+    net.copy_from(str(path / "weights"))
+
+
+def share(net, path):
+    net.share_with(caffe.Net(str(path / "net"), caffe.TEST))
+
+
+def replace(net, path):
+    net.params["c"][0].reshape(5, 5, 2, 2)
+    net.params["c"][0].data[...] = 1
+
+
+@pytest.mark.parametrize("change", [write_and_let_go, write_what_was_held, write_biases, load, share, replace],
+                         ids=lambda function: function.__name__)
+def test_changed_weights_count_at_once(net, tmp_path, change):
+    for _ in range(2):
+        change(net, tmp_path)
+        for _ in range(2):
+            assert_right(net)
+
+
+def test_weights_that_nets_share_count_in_each(net, tmp_path):
+    other = caffe.Net(str(tmp_path / "net"), caffe.TEST)
+    other.share_with(net)
+    for scale in 1, 2, 3:
+        net.params["a"][0].data[...] *= scale
+        assert_right(other)
+        assert_right(net)
+
+
+def test_each_number_of_images_gives_the_same_bits(net):
+    alone = []
+    for image in IMAGES:
+        assert_right(net, image[None])
+        alone.append(net.blobs["sum"].data[0].copy())
+    for count in 7, 3, 7, 2:
+        assert_right(net, IMAGES[:count])
+        np.testing.assert_array_equal(net.blobs["sum"].data, alone[:count])
+
+
+def test_the_first_pass_gives_the_bits_of_the_others(net, tmp_path):
+    again = caffe.Net(str(tmp_path / "net"), caffe.TEST)
+    again.share_with(net)
+    again.blobs["x"].data[...] = IMAGES[:2]
+    seen = []
+    for _ in range(3):
+        again.forward()
+        seen.append(again.blobs["sum"].data.copy())
+    again.after_forward(lambda index: None)
+    again.forward()
+    for values in [*seen, again.blobs["sum"].data]:
+        np.testing.assert_array_equal(values, net.blobs["sum"].data)
+
+
+def test_images_of_another_size(net):
+    for height, width in (5, 8), (9, 8), (12, 4):
+        assert_right(net, RANDOM.randn(2, 3, height, width).astype(np.float32))
+
+
+def test_arrays_that_scripts_hold_are_of_the_last_pass(net):
+    held = {name: net.blobs[name].data for name in ("a", "sum", "pool")}
+    for scale in 2, 3:
+        net.blobs["x"].data[...] = scale * IMAGES[:2]
+        net.forward()
+        for name, values in by_scipy(net, scale * IMAGES[:2]).items():
+            np.testing.assert_allclose(held[name], values, rtol=0, atol=1e-5 * abs(values).max())
+
+
+def test_a_part_and_callbacks(net):
+    indices = []
+    net.blobs["a"].data[...] = 1
+    net.forward(start="b")
+    expected = convolved(np.ones((2, 5, 9, 8)), *[blob.data for blob in net.params["b"]], 2)
+    np.testing.assert_allclose(net.blobs["b"].data, expected, rtol=0, atol=1e-5)
+    net.before_forward(indices.append)
+    net.forward()
+    assert indices == list(range(len(net.layers)))
+
+
+def test_an_error_names_its_layer(tmp_path):
+    (tmp_path / "net").write_text("""
+        layer { name: "x" type: "Input" top: "x" top: "i" input_param { shape { dim: [2, 3] } shape { dim: 2 } } }
+        layer { name: "double" type: "Power" bottom: "x" top: "y" power_param { scale: 2 } }
+        layer { name: "pick" type: "BatchReindex" bottom: "y" bottom: "i" top: "z" }""")
+    net = caffe.Net(str(tmp_path / "net"), caffe.TEST)
+    net.blobs["x"].data[...] = [[1, 2, 3], [4, 5, 6]]
+    for index in 1, 0, 1:
+        net.blobs["i"].data[...] = index
+        net.forward()
+        np.testing.assert_array_equal(net.blobs["z"].data, 2 * net.blobs["x"].data[[index, index]])
+    net.blobs["i"].data[...] = 5
+    with pytest.raises(CaffeError, match=r"layer pick .*index 5"):
+        net.forward()
+    net.blobs["i"].data[...] = 0
+    net.forward()
+    np.testing.assert_array_equal(net.blobs["z"].data, [[2, 4, 6], [2, 4, 6]])
