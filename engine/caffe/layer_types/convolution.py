@@ -110,6 +110,7 @@ class Convolution(Windowed):
     bottoms = tops = (1, None)
     computes_in_half = follows_blobs = True
     functions = F.conv1d, F.conv1d, F.conv2d, F.conv3d  # by the number of spatial axes
+    packs = True  # packed.py has a quicker one for images
 
     def setup(self, bottom, top):
         super().setup(bottom, top)
@@ -122,7 +123,7 @@ class Convolution(Windowed):
         self.check(p.group > 0, "group must be positive")
         for name, count in ("the number of channels", self.channels), ("num_output", p.num_output):
             self.check(count % p.group == 0, "%s, %d, must be a multiple of group, %d" % (name, count, p.group))
-        self.can_pack = (self.torch_can and self.dims == 2 and p.group == 1 and self.windows.dilation == [1, 1]
+        self.can_pack = (self.packs and self.torch_can and self.dims == 2 and p.group == 1 and self.windows.dilation == [1, 1]
                          and self.context.device.type == "cpu" and not self.context.autocast and packed.usable())
         self.add_blob((*self.weight_channels(p), *self.windows.kernel), p.weight_filler)
         if p.bias_term:
@@ -189,6 +190,7 @@ class Deconvolution(Convolution):
     """The transpose of a Convolution: weights (channels, num_output / group, *kernel)."""
 
     functions = F.conv_transpose1d, F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d
+    packs = False
 
     def weight_channels(self, p):
         return self.channels, p.num_output // p.group
