@@ -4,9 +4,11 @@ import itertools
 import numpy as np
 import pytest
 import scipy.signal
+import torch
 
 import caffe
 from caffe.errors import CaffeError
+from caffe.layer_types.convolution import Convolution
 
 NET = """layer { name: "x" type: "Input" top: "x" input_param { shape { dim: [2, 3, 9, 8] } } }
 layer { name: "a" type: "Convolution" bottom: "x" top: "a" convolution_param { num_output: 5 kernel_size: 3 pad: 1
@@ -133,6 +135,27 @@ def test_the_first_pass_gives_the_bits_of_the_others(net, tmp_path):
     again.forward()
     for values in [*seen, again.blobs["sum"].data]:
         np.testing.assert_array_equal(values, net.blobs["sum"].data)
+
+
+@pytest.mark.parametrize("param", ["group: 2", "dilation: 2"])
+def test_groups_and_dilation_are_left_to_the_layout_that_is_safe(tmp_path, monkeypatch, param):
+    (tmp_path / "net").write_text("""
+        layer { name: "x" type: "Input" top: "x" input_param { shape { dim: [2, 3, 9, 8] } } }
+        layer { name: "a" type: "Convolution" bottom: "x" top: "a" convolution_param { num_output: 4 kernel_size: 3
+          weight_filler { type: "xavier" } } }
+        layer { name: "b" type: "Convolution" bottom: "a" top: "b" convolution_param { num_output: 4 kernel_size: 3 %s
+          weight_filler { type: "xavier" } } }""" % param)
+    net, given = caffe.Net(str(tmp_path / "net"), caffe.TEST), []
+
+    def convolution(x, *args, **kwargs):
+        given.append(x)
+        return conv2d(x, *args, **kwargs)
+    conv2d = torch.nn.functional.conv2d
+    monkeypatch.setattr(Convolution, "functions", [convolution] * 3)
+    for _ in range(3):
+        net.blobs["x"].data[...] = IMAGES[:2]
+        net.forward()
+    assert len(given) == 3 and all(x.is_contiguous() for x in given)
 
 
 def test_images_of_another_size(net):
