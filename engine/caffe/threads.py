@@ -4,6 +4,7 @@ Those of OpenMP's usual library keep their cores busy while they wait, for milli
 cores, those are milliseconds in which nobody computes what is waited for: a net of many small layers takes ten times as
 long, or a hundred times. Asleep they wake within microseconds (tests/bench/waiting.py measures both).
 """
+import contextlib
 import os
 import sys
 
@@ -23,3 +24,21 @@ def load_torch():
     finally:
         if not chosen:
             del os.environ["OMP_WAIT_POLICY"]  # not for the processes that this one starts
+
+
+@contextlib.contextmanager
+def alone(whether: bool):
+    """In a `with`, if so: PyTorch computes in the thread that calls it.
+
+    oneDNN's gradients of weights are computed by threads that wait for each other awake, without sleeping: where the
+    cores are shared, a convolution of microseconds takes milliseconds.
+    """
+    import torch
+    before = torch.get_num_threads()
+    if whether:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if whether:
+            torch.set_num_threads(before)

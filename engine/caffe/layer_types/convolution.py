@@ -5,11 +5,12 @@ import math
 import torch
 import torch.nn.functional as F
 
-from caffe import packed
+from caffe import packed, threads
 from caffe.layer import Layer, layer
 
 # Above, oneDNN's gradients of the weights crash (torch 2.13): from 16384 and from about 48,000 on. By columns then.
 MOST_STRIDE, MOST_OUTPUTS = 2 ** 12, 2 ** 15
+LITTLE = 2 ** 22  # multiplications that are done before threads have been woken
 
 
 class Windows:
@@ -132,6 +133,12 @@ class Convolution(Windowed):
         if self.dims == 2 and self.context.channels_last:  # then so is what it makes, and what is made of that
             weight = self.blobs[0]
             weight.tensor = weight.tensor.contiguous(memory_format=torch.channels_last)
+
+    def backward(self, top, propagate_down, bottom, tape):
+        places = (math.prod((*blob.shape[:self.first], *blob.shape[self.first + 1:])) for blob in (*bottom, *top))
+        work = self.blobs[0].count * max(places)
+        with threads.alone(work < LITTLE):
+            super().backward(top, propagate_down, bottom, tape)
 
     def weight_channels(self, p):
         return p.num_output, self.channels // p.group
