@@ -297,6 +297,7 @@ BENCH = PYTHONPATH=tools:tests .venv/bin/python tests/bench
 bench: .venv/ready .bvlc/bin/caffe
 ifeq ($(GPU),)
 	$(BENCH)/engine.py
+	$(BENCH)/runtimes.py
 	$(BENCH)/waiting.py
 	$(BENCH)/folds.py
 	$(BENCH)/video.py
