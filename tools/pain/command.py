@@ -78,13 +78,14 @@ def run(main):
     So it does on SIGTERM and SIGHUP, from `kill`, a scheduler or a terminal that is closed, and within LATEST seconds.
     Any other exception is a bug in the tool and keeps its traceback.
     """
-    sys.unraisablehook = not_raised
+    as_program = main.__module__ == "__main__"  # else this process lives on
+    if as_program:
+        sys.unraisablehook = not_raised
     for number in ENDING:
         if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores one
             signal.signal(number, interrupt)
     with contextlib.suppress(AttributeError):  # a stand-in of tests
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a path may be in any encoding
-    as_program = main.__module__ == "__main__"  # else this process lives on
     try:
         with one_line_at_the_end():
             try:
