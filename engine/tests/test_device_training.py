@@ -10,6 +10,7 @@ import torch
 import caffe
 import pretend_device
 import solver_runs
+from caffe import command
 from command_runs import folder, last_line, run  # noqa: F401  fixtures
 from genuine import RECORD, error
 from pretend_device import gpu  # noqa: F401  a fixture
@@ -194,9 +195,11 @@ def test_solver_mode_in_the_prototxt(run):
 
 
 @pytest.mark.parametrize("flag", ["all", "0,1"])
-def test_several_gpus_are_one_with_iter_size(run, flag):
+def test_several_gpus_train_together(run, flag, monkeypatch):
+    chosen = []
+    monkeypatch.setattr(command, "train_together", lambda flags, param, signals, gpus: chosen.append(gpus))
     status, said = run("train", "-solver", "solver.prototxt", "-gpu", flag)
-    assert status == 0 and used_gpu(said) == ["0, 1"] and "with iter_size 2" in said
+    assert status == 0 and used_gpu(said) == ["0, 1"] and chosen == [[0, 1]]
 
 
 def test_test(run):

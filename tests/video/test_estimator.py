@@ -21,6 +21,7 @@ from pain.video.scenes import another_scene, scene_of
 from pain.video.source import Frame, open_video
 from pain.video.summary import summary
 from pain.video.tracking import Tracker, faces_in, moves, overlap
+from support.processes import PATIENCE
 from support.project import PAIN, SHARED, needs_shared
 
 PIXEL = np.zeros((1, 1, 3), np.uint8)
@@ -340,8 +341,7 @@ def test_without_threads_the_same(estimator, frames, rows):
 
 
 def test_what_goes_wrong_while_reading_is_raised_and_threads_end(estimator, frames):
-    import threading
-    before = threading.active_count()
+    before = set(threading.enumerate())
 
     def broken():
         yield from frames[:20]
@@ -351,7 +351,9 @@ def test_what_goes_wrong_while_reading_is_raised_and_threads_end(estimator, fram
     stopped = estimator.run(Frame(i, i / 25, frames[0].image) for i in itertools.count())
     next(stopped)
     stopped.close()
-    assert threading.active_count() == before
+    for thread in set(threading.enumerate()) - before:
+        thread.join(PATIENCE)
+    assert set(threading.enumerate()) <= before
 
 
 def test_no_frames(estimator):
