@@ -73,7 +73,7 @@ class Row:
                                 tensor = other.apart(tensor)
                         memory.set(tensor)
         except Exception as error:
-            layer.name(error)
+            layer.name_error(error)
             raise
         return []
 

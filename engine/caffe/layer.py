@@ -171,7 +171,7 @@ class Layer:
             self.setup(bottom, top)
             self.reshape(bottom, top)
         except Exception as error:
-            self.name(error)
+            self.name_error(error)
             raise
         self.loss_weights = list(self.param.loss_weight) or [1.] * self.is_loss or [0.] * len(top)
         self.check(len(self.loss_weights) == len(top), "loss_weight must be unspecified or specified once per top "
@@ -204,7 +204,7 @@ class Layer:
                 except CaffeError as error:
                     self.fail(error)
 
-    def name(self, error):
+    def name_error(self, error):
         """Raise CaffeError that names this layer, if `error` is of what torch cannot do, or has no memory for."""
         if isinstance(error, (MemoryError, RuntimeError, IndexError)) and not isinstance(error, CaffeError):
             if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error):

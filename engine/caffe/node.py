@@ -37,7 +37,7 @@ class Node:
             self.reshape()
             self.tape = self.layer.forward(self.bottoms, self.tops, needs)
         except Exception as error:
-            self.layer.name(error)
+            self.layer.name_error(error)
             raise
 
     @property
@@ -58,7 +58,7 @@ class Node:
         try:
             self.layer.backward(self.tops, self.needs, self.bottoms, self.tape)
         except Exception as error:
-            self.layer.name(error)
+            self.layer.name_error(error)
             raise
 
     @property

@@ -60,7 +60,7 @@ class Python(Layer):
         self.user.blobs = self.blobs
         self._held, self._held_diffs = [], []  # arrays, so that the next pass finds them where they are
 
-    def name(self, error):
+    def name_error(self, error):
         """What the user's layer raises goes on as it is."""
 
     def _call(self, method, *args):
