@@ -30,7 +30,7 @@ def start(*arguments):
     return out.getvalue(), served[0]
 
 
-def test_other_machines_only_with_a_token():
+def test_other_machines_only_with_a_token(usual_signals):
     out, guard = start()
     assert re.match(r"http://127\.0\.0\.1:\d+/  \(Ctrl-C", out) and guard.token is None
     assert notice.notice(Origin()) in out and "patients" not in out

@@ -194,14 +194,13 @@ def test_episodes_are_marked_named_and_saved(opened, real, job, tmp_path):
         assert float(episode["peak"]) == pytest.approx(max(values), abs=1e-4)
         assert float(episode["apex_s"]) == pytest.approx(apex / 25)
     assert 16 <= int(second["onset_frame"]) <= 22 and 32 <= int(second["offset_frame"]) <= 37
-    buttons = opened.driver.find_elements("css selector", "#episode-rows button")
-    buttons[4].click()
+    opened.js("document.querySelectorAll('#episode-rows button')[4].click()")
     assert opened.frame() == int(second["onset_frame"])
     opened.open(real.origin + "/#" + job)  # they and the curve are there again
     opened.wait("document.getElementById('plot').dataset.frames === '%d'" % FRAMES)
     assert opened.js("document.querySelector('#episode-rows input').value") == 'a "sharp", <b>one</b>'
     for left in 1, 0:
-        opened.driver.find_element("css selector", "#episode-rows td:last-child button").click()
+        opened.click("#episode-rows td:last-child button")
         assert opened.js("document.querySelectorAll('#episode-rows tr').length") == left
 
 

@@ -62,7 +62,8 @@ function sendKept(id) {
 export async function recallMarks(id, wanted) {
   const {episodes, labels} = await ask(`/api/jobs/${id}/marks`), mine = kept(id);
   if (!wanted()) return;
-  page.episodes = mine && mine.unsent ? mine.episodes : episodes;
+  const now = mine && mine.unsent ? mine.episodes : episodes;
+  if (JSON.stringify(now) !== JSON.stringify(page.episodes)) page.episodes = now;  // else whatever has the focus keeps it
   placeBeside(labels && labels.raters);
   showEpisodes();
 }
