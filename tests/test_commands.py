@@ -116,7 +116,7 @@ def test_a_missing_package_is_one_line(tool):
     assert_one_line_error(process, tool + ": this command: needs the package", "install")
 
 
-def test_an_interrupt_while_it_is_imported_is_one_line(tmp_path):
+def test_an_interrupt_while_it_is_imported_is_one_line(tmp_path, usual_signals):
     """Even where the package takes the exception for another, as NumPy does."""
     (tmp_path / "numpy.py").write_text("import os, signal, time\n"
                                        "try:\n    os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(600)\n"
