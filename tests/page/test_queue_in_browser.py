@@ -30,9 +30,10 @@ def counted(page, words):
 
 
 def show(page, name):
+    page.js("document.getElementById('save-csv').removeAttribute('href')")
     page.click("#queue .show[aria-label='Show: %s']" % name)
-    page.wait("document.getElementById('name').textContent === '%s'" % name)
-    page.wait("document.getElementById('plot').dataset.frames === '20'")
+    page.wait("document.getElementById('save-csv').href.startsWith('blob:')")  # the page has all of the curve
+    assert page.text("name") == name and page.js("document.getElementById('plot').dataset.frames === '20'")
 
 
 def test_ten_videos_from_the_queue_to_the_archive(page, served, videos, tmp_path):
