@@ -18,7 +18,7 @@ from pain.command import Parser, run, starting
 with starting(__name__):
     from pain.errors import Problem
     from pain.notice import terminal_lines
-    from pain.video.episodes import THRESHOLDS
+    from pain.video.episodes import THRESHOLDS, check_above
     from pain.video.exports import FORMS, STEP, write_exports
     from pain.video.whole_curve import read_curve
 
@@ -34,9 +34,7 @@ def main():
                         help="to what the intensity is rounded (default: %(default)s)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where to (default: beside the curve)")
     args = parser.parse_args()
-    if not all(0 < value <= 5 for value in args.above):
-        raise Problem("--above %s: out of range; intensities are above 0, and 5 at most"
-                      % " ".join("%g" % value for value in args.above))
+    check_above(args.above)
     if not 0.01 <= args.step <= 5:
         raise Problem("--step %g: out of range; a step is 0.01 to 5" % args.step)
     curve = read_curve(args.curve)

@@ -14,10 +14,9 @@ is not read again, unless it, its labels or the settings have changed. Videos th
 named; the exit status is then 1.
 """
 import os
-import sys
 from pathlib import Path
 
-from pain.command import Parser, fail, run, starting
+from pain.command import Parser, fail_if_left_out, run, starting
 
 with starting(__name__):
     from pain.errors import Problem, one_line
@@ -88,10 +87,8 @@ def main():
         print("  " + one_line(note))
     print("  README.md there says what was assumed%s" % (
         ", and %d more things to look at" % (len(remarked) - SOME) if len(remarked) > SOME else ""))
-    for why in left_out.values():
-        print("left out: " + one_line(why), file=sys.stderr)
-    if left_out:
-        fail("%d of %d videos left out; %s is of the others" % (len(left_out), len(left_out) + len(made), args.out), 1)
+    fail_if_left_out(left_out, "%d of %d videos left out; %s is of the others" % (
+        len(left_out), len(left_out) + len(made), args.out))
 
 
 if __name__ == "__main__":

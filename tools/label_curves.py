@@ -12,13 +12,12 @@ ELAN's or BORIS's (docs/labels.md): files, or folders of them. In --out come
 
 A label file or a curve that cannot be used is named and left out; the others are done, and the exit status is 1.
 """
-import sys
 from pathlib import Path
 
-from pain.command import Parser, fail, run, starting
+from pain.command import Parser, fail_if_left_out, run, starting
 
 with starting(__name__):
-    from pain.errors import Problem, one_line
+    from pain.errors import Problem, leaving_out, one_line
     from pain.labels.arguments import add_reading, reading_of
     from pain.labels.matching import find_label_files, owned, with_raters
     from pain.labels.reading import read_labels
@@ -65,12 +64,8 @@ def tried(names, do, left_out):
     """What do(name) gives of each name, {name: ...}; where that is a Problem it is put into left_out, {name: text}."""
     done = {}
     for name in progress(names, unit="file", leave=False):
-        try:
+        with leaving_out(left_out, str(name)):
             done[name] = do(name)
-        except Problem as problem:
-            left_out[str(name)] = str(problem)
-        except OSError as error:
-            left_out[str(name)] = "%s: %s" % (error.filename or name, error.strerror)
     return done
 
 
@@ -119,10 +114,7 @@ def main():
         made_from=list(map(str, args.curves)), labels=list(map(str, args.labels)), reading=figures(reading),
         participants=args.participants and str(args.participants), pattern=args.pattern, left_out=left_out))
     report(made, list(labelled), [name for name in curves if name not in found])
-    for why in left_out.values():
-        print("left out: " + one_line(why), file=sys.stderr)
-    if left_out:
-        fail("%d files or curves left out; %s is of the others" % (len(left_out), made[0]), 1)
+    fail_if_left_out(left_out, "%d files or curves left out; %s is of the others" % (len(left_out), made[0]))
 
 
 if __name__ == "__main__":

@@ -12,14 +12,13 @@ CURVES are folders with curves in them or in folders below, each as tools/predic
 
 A curve that cannot be read is named and left out; the others are done, and the exit status is 1.
 """
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from pain.command import Parser, fail, run, starting
+from pain.command import Parser, fail_if_left_out, run, starting
 
 with starting(__name__):
-    from pain.errors import Problem, needed_for, one_line
+    from pain.errors import Problem, leaving_out, needed_for, one_line
     from pain.notice import terminal_lines
     from pain.progress import progress
     from pain.study.groups import USUAL, groups_of, groups_table, participant_column
@@ -27,7 +26,7 @@ with starting(__name__):
     from pain.study.participants import read_participants
     from pain.study.people import find_curves, people_of
     from pain.study.table import study_table, write_study
-    from pain.video.episodes import THRESHOLDS
+    from pain.video.episodes import THRESHOLDS, check_above
     from pain.video.smoothing import smoothing
     from pain.video_names import name_pattern
 
@@ -52,9 +51,7 @@ def arguments():
                         "study.html, if these videos are still there; they are pictures of people")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the folder for what comes out")
     args = parser.parse_args()
-    if not all(0 < value <= 5 for value in args.above):
-        raise Problem("--above %s: out of range; intensities are above 0, and 5 at most"
-                      % " ".join("%g" % value for value in args.above))
+    check_above(args.above)
     if args.out.exists() and not args.out.is_dir():
         raise Problem("%s: is a file; name a folder" % args.out)
     return args
@@ -64,12 +61,8 @@ def read_all(curves, *options):
     """Whoever is in curves, {name: folder}, and why some of these are left out, {name: text}."""
     people, left_out = [], {}
     for name, folder in progress(curves.items(), total=len(curves), unit="curve", leave=False):
-        try:
+        with leaving_out(left_out, name):
             people += people_of(name, folder, *options)
-        except Problem as problem:
-            left_out[name] = str(problem)
-        except OSError as error:
-            left_out[name] = "%s: %s" % (error.filename or folder, error.strerror)
     return people, left_out
 
 
@@ -91,12 +84,8 @@ def all_stills(people, table):
     stills = {}
     curves = list(dict.fromkeys(curve for note in table.notes for curve in note.curves))
     for curve in progress(curves, total=len(curves), unit="video", leave=False):
-        try:
+        with leaving_out(stills, curve):
             stills[curve] = stills_of([one for one in people if one.curve == curve])
-        except Problem as problem:
-            stills[curve] = str(problem)
-        except OSError as error:
-            stills[curve] = "%s: %s" % (error.filename or curve, error.strerror)
     return stills
 
 
@@ -109,10 +98,8 @@ def report(made, table, left_out):
         more = len(note.of) - MOST_NAMED
         print("  " + one_line("%s: %s%s" % (note.text, "; ".join(note.of[:MOST_NAMED]),
                                             " and %d more" % more if more > 0 else "")))
-    for why in left_out.values():
-        print("left out: " + one_line(why), file=sys.stderr)
-    if left_out:
-        fail("%d of %d curves left out; %s is of the others" % (len(left_out), len(left_out) + curves, made[0]), 1)
+    fail_if_left_out(left_out, "%d of %d curves left out; %s is of the others" % (
+        len(left_out), len(left_out) + curves, made[0]))
 
 
 def main():

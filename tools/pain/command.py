@@ -174,3 +174,11 @@ def fail(message, status=2):
     """Print `message` as the program's one line of error and exit with `status`."""
     print("%s: %s" % (Path(sys.argv[0]).name, one_line(message)), file=sys.stderr)
     sys.exit(status)
+
+
+def fail_if_left_out(left_out, message):
+    """If some things were left out, {name: text}, say why, and fail() with status 1, for others were done."""
+    for why in left_out.values():
+        print("left out: " + one_line(why), file=sys.stderr)
+    if left_out:
+        fail(message, 1)

@@ -27,6 +27,17 @@ def one_line(message):
 
 
 @contextlib.contextmanager
+def leaving_out(left_out, name):
+    """In a `with` about one of several things: what is wrong with it goes into left_out, {name: text}."""
+    try:
+        yield
+    except Problem as problem:
+        left_out[name] = str(problem)
+    except OSError as error:
+        left_out[name] = "%s: %s" % (error.filename or name, error.strerror)
+
+
+@contextlib.contextmanager
 def needed_for(what):
     """Raise Missing, with `what` it is needed for, where an import in the block fails for want of a package."""
     try:

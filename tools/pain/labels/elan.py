@@ -51,9 +51,8 @@ def parse_eaf(content: bytes, path: str | Path, reading: Reading) -> list[Labels
                 eaf = Eaf(copy)
             tiers = [tier_of(path, name, eaf.get_annotation_data_for_tier(name)) for name in eaf.get_tier_names()]
             media = [unquote(str(entry.get("MEDIA_URL", ""))) for entry in eaf.media_descriptors]
-        except Exception as error:  # whatever comes to its mind of a damaged file
-            raise Problem("%s: not a readable ELAN file (%s); open it in ELAN and save it again" % (
-                path, type(error).__name__)) from None
+        except Exception:  # whatever comes to its mind of a damaged file
+            raise Problem("%s: not a readable ELAN file; open it in ELAN and save it again" % path) from None
     return labels_of_tiers(tiers, path, reading, media[0] if media else "")
 
 

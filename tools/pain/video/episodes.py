@@ -1,12 +1,20 @@
 """Episodes of pain in a curve: onset, apex and offset, and how long it is at least so strong."""
 import numpy as np
 
+from pain.errors import Problem
 from pain.files import rounded
 from pain.video.curve import DECIMALS
 from pain.video.tracks import lasts, pauses
 
 ROUNDING = 10. ** (1 - DECIMALS["time_s"])  # seconds, ten times the last decimal of curve.csv's times
 THRESHOLDS, MINIMUM = (1, 2, 3), 0.2  # of intensity; seconds
+
+
+def check_above(values: list[float]) -> None:
+    """Raise Problem unless --above's values are intensities that a curve can reach."""
+    if not all(0 < value <= 5 for value in values):
+        raise Problem("--above %s: out of range; intensities are above 0, and 5 at most"
+                      % " ".join("%g" % value for value in values))
 
 
 def time_at_least(values: np.ndarray, durations: np.ndarray, known: float, threshold: float) -> dict:
