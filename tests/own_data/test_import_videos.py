@@ -196,6 +196,14 @@ def test_what_is_wrong_is_said_in_a_line(small, fault):
     assert not (small / "out/Images").exists() and not (small / "out.partial").exists()
 
 
+def test_where_no_video_can_be_used_nothing_is_left(small):
+    for video in (small / "videos").iterdir():
+        video.write_bytes(video.read_bytes()[:300])
+    status, _, lines = imported(small)
+    assert status == 2 and len(lines) == 1 and lines[0].count("not a video") == 2
+    assert not (small / "out").exists() and not (small / "out.partial").exists()
+
+
 def test_videos_that_cannot_be_used_are_left_out_and_named(small):
     video = small / "videos/sub-2_a.mp4"
     (small / "videos/sub-3_a.mp4").write_bytes(video.read_bytes()[:300])

@@ -169,6 +169,7 @@ def import_videos(videos: Sequence[LabelledVideo], out: str | Path, settings: Se
             record.write_text(json.dumps(dict(settings._asdict())) + "\n", encoding="utf-8")
         made, left_out = import_all(partial, videos, settings, jobs)
         if not made:
+            remove(partial)
             raise Problem("; ".join(left_out.values()))
         write_csv(partial / "frames.csv", COLUMNS, ((each["subject"], each["video"], *row) for each in made
                                                     for row in each["rows"]))
