@@ -1,7 +1,7 @@
 """Pain curves and your own labels as predictions.csv, to be scored: evaluate.py and report.py take what comes out.
 
-    python tools/label_curves.py curves --labels labels --out models/mine
-    python tools/evaluate.py models/mine
+    python tools/label_curves.py curves --labels labels --out by_hand
+    python tools/evaluate.py by_hand
 
 CURVES are folders with curves in them or in folders below, each as tools/predict_video.py writes it. Labels are CSV,
 ELAN's or BORIS's (docs/labels.md): files, or folders of them. In --out come
