@@ -270,10 +270,11 @@ evaluate.pyz: $(SETUP)
 	$(PYTHON) -m zipapp $(PYZ_FILES) --output $(call q,$(PYZ)) --python '/usr/bin/env python3'
 	rm -r $(PYZ_FILES)
 
-# Without genuine Caffe here, the tests that compare with it are skipped and say so.
+# Without genuine Caffe here, the tests that compare with it are skipped and say so. A worker of pytest-xdist that ends
+# ends them all: where it is restarted, --dist loadfile waits for ever.
 test: .venv/ready
 	-tools/install_bvlc.sh .bvlc
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv/bin/python -m pytest -rs -n $(JOBS) --dist loadfile
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv/bin/python -m pytest -rs -n $(JOBS) --dist loadfile --max-worker-restart 0
 
 lint: .venv/ready
 	.venv/bin/ruff check tools layers tests engine

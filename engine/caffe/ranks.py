@@ -13,6 +13,7 @@ of its processes:
 """
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import socket
@@ -175,12 +176,18 @@ def _join(uid, context):
         "nccl" if distributed.is_nccl_available() else "gloo")
     if context.device.type == "cuda":
         torch.cuda.set_device(context.device)
-    if distributed.is_initialized():  # of a solver before
-        distributed.destroy_process_group()
+    leave()  # those of a solver before
     with _others_may_have_ended(), _on_loopback():
         store = distributed.TCPStore(host, int(port), is_master=False)
         distributed.init_process_group(backend, store=store, rank=context.rank, world_size=context.ranks,
                                        timeout=FOR_EVER)
+
+
+@atexit.register  # left to the end of the program, Gloo's threads now and then abort it
+def leave() -> None:
+    """Have this process be none of those that train together."""
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 @contextlib.contextmanager
