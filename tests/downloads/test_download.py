@@ -190,6 +190,21 @@ def test_a_file_without_an_end(server, tmp_path, monkeypatch):
         fetch.fetch(card(server, None), tmp_path)
 
 
+@pytest.mark.parametrize("begin, line", [
+    (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"a: b\r\n")])
+def test_heads_and_tails_without_an_end(server, tmp_path, begin, line):
+    def endless(handler):
+        handler.wfile.write(begin)
+        with contextlib.suppress(OSError):
+            while not server.over.is_set():
+                handler.wfile.write(line * 100)
+    server.answers = [endless]
+    with pytest.raises(Problem, match="1000 lines instead of a file; run the same command again to go on"):
+        fetch.fetch(card(server), tmp_path)
+    assert fetched(tmp_path) == ([], None)
+
+
 def test_redirects_are_followed(server, tmp_path):
     server.answers = [status(301, Location="/a"), status(307, Location=server.url.replace("127.0.0.1", "localhost")),
                       answer()]

@@ -12,8 +12,10 @@ from unittest import mock
 import numpy as np
 import pytest
 from PIL import Image
+from websockets.sync.client import connect
 
 from pain.page import answers, job, jobs, uploads
+from pain.page import server as page_server
 from pain.page.uploads import KINDS
 from support.pages import serving, wait
 from support.processes import PATIENCE
@@ -107,6 +109,25 @@ def test_uploads_that_stall_end(served, grey):
         for line in video, labels:
             assert line.recv(20).startswith(b"HTTP/1.1 408 ")
     assert len(served.files()) == 3
+
+
+def test_connections_without_a_request_are_closed(served, monkeypatch):
+    host = b"Host: 127.0.0.1:%d\r\n" % served.port
+    monkeypatch.setattr(page_server, "SILENT", 0.2)
+    with stalled(served) as upload, connect(served.origin.replace("http", "ws") + "/api/live",
+                                            origin=served.origin) as camera:
+        for said in b"", b"GET", b"GET / HTTP/1.1\r\n" + host + b"\r\nGET /", \
+                b"POST /nothing HTTP/1.1\r\nContent-Length: 1000\r\n" + host + b"\r\n1":
+            with socket.create_connection(("127.0.0.1", served.port), timeout=PATIENCE) as line:
+                line.sendall(said)
+                while line.recv(1 << 16):
+                    pass
+        upload.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            upload.recv(1)
+        camera.ping().wait(PATIENCE)
+        camera.send("a text")
+        assert "no picture" in camera.recv(timeout=PATIENCE)
 
 
 def test_a_client_that_goes_away_leaves_nothing(served, grey):

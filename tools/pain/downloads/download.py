@@ -19,10 +19,46 @@ PAUSE = 2  # seconds before the second of them; twice as long before each furthe
 CHUNK = 1 << 16  # bytes
 MOST = 1 << 34  # bytes that are fetched of a file of unknown size
 LONGEST_NAME = 200  # characters of what a server calls a version
+MOST_LINES = 1000  # of the heads and tails of what is sent
 
 
 class Interrupted(Exception):
     """A transfer that ended early, for a reason (its text) that may have passed when it is tried again."""
+
+
+class Answer(http.client.HTTPResponse):
+    """An answer whose Lines end."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.fp = Lines(self.fp.detach())
+
+
+class Lines(io.BufferedReader):
+    """What a server sends, MOST_LINES in a row: http.client takes "100 Continue", and what follows a file, for ever."""
+
+    lines = 0
+
+    def readline(self, *size):
+        self.lines += 1
+        if self.lines > MOST_LINES:
+            raise http.client.HTTPException("the server sent %d lines instead of a file" % MOST_LINES)
+        return super().readline(*size)
+
+    def read1(self, *size):
+        self.lines = 0
+        return super().read1(*size)
+
+
+class Connections(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
+    """Those of http and https, whose response is an Answer."""
+
+    def do_open(self, connect, request, **options):
+        def connection(*args, **kwargs):
+            connected = connect(*args, **kwargs)
+            connected.response_class = Answer
+            return connected
+        return super().do_open(connection, request, **options)
 
 
 class Redirects(urllib.request.HTTPRedirectHandler):
@@ -131,7 +167,7 @@ def ask(url, file, version, known):
         headers.update({"Range": "bytes=%d-" % offset, "If-Range": known})
     try:
         request = urllib.request.Request(url, headers=headers)
-        return urllib.request.build_opener(Redirects).open(request, timeout=TIMEOUT)
+        return urllib.request.build_opener(Connections, Redirects).open(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         with error:
             if error.code == 416 and error.headers.get("Content-Range") == "bytes */%d" % offset:

@@ -78,8 +78,34 @@ def listen(host: str, port: int) -> socket.socket:
                       % (host, port, getattr(error, "strerror", None) or error)) from error
 
 
+SILENT = 30  # seconds for which a connection may be there without a request
+
+
 class Protocol(H11Protocol):
-    """uvicorn's HTTP, but a request that turns out to be none gets one answer, not the application's, too."""
+    """uvicorn's HTTP, but a connection without a request is closed, be it that none comes, or half of one.
+
+    And a request that turns out to be none gets one answer, not the application's, too.
+    """
+
+    silence = None  # a timer
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(transport)
+        self.wait_for_request()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self.wait_for_request()
+
+    def wait_for_request(self) -> None:
+        if self.silence:
+            self.silence.cancel()
+        self.silence = self.loop.call_later(SILENT, self.close_without_request)
+
+    def close_without_request(self) -> None:
+        is_websocket = self.transport.get_protocol() is not self
+        if not is_websocket and (self.cycle is None or self.cycle.response_complete):
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         if self.cycle:
