@@ -21,6 +21,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 from fuzz.commands import SIGNALS, Command, imported
@@ -77,8 +78,9 @@ class Work:
             prepare_first(partial, self.scale)
         else:
             self.ready(name, partial)
-            command = Command(self.steps[name], partial, cold=True)
-            status = command.wait(MOST)
+            with self.steps[name].beside():
+                command = Command(self.steps[name], partial, cold=True)
+                status = command.wait(MOST)
             assert status == 0, (name, status, command.said())
         partial.rename(folder)
         return folder
@@ -143,14 +145,27 @@ class Killer:
 
 def kill_step(work, name, kills, chain=12, seed=0, say=print):
     """Kill the step so many times, at the most `chain` times in a row. Returns what went wrong, a list of texts."""
-    killer, wrong = Killer(work, name, seed, say), []
-    while killer.killed < kills:
-        said = killer.chain(1 if killer.chance.random() < 0.2 else min(chain, kills - killer.killed))
-        wrong += [said] * bool(said)
+    work.done(name)
+    wrong = []
+    with work.steps[name].beside():
+        killer = Killer(work, name, seed, say)
+        while killer.killed < kills:
+            said = killer.chain(1 if killer.chance.random() < 0.2 else min(chain, kills - killer.killed))
+            wrong += [said] * bool(said)
     say("%s: %d kills, %d times wrong; gone after %.1f s at the most" % (name, killer.killed, len(wrong),
                                                                         killer.longest))
     shutil.rmtree(str(killer.at))
     return wrong
+
+
+def kill_any(work, name, args):
+    """Kill the step, or the page. Returns whether anything went wrong; others are tried whatever it is."""
+    try:
+        return kill_page(work, args.kills, args.seed) if name == "page" else \
+            kill_step(work, name, args.kills, args.chain, args.seed)
+    except Exception:
+        print("%s: given up: %s" % (name, traceback.format_exc()), flush=True)
+        return True
 
 
 def main():
@@ -166,10 +181,8 @@ def main():
     with contextlib.ExitStack() as ending:
         work = args.work or Path(ending.enter_context(tempfile.TemporaryDirectory()))
         work = Work(work.resolve() / ("full" if args.full else "slim"), FULL if args.full else SLIM)
-        wrong = [said for name in args.step for said in (
-            kill_page(work, args.kills, args.seed) if name == "page" else
-            kill_step(work, name, args.kills, args.chain, args.seed))]
-    sys.exit(bool(wrong))
+        wrong = [name for name in args.step if kill_any(work, name, args)]
+    sys.exit("wrong: " + ", ".join(wrong) if wrong else 0)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,15 @@
 """The commands that kills.py kills, and what they need."""
+import contextlib
+import io
+import json
+import multiprocessing
 import os
 import shutil
 import sys
+import tarfile
+import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 from unittest import mock
 
 import caffe
@@ -12,11 +18,13 @@ from fuzz import curves, scores
 from pain.prototxts import make_slim
 from support.caffe_runs import make_folds_of_noise
 from support.project import ENGINE, ROOT
+from support.weight_server import CONTENT, Handler, Server, answer, card
 
 VARIANT = "smooth_l1_center_l1_sampling"
 SOLVER = "prototxt/solvers/%s.prototxt" % VARIANT
 CAFFE = "--caffe %s" % (ENGINE / "caffe")
 TRAINING = "--folds folds --models models " + CAFFE
+PORT, CHUNK = 18414, 20000  # of the server of weights: where it is, and bytes that it sends at a time
 MAKE = """#!/bin/sh
 exec "%s" "%s" --aligned aligned --out made --jobs 1
 """
@@ -27,6 +35,7 @@ class Step(NamedTuple):
     tool: str
     arguments: str
     after: tuple = ()  # the steps whose output it reads
+    beside: Callable = contextlib.nullcontext  # what runs beside it
 
 
 class Scale(NamedTuple):
@@ -71,6 +80,7 @@ def steps(scale):
         "report": Step("report.py", "models/%s --out report --draws 20" % VARIANT, ("predict",)),
         "plot": Step("plot_curve.py", "models/%s --out plot.png" % VARIANT, ("predict",)),
         "onnx": Step("export_onnx.py", "face.caffemodel --net prototxt/face_verification.prototxt"),
+        "fetch": Step("fetch_models.py", "--to fetched --manifest manifest.json", beside=weights_served),
         "sample": Step("make_sample.py", "sample.mp4"),
         "import": Step("import_videos.py", "sample.csv --videos sample.mp4 --pattern {sub} --out own --jobs 1",
                        ("sample",)),
@@ -86,6 +96,44 @@ def steps(scale):
     }
 
 
+@contextlib.contextmanager
+def weights_served():
+    """Have a process serve the weights of the manifest, slowly, so that they can be interrupted."""
+    server = Server(("127.0.0.1", PORT), Handler)
+    server.answers, server.seen = [slowly], []
+    process = multiprocessing.get_context("fork").Process(target=server.serve_forever, daemon=True)
+    process.start()
+    server.server_close()
+    try:
+        yield
+    finally:
+        process.kill()
+        process.join()
+
+
+def slowly(handler):
+    """Answer with the file that is asked for, a part every twentieth of a second."""
+    def write(content):
+        for at in range(0, len(content), CHUNK):
+            send(content[at:at + CHUNK])
+            time.sleep(0.05)
+    send, content = handler.wfile.write, SERVED[handler.path]
+    with mock.patch.object(handler, "wfile", mock.Mock(write=write)):
+        answer(content)(handler)
+
+
+def tarred(name, content):
+    """The bytes of a tar with this file in it."""
+    stream, info = io.BytesIO(), tarfile.TarInfo(name)
+    info.size = len(content)
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        archive.addfile(info, io.BytesIO(content))
+    return stream.getvalue()
+
+
+SERVED = {"/m": CONTENT, "/n.tar": tarred("n", CONTENT[::-1])}
+
+
 def prepare_first(folder, scale):
     """Fill the folder with what no step makes: folds of noise, nets and solvers, weights, tables, curves."""
     make_folds_of_noise(folder)
@@ -99,6 +147,9 @@ def prepare_first(folder, scale):
     (folder / "frames.csv").rename(folder / "units.csv")
     curves.summed_up(folder)
     (folder / "pairs.txt").write_text("1\t1\nPerson_001\t1\t2\nPerson_002\t1\tPerson_003\t2\n")
+    served = [mock.Mock(url="http://127.0.0.1:%d%s" % (PORT, path)) for path in SERVED]
+    (folder / "manifest.json").write_text(json.dumps({"files": [card(served[0]), card(
+        served[1], CONTENT[::-1], name="n", file="n.caffemodel", archive={"member": "n"})]}))
     make = folder / "make"
     make.write_text(MAKE % (sys.executable, ROOT / "tools/make_folds.py"))
     make.chmod(0o755)
