@@ -65,7 +65,7 @@ def main():
     gammas = list(itertools.product(*GRID)) if args.choose else [tuple(args.gamma)]
     settings = {"gammas": gammas, "groups": args.choose, "converged": args.converged, "key_frames": args.key_frames,
                 "landmarks": 66 if args.archive else 5}
-    made = made_from(Path(args.aligned) / "frames.csv", settings)
+    made = made_from(args.aligned, args.archive, settings)
     to_do = [(p, fold) for p in dict.fromkeys(args.loss) for fold in folds
              if not is_made(Path(args.models) / ("osvr_l%d" % p) / fold.name, made)]
     features = all_features(args.aligned, videos, args.cache, args.archive, args.jobs) if to_do else None

@@ -1,12 +1,14 @@
 """OSVR fold by fold: what reaches a prediction and what does not, how gamma is chosen, and the command."""
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from pain.baselines import osvr_folds
+from pain.baselines.features import aam_file
 from pain.baselines.osvr import OSVR
 from pain.baselines.osvr_folds import LabelledVideo, learn_fold, supervision, validate
 from pain.baselines.projection import Projection
@@ -149,6 +151,19 @@ def test_other_settings_make_a_fold_anew(dataset, tmp_path):
     how = json.loads((path.parent / "osvr.json").read_text())
     assert len(how["validation"]) == 6 and how["made_from"]["key_frames"] and how["made_from"]["converged"]
     assert how["gamma"] == max(how["validation"], key=lambda row: row[2])[:2]
+
+
+def test_other_faces_or_landmarks_make_a_fold_anew(dataset, tmp_path):
+    aligned, points = tmp_path / "aligned", aam_file(tmp_path, "001-s", "v", "f0")
+    shutil.copytree(str(dataset / "aligned"), str(aligned))
+    points.parent.mkdir(parents=True)
+    made = []
+    for path in aligned / "001-s/v/f0.png", points:
+        for content in b"before", b"after":
+            path.write_bytes(content)
+            made.append(osvr_folds.made_from(aligned, tmp_path, {}))
+    assert made[0] != made[1] != made[2] != made[3]
+    assert osvr_folds.made_from(aligned, tmp_path, {}) == made[3]
 
 
 def test_the_command_refuses_in_one_line(dataset, tmp_path):

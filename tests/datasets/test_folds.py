@@ -171,6 +171,11 @@ def test_finished_folds_stay_and_stale_ones_are_made_again(aligned, tmp_path):
     write_frames(aligned, rows)
     folds.make_folds(aligned, out)
     assert (out / "01-001-aa001" / "val.txt").read_text().splitlines()[0].endswith(" 2")
+    before = contents(out / "02-002-bb002" / "val_lmdb")
+    skimage.io.imsave(str(next(aligned.glob("002-bb002/*/*.png"))), np.zeros((112, 96, 3), np.uint8),
+                      check_contrast=False)
+    folds.make_folds(aligned, out)
+    assert len([pair for pair in contents(out / "02-002-bb002" / "val_lmdb") if pair not in before]) == 1
 
 
 def test_what_is_of_no_subject_any_more_goes(aligned, tmp_path):

@@ -16,8 +16,9 @@ from pain.errors import Problem
 from pain.evaluation.results import read_result, result_of
 from pain.prototxts import make_slim
 from pain.training.fold_trainings import fold_training, select_folds
+from pain.training.made_with import RECORD, write_record
 from pain.training.predictions import predict_fold
-from pain.training.temporal import STREAMS, Sequences, streams, videos_of, write_sequences
+from pain.training.temporal import STREAMS, Sequences, features_of, streams, videos_of, write_sequences
 from support.caffe_runs import make_folds_of_noise
 from support.predictions import refuses
 from support.project import BVLC, ENGINE, needs_bvlc, run_tool
@@ -146,6 +147,16 @@ def test_damaged_features_are_made_again_and_a_damaged_record_is_a_line(work, do
     record.write_bytes(said)
     with np.load(str(kept)) as after:
         assert (after["features"] == features).all()
+
+
+def test_features_of_other_data_are_refused(work):
+    training = fold_training(solver(work), select_folds(work / "folds")[0], work / "models")
+    write_record(training.folder, dict(training.made_with(), data={"val.txt": "of other frames"}))
+    try:
+        with pytest.raises(Problem, match="data"):
+            features_of(training, select_folds(work / "folds"))
+    finally:
+        (training.folder / RECORD).unlink()
 
 
 def refuses_with_progress(work):

@@ -97,9 +97,14 @@ def aligned_points(row: Mapping[str, str], points: np.ndarray | None = None) -> 
     return to_template(five if points is None else points)
 
 
+def aam_file(root: str | Path, subject: str, video: str, frame: str) -> Path:
+    """Where the archive has its landmarks of a frame."""
+    return Path(root) / "AAM_landmarks" / subject / video / (frame + "_aam.txt")
+
+
 def read_aam(root: str | Path, subject: str, video: str, frame: str) -> np.ndarray:
     """The archive's 66 landmarks of a frame, (66, 2) x, y in its pixels. Raises Problem when missing or damaged."""
-    path = Path(root) / "AAM_landmarks" / subject / video / (frame + "_aam.txt")
+    path = aam_file(root, subject, video, frame)
     try:
         points = np.array([line.split() for line in read_label(path).splitlines() if line.strip()], float)
     except ValueError:

@@ -8,11 +8,11 @@ from typing import NamedTuple, Sequence
 
 import numpy as np
 
-from pain.baselines.features import VERSION
+from pain.baselines.features import VERSION, aam_file
 from pain.baselines.ordinal_rows import apex_of
 from pain.baselines.osvr import OSVR
 from pain.baselines.projection import Projection
-from pain.datasets.frames_csv import read_frames
+from pain.datasets.frames_csv import fingerprint_of, read_frames
 from pain.errors import Problem
 from pain.evaluation.metrics import pcc
 from pain.evaluation.results import COLUMNS
@@ -109,9 +109,14 @@ def learn_fold(videos, features, left_out, gammas, groups, make, key_frames) -> 
     return FoldModel(gammas[0], model, projection, validation)
 
 
-def made_from(frames_csv: str | Path, settings: dict) -> dict:
-    """What a fold's predictions are a function of, as JSON has it."""
-    return json.loads(json.dumps(dict(settings, frames=fingerprint(frames_csv), features=VERSION)))
+def made_from(aligned: str | Path, archive: str | Path | None, settings: dict) -> dict:
+    """What a fold's predictions are a function of, as JSON has it. archive: as for video_features()."""
+    frames_csv = Path(aligned) / "frames.csv"
+    frames = [frame for frame in read_frames(frames_csv) if frame.is_aligned]
+    points = [aam_file(archive, frame.subject, frame.video, frame.row["frame"]) for frame in frames if archive]
+    return json.loads(json.dumps(dict(
+        settings, frames=fingerprint(frames_csv), images=fingerprint_of(aligned, [frame.image for frame in frames]),
+        points=fingerprint(*filter(Path.exists, points)), features=VERSION)))
 
 
 def is_made(folder: Path, made: dict) -> bool:

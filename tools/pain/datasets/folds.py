@@ -9,7 +9,7 @@ from typing import NamedTuple, Sequence
 
 import numpy as np
 
-from pain.datasets.frames_csv import MADE_BY, read_frames
+from pain.datasets.frames_csv import MADE_BY, fingerprint_of, read_frames
 from pain.datasets.lmdbs import HEIGHT, WIDTH, datum, datums, key, open_lmdb, read, write_list, write_lmdb
 from pain.datasets.pspi import CLASSES
 from pain.datasets.redundant_frames import RULES
@@ -144,7 +144,8 @@ def fold_names(subjects: Sequence[str], folds: int | None = None) -> list[str]:
 
 def make_folds_alone(aligned, out, parts, settings, jobs):
     """make_folds() in a folder that is locked. parts: a LeftOut a fold."""
-    made_from = dict({"frames.csv": sha256(aligned / "frames.csv")}, **settings)
+    made_from = dict({"frames.csv": sha256(aligned / "frames.csv"), "images": fingerprint_of(
+        aligned, [name for part in parts for name in part.names])}, **settings)
     subjects = [name for part in parts for name in part.subjects]
     names = fold_names(subjects, len(parts))
     remove_stale(out, names)

@@ -2,11 +2,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Iterator, NamedTuple
+from typing import Iterable, Iterator, NamedTuple
 
 from pain.datasets.pspi import parse_pspi, quantise
 from pain.errors import Problem
-from pain.files import read_csv
+from pain.files import fingerprint, read_csv
 from pain.folders import is_name
 
 ALIGNED = "detected", "interpolated"
@@ -50,3 +50,12 @@ def read_frames(frames_csv: str | Path) -> Iterator[LabelledFrame]:
         if row["status"] not in (*ALIGNED, "missing"):
             raise Problem("%s: status %r is not detected, interpolated or missing" % (where, row["status"]))
         yield LabelledFrame(*key, label, row["status"] in ALIGNED, row)
+
+
+def fingerprint_of(aligned: str | Path, images: Iterable[str]) -> str:
+    """The fingerprint of aligned images' contents. images: paths below `aligned`. Raises Problem where one is missing.
+    """
+    try:
+        return fingerprint(*(Path(aligned) / image for image in images))
+    except FileNotFoundError as error:
+        raise Problem("%s: no such image; run `%s`" % (error.filename, MADE_BY)) from error

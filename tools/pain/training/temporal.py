@@ -22,6 +22,7 @@ from pain.progress import progress
 from pain.prototxts import read_prototxt, with_changes
 from pain.provenance import read_origin, start_from, write_origin
 from pain.training.caffe_train import Training
+from pain.training.made_with import refuse_changes
 
 FEATURES = "ip1_res5"  # the pain net's blob, with its PReLU
 STREAMS = 8  # videos at a time
@@ -39,11 +40,13 @@ class Sequences(NamedTuple):
 def features_of(training, folds):
     """The Sequences of the net that `training`, a fold's, has made, kept in features.npz beside its snapshot.
 
-    folds: all folds' folders; their val_lmdb hold all frames. Raises Problem if the fold is not trained.
+    folds: all folds' folders; their val_lmdb hold all frames. Raises Problem if the fold is not trained, or on other
+    data.
     """
     iteration = training.last_snapshot()
     if iteration < training.max_iter:
         raise Problem("%s: not trained to the end; run `make train`" % training.folder)
+    refuse_changes(training.folder, training.made_with(), iteration, of=("net", "data"))
     model = training.folder / training.snapshot(iteration, "caffemodel")
     made_from, kept = fingerprint(model), training.folder / "features.npz"
     with contextlib.suppress(OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):  # none, or damaged
