@@ -19,6 +19,7 @@ import numpy as np
 import onnx
 
 from pain.export.convert import convert
+from pain.export.proof import onnx_runtime
 from support.project import PAIN
 
 BATCHES = 1, 16, 64
@@ -42,8 +43,8 @@ def engine(net, images):
     return run
 
 
-def onnx_runtime(path, images):
-    import onnxruntime
+def by_onnx_runtime(path, images):
+    onnxruntime = onnx_runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = os.cpu_count()
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -80,7 +81,7 @@ def main():
         for batch in BATCHES:
             images = np.random.RandomState(1).randint(0, 256, (batch, 3, 112, 96)).astype(np.float32)
             runs = {"engine": engine(net, images)}
-            for name, load in ("ONNX Runtime", onnx_runtime), ("OpenVINO", openvino):
+            for name, load in ("ONNX Runtime", by_onnx_runtime), ("OpenVINO", openvino):
                 try:
                     runs[name] = load(folder + "/net.onnx", images)
                 except ImportError:

@@ -1,13 +1,13 @@
 """ONNX files against what they were made of: every layer type's settings, whole nets, and what goes wrong."""
 import hashlib
 import json
+import os
 import re
 import tempfile
 
 import caffe
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -16,12 +16,14 @@ from pain.datasets.unbc import HISTOGRAM
 from pain.errors import Problem
 from pain.export import convert, onnx_file
 from pain.export.layers import CONVERTERS
+from pain.export.proof import onnx_runtime
 from pain.faces import alignment
 from pain.notice import notice
 from pain.provenance import ARCHIVE, SYNTHETIC, Data, Origin, from_dict, write_origin
 from support.caffe_runs import write_slim_nets
 from support.project import FACE, PAIN, ROOT, assert_one_line_error, run_tool
 
+onnxruntime = onnx_runtime()
 
 def fill(net, seed=0):
     """Random weights that keep a signal's size, in place of the fillers' small ones. Returns the net."""
@@ -260,8 +262,13 @@ def test_the_fold_and_the_preparation_are_in_the_file(slim, tmp_path):
     (fold / "train.log").write_text(command + "\nI1126 solver.cpp] net: ...\n")
     origin = Origin(Data(ARCHIVE, 25, 48391, HISTOGRAM, (fold.name,)), "mse", 5000)
     write_origin(fold / "pain_iter_5000.caffemodel", origin)
-    process = run_tool("export_onnx.py", fold / "pain_iter_5000.caffemodel", "--net", slim / PAIN.name)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    environment = {name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    process = run_tool("export_onnx.py", fold / "pain_iter_5000.caffemodel", "--net", slim / PAIN.name,
+                       env=dict(environment, TMPDIR=str(temporary)))
     assert process.returncode == 0, process.stderr
+    assert list(temporary.iterdir()) == []  # as there is where ONNX Runtime tells its makers what it runs
     said, = re.findall(r"pain_iter_5000.onnx: intensity differs from caffe's by (\S+) of its scale", process.stdout)
     assert 0 <= float(said) <= 1e-5
     assert {path.name for path in fold.iterdir()} == {
