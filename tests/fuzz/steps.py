@@ -2,9 +2,9 @@
 import contextlib
 import io
 import json
-import multiprocessing
 import os
 import shutil
+import signal
 import sys
 import tarfile
 import time
@@ -15,6 +15,7 @@ from unittest import mock
 import caffe
 
 from fuzz import curves, scores
+from pain.ending_with_parent import have_the_kernel_kill_this
 from pain.prototxts import make_slim
 from support.caffe_runs import make_folds_of_noise
 from support.project import ENGINE, ROOT
@@ -101,14 +102,19 @@ def weights_served():
     """Have a process serve the weights of the manifest, slowly, so that they can be interrupted."""
     server = Server(("127.0.0.1", PORT), Handler)
     server.answers, server.seen = [slowly], []
-    process = multiprocessing.get_context("fork").Process(target=server.serve_forever, daemon=True)
-    process.start()
+    child = os.fork()
+    if not child:
+        try:
+            have_the_kernel_kill_this()
+            server.serve_forever()
+        finally:
+            os._exit(1)
     server.server_close()
     try:
         yield
     finally:
-        process.kill()
-        process.join()
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
 
 
 def slowly(handler):
