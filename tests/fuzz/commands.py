@@ -41,8 +41,11 @@ class Command:
         self.mark, self.error, self.status = "%d-%s" % (os.getpid(), random.random()), tempfile.TemporaryFile(), None
         temporary = folder / "tmp"
         temporary.mkdir(exist_ok=True)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS[1:])  # this process may ignore some, as nohup has it
         self.cold, self.begun, self.pid = cold, time.monotonic(), os.fork()
-        if not self.pid:
+        if self.pid:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        else:
             try:
                 os.setsid()
                 os.chdir(str(folder))
@@ -53,6 +56,7 @@ class Command:
                     os.dup2(file, number)
                 for number in SIGNALS[1:]:
                     signal.signal(number, signal.SIG_DFL)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS[1:])
                 tool = str(ROOT / "tools" / step.tool)
                 if cold:
                     os.execv(sys.executable, [sys.executable, tool, *step.arguments.split()])

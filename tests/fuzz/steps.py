@@ -69,7 +69,7 @@ def steps(scale):
         "transfer": Step("transfer.py", "--weights face.caffemodel --prototxt prototxt --folds folds --out transfer "
                          "--seeds 1 --starts-only " + CAFFE),
         "pretrain": Step("pretrain.py", "prototxt/face_verification_solver.prototxt --models models --identities "
-                         "identities --batch %d %s %s" % (scale.batch, length, CAFFE), ("identities",)),
+                         "identities --batch %d %s,base_lr:0.0001 %s" % (scale.batch, length, CAFFE), ("identities",)),
         "verify": Step("verify_faces.py", "people --pairs pairs.txt --net prototxt/face_verification.prototxt --model "
                        "face.caffemodel --aligned people_faces --out verified --json verified.json --jobs 1",
                        ("align_people",)),
