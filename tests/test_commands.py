@@ -147,12 +147,41 @@ def test_an_interrupt_while_an_object_is_freed_is_one(tmp_path, usual_signals, n
     assert process.stderr == "tool.py: interrupted; run the same command again to go on\n"
 
 
+@pytest.mark.parametrize("body", ["import package", "from pain.command import importing\nwith importing():\n"
+                                  "    exec(open('package.py').read())"])
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_an_interrupt_while_a_command_imports_more(tmp_path, usual_signals, name):
+def test_an_interrupt_while_a_command_imports_more(tmp_path, usual_signals, name, body):
     """Where the package takes the exception for another, too."""
-    process = finish(tmp_path, "from pain.command import importing\nwith importing():\n    try:\n"
-                     "        os.kill(os.getpid(), signal.%s)\n        time.sleep(3)\n"
-                     "    except BaseException:\n        print('on it goes')" % name)
+    (tmp_path / "package.py").write_text("import os, signal, time\ntry:\n    os.kill(os.getpid(), signal.%s)\n"
+                                         "    time.sleep(3)\nexcept BaseException:\n    print('on it goes')" % name)
+    process = finish(tmp_path, body, cwd=str(tmp_path))
+    assert (process.returncode, process.stdout) == (130, "")
+    assert process.stderr == "tool.py: interrupted; run the same command again to go on\n"
+
+
+AT_ONCE = """
+import os, signal
+from pain.command import run
+usual = signal.signal
+
+def and_kill(number, handler):
+    usual(number, handler)
+    if number == signal.%s and callable(handler):
+        os.kill(os.getpid(), number)
+
+def main():
+    print("on it goes")
+
+signal.signal = and_kill
+run(main)
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_an_interrupt_as_soon_as_it_is_heard(tmp_path, usual_signals, name):
+    (tmp_path / "tool.py").write_text(AT_ONCE % name)
+    process = subprocess.run([sys.executable, str(tmp_path / "tool.py")], capture_output=True, text=True,
+                             env=dict(os.environ, PYTHONPATH=str(ROOT / "tools")))
     assert (process.returncode, process.stdout) == (130, "")
     assert process.stderr == "tool.py: interrupted; run the same command again to go on\n"
 

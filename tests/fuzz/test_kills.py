@@ -33,5 +33,10 @@ def test_what_stays_and_what_differs_is_told(tmp_path, monkeypatch):
     assert "sleep 600" in running[0].kill(signal.SIGKILL, 0, False).wrong
     monkeypatch.setattr(commands, "GONE", PATIENCE)
     assert "Traceback" in running[1].kill(signal.SIGINT, 0, True).wrong
+    usual = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup has it
+    try:
+        assert commands.Command(Step("tool.py", ""), tmp_path, cold=True).kill(signal.SIGHUP, 0, False).wrong == ""
+    finally:
+        signal.signal(signal.SIGHUP, usual)
     made, expected = {"a": "1", "b": "2", ".c": "3"}, {"a": "1", "b": "4", "d": "5"}
     assert kills.differences(made, expected) == "\n  .c: left behind\n  b: other bytes\n  d: missing"

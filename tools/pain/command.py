@@ -45,7 +45,7 @@ def starting(name):
 
 @contextlib.contextmanager
 def importing():
-    """Around a command's imports of later, which take long: a signal ends it at once. Elsewhere this does nothing."""
+    """Around what a command loads later, which takes long: a signal ends it at once. Elsewhere this does nothing."""
     in_command = signal.getsignal(signal.SIGTERM) == interrupt and \
         threading.current_thread() == threading.main_thread()
     with ending_at_once(*[signal.SIGINT, *ENDING] if in_command else ()):
@@ -81,14 +81,14 @@ def run(main):
     as_program = main.__module__ == "__main__"  # else this process lives on
     if as_program:
         sys.unraisablehook = not_raised
-    for number in ENDING:
-        if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores one
-            signal.signal(number, interrupt)
     with contextlib.suppress(AttributeError):  # a stand-in of tests
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a path may be in any encoding
     try:
         with one_line_at_the_end():
             try:
+                for number in [signal.SIGINT] * as_program + ENDING:
+                    if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):  # nohup ignores one
+                        signal.signal(number, interrupt)
                 main()
                 sys.stdout.flush()
             finally:
@@ -157,12 +157,23 @@ def discard_output():
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def interrupt(*_):
-    """Handle a signal as Ctrl-C, once: what is then still to be put away is not to be interrupted by another."""
+def interrupt(number, frame):
+    """Handle a signal as Ctrl-C; one of ENDING once: what is then still to be put away is not to be interrupted."""
+    if is_importing(frame):
+        end_at_once()
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)
     _thread.start_new_thread(end_late, ())  # without the locks of threading, which this may have interrupted
     raise ToldToEnd
+
+
+def is_importing(frame):
+    """Whether the frame runs for an import, where an exception would be taken for another, or lost."""
+    while frame and frame.f_code.co_filename != "<frozen importlib._bootstrap>":
+        frame = frame.f_back
+    return frame is not None
 
 
 def end_late():
