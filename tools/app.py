@@ -38,9 +38,11 @@ with starting(__name__):
     from pain.errors import Problem
     from pain.notice import terminal_lines
     from pain.page.jobs import QUOTA
+    from pain.page.model_card import short_names
     from pain.page.options import USUAL, with_options
     from pain.page.origin_guard import is_loopback
     from pain.page.server import MB, create_app, listen, server
+    from pain.page.worker import Nets
     from pain.provenance import origin_said
     from pain.video.arguments import add_arguments
 
@@ -49,6 +51,8 @@ def arguments():
     """The command line's, with a token where one is needed. Raises Problem for one that cannot be."""
     parser = Parser(__doc__)
     add_arguments(parser)
+    parser.add_argument("--compare", action="append", default=[], metavar="PATH", help="other nets that videos can be "
+                        "rated with, a caffemodel or a folder as of --model; may be given several times")
     parser.add_argument("--sample", metavar="FILE.mp4", help="a video that the page offers; FILE.csv has its labels")
     parser.add_argument("--host", default="127.0.0.1", help="the address to serve (default %(default)s)")
     parser.add_argument("--port", type=int, default=8765, help="default %(default)s")
@@ -72,6 +76,9 @@ def arguments():
         raise Problem("--quota-mb %d: must be above 0, and at most a billion" % args.quota_mb)
     if not 0.01 <= args.keep_minutes <= 60 * 24 * 366:  # NaN is neither
         raise Problem("--keep-minutes %s: must be above 0, 0.01 or more, and at most a year" % args.keep_minutes)
+    args.names = short_names([Path(path).absolute() for path in (args.model[0], *args.compare)], 1)
+    if len({*args.names}) <= len(args.compare):
+        raise Problem("--compare %s: the same nets twice; name others" % " ".join(args.compare))
     if args.sample and not Path(args.sample).is_file():
         raise Problem("%s: no such file; make it with `tools/make_sample.py %s`" % (args.sample, args.sample))
     return args
@@ -83,18 +90,23 @@ def main():
     from pain.models import find_models
     from pain.video.curve_folder import about_nets
     from pain.video.estimator import load_estimator
-    models, calibration = find_models(args.model), Calibration(args.calibration) if args.calibration else None
+    models, others = find_models(args.model), [find_models([path]) for path in args.compare]
+    calibration = Calibration(args.calibration) if args.calibration else None
     about = dict(about_nets(models), track=args.track, calibration=args.calibration)
     with listen(args.host, args.port) as listening:
         port = listening.getsockname()[1]
         estimator = load_estimator(models, args.net, args.gpu, track=args.track, calibration=calibration)
+        others = {name: Nets(load_estimator(found, args.net, args.gpu, track=args.track), about_nets(found))
+                  for name, found in zip(args.names[1:], others)}
         app = create_app(estimator, args.host, port, args.token, args.sample, most=args.max_mb * MB,
                          keep=60 * args.keep_minutes, about=about, quota=args.quota_mb * MB,
-                         usual=USUAL._replace(track=args.track), with_options=with_options)
+                         usual=USUAL._replace(model=args.names[0], track=args.track), with_options=with_options,
+                         others=others)
         host = "[%s]" % args.host if ":" in args.host else args.host
         query = "?token=" + quote(args.token) if args.token else ""
         print("http://%s:%d/%s  (Ctrl-C ends it)" % (host, port, query), flush=True)
-        print("\n".join(terminal_lines(origin_said(about))), flush=True)
+        for said in [about, *(nets.about for nets in others.values())]:
+            print("\n".join(terminal_lines(origin_said(said))), flush=True)
         serving = server(app)
         if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup has it
             signal.signal(signal.SIGHUP, serving.handle_exit)  # as it takes SIGTERM

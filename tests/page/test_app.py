@@ -47,6 +47,7 @@ def test_one_line_errors(tmp_path):
     common = "--model", tmp_path / "no.caffemodel", "--port", 0
     assert "no caffemodel" in refuses(*common, main=app.main)
     assert "make_sample.py" in refuses(*common, "--sample", tmp_path / "no.mp4", main=app.main)
+    assert "the same nets twice" in refuses(*common, "--compare", tmp_path / "." / "no.caffemodel", main=app.main)
     assert "16 characters" in refuses(*common, "--token", "short", main=app.main)
     assert "ASCII" in refuses(*common, "--token", "schlüssel" * 3, main=app.main)
     for option, *wrong in [("--max-mb", 0, 10 ** 400), ("--keep-minutes", "nan", "inf", "1e308", "1e-300", 0, -1)]:

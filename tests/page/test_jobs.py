@@ -155,7 +155,7 @@ def test_what_nobody_asks_for_goes(tmp_path, grey):
 
 
 def test_what_is_removed_while_old_videos_are(tmp_path):
-    held = jobs.Jobs(worker.Worker(Light(), {}), keep=1)
+    held = jobs.Jobs(worker.Worker({"": worker.Nets(Light(), {})}), keep=1)
     with mock.patch.object(tempfile, "tempdir", str(tmp_path)), held:
         with held.new("x", video=tmp_path / "it.mp4") as lost:
             pass

@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from pain.page import uploads
-from pain.page.worker import Worker
+from pain.page.worker import Nets, Worker
 from support.pages import Light, named, wait
 from support.processes import PATIENCE
 
@@ -74,7 +74,7 @@ def test_live_pictures(served, grey):
 
 
 def test_pictures_without_end_do_not_stop_a_video():
-    worker = Worker(Light(), {})
+    worker = Worker({"": Nets(Light(), {})})
     worker.estimator.rate_picture = worker.picture  # each asks for the next one
     worker.picture(None, 0.)
     worker.take_pictures()

@@ -37,7 +37,7 @@ def test_the_page_says_what_its_nets_are(folds, tmp_path, kind):
     row = scores.score(results.read_result(tmp_path))
     assert "Scores on the 2 subjects left out (%s): " % notice.LEARNED_FROM[kind] in page
     assert "MAE %(mae).3f, PCC %(pcc).3f, wMAE %(wmae).3f." % row in page
-    assert "01-a/pain_iter_400.caffemodel, 02-b/pain_iter_400.caffemodel." in page
+    assert "01-a/pain_iter_400.caffemodel, 02-b/pain_iter_400.caffemodel" in page
 
 
 def test_nets_of_which_nothing_is_known(tmp_path):

@@ -4,10 +4,12 @@ import zipfile
 
 import pytest
 
-from pain.notice import short_notice
-from pain.provenance import Origin
+from pain.notice import LEADS, short_notice
+from pain.page.options import USUAL
+from pain.page.worker import Nets
+from pain.provenance import SYNTHETIC, Data, Origin, as_dict
 from support.browser import needs_browser
-from support.pages import wait
+from support.pages import Light, serving, wait
 
 pytestmark = needs_browser
 
@@ -83,13 +85,41 @@ def test_ten_videos_from_the_queue_to_the_archive(page, served, videos, tmp_path
     page.wait("document.getElementById('agreement').textContent.endsWith("
               "'Against curve.csv, over 20 frames with both: MAE 0.000, PCC 1.000.')")
     assert "curve.csv (dashed; %s)" % short_notice(Origin()) in page.text("legend")
-    page.js("(box => { box.value = 'median'; box.dispatchEvent(new Event('change', {bubbles: true})); })"
-            "(document.getElementById('filter'))")
+    page.choose("#filter", "median")
     page.click("#again")
     page.wait("document.getElementById('status-options').textContent === 'median filter of 0.5 s'")
     page.wait("document.getElementById('legend').textContent.includes('smoothed')")
     page.wait("document.getElementById('agreement').textContent === '%s'" % agreement)  # the labels came with it
     assert page.js("document.getElementById('no-episodes').hidden") is False
+
+
+def test_the_same_video_by_two_models_over_one_another(page, tmp_path, grey):
+    made = Data(SYNTHETIC)
+    other = Nets(Light(), dict(models={}, origin=as_dict(Origin(made, "other"))))
+    other.estimator.scale = 1 / 102  # half as much
+    (tmp_path / "visit.mp4").write_bytes(grey)
+    with serving(tmp_path / "server", usual=USUAL._replace(model="first"), others={"mse": other}) as client:
+        page.open(client.origin)
+        page.give("file", tmp_path / "visit.mp4")
+        page.wait("document.getElementById('status').textContent === '20 frames'")
+        assert page.text("made-by") == short_notice(Origin()) and page.text("status-options") == "nets first"
+        page.js("document.getElementById('options').open = true")
+        page.choose("#model", "mse")
+        assert page.text("options-chosen") == "nets mse"
+        page.click("#again")
+        page.wait("document.getElementById('status-options').textContent === 'nets mse'")
+        page.wait("document.getElementById('status').textContent === '20 frames'")
+        assert page.text("made-by") == short_notice(Origin(made)) and LEADS[SYNTHETIC] in page.text("notice")
+        page.wait("[...document.getElementById('over').options].some(one => one.text === 'visit.mp4 (nets first)')")
+        page.choose("#over", page.js("document.getElementById('over').options[1].value"))
+        page.wait("document.getElementById('agreement').textContent.startsWith("
+                  "'Against visit.mp4 (nets first), over 20 frames with both: MAE ')")
+        assert page.text("agreement").endswith("PCC 1.000.")
+        assert "visit.mp4 (nets first) (dashed; %s)" % short_notice(Origin()) in page.text("legend")
+        page.click("#mode-camera")
+        assert page.text("made-by") == short_notice(Origin())
+        page.click("#mode-video")
+        assert page.text("made-by") == short_notice(Origin(made))
 
 
 def check(archive, served, page, labels):

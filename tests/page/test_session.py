@@ -89,7 +89,7 @@ def test_a_curve_is_rated_with_its_options(grey, tmp_path):
         asked = dict(min_face=0.1, filter="gaussian", seconds=0.1, thresholds=[3, 1.5])
         path = "/api/jobs?name=a.mp4&options=" + quote(json.dumps(asked))
         done = client.until(client.json("PUT", path, grey, 201), "done")
-        assert seen == [Options(True, 0.1, "gaussian", 0.1, True, (1.5, 3.0))]
+        assert seen == [Options("", True, 0.1, "gaussian", 0.1, True, (1.5, 3.0))]
         assert done["options"] == dict(seen[0]._asdict(), thresholds=[1.5, 3])
         (tmp_path / "curve.csv").write_bytes(client.ask("GET", "/api/jobs/%s/curve.csv" % done["id"])[2])
         whole = json.loads(client.ask("GET", "/api/jobs/%s/curve.json" % done["id"])[2])
@@ -114,7 +114,7 @@ def test_a_curve_is_rated_with_its_options(grey, tmp_path):
     "[]", "{", '{"x": 1}', '{"track": 1}', '{"min_face": 0}', '{"min_face": true}', '{"min_face": "0.2"}',
     '{"filter": "x"}', '{"seconds": 0}', '{"seconds": NaN}', '{"seconds": 1e400}', '{"thresholds": []}',
     '{"thresholds": [0]}', '{"thresholds": [1, 2, 3, 4, 5, 5]}', '{"thresholds": [[1]]}', '{"thresholds": 2}',
-    '{"filter": {}}', '{"track": null}'])
+    '{"filter": {}}', '{"track": null}', '{"model": 1}', '{"model": "other"}'])
 def test_other_options_are_refused(shared, grey, text):
     with pytest.raises(Problem):
         parse_options(text)
@@ -244,7 +244,7 @@ def test_the_oldest_unused_makes_room(tmp_path, grey):
 
 
 def test_what_makes_room(tmp_path):
-    held = Jobs(worker.Worker(Light(), {}), keep=99, quota=1000)
+    held = Jobs(worker.Worker({"": worker.Nets(Light(), {})}), keep=99, quota=1000)
     with mock.patch.object(tempfile, "tempdir", str(tmp_path)), held:
         made = []
         for used in 3, 1, 2:

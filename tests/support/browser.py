@@ -90,5 +90,5 @@ class Browser:
         self.js("document.querySelector(arguments[0]).click()", selector)
 
     def choose(self, selector, value):
-        self.js("(box => { box.value = arguments[1]; box.dispatchEvent(new Event('change')); })"
+        self.js("(box => { box.value = arguments[1]; box.dispatchEvent(new Event('change', {bubbles: true})); })"
                 "(document.querySelector(arguments[0]))", selector, value)

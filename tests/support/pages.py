@@ -23,7 +23,9 @@ LEVELS = np.arange(20) * 10 + 20  # of grey, a frame each
 
 
 class Light:
-    """An estimator that says how light a frame is: intensity 0..5 is grey 0..255. It waits at a gate before each."""
+    """An estimator that says how light a frame is: `scale` of its grey, 0..255. It waits at a gate before each."""
+
+    scale = 1 / 51
 
     def __init__(self):
         self.gate, self.steps, self.broken = threading.Event(), threading.Semaphore(0), None
@@ -31,8 +33,8 @@ class Light:
 
     def row(self, number, moment, image, start=0.):
         box, points = np.array([1.25, 2, 30, 20]), np.arange(10.).reshape(5, 2)
-        return curve.Row(number, moment, start + moment, 1, curve.FOUND, box, 0.9, points, "", image.mean() / 51,
-                         spread=0.1)
+        return curve.Row(number, moment, start + moment, 1, curve.FOUND, box, 0.9, points, "",
+                         image.mean() * self.scale, spread=0.1)
 
     def run(self, frames, earlier=()):
         for frame in frames:

@@ -20,7 +20,7 @@ from pain.notice import short_notice
 from pain.page.growing_curve import rows_from, table
 from pain.page.job import BUG, DONE, FAILED, LOG, RUNNING
 from pain.page.jobs import WARNED, Full
-from pain.page.model_card import fill
+from pain.page.model_card import card, fill
 from pain.page.options import parse_options
 from pain.page.session import make_study, write_archive
 from pain.page.uploads import (
@@ -46,16 +46,17 @@ JOB = "/api/jobs/{key}"
 class Page:
     """The answers to the page's requests.
 
-    jobs: a Jobs; sample: a video file or None; most: bytes that an upload may have; about: of the nets, a curve's;
-    usual: the Options of whoever chooses none; cookie: the name of the one that says whose session it is.
+    jobs: a Jobs; sample: a video file or None; most: bytes that an upload may have; abouts: of the nets by name, a
+    curve's; usual: the Options of whoever chooses none; cookie: the name of the one that says whose session it is.
     """
 
-    def __init__(self, jobs, sample, most, about, usual, cookie):
+    def __init__(self, jobs, sample, most, abouts, usual, cookie):
         self.jobs, self.sample, self.most, self.usual = jobs, sample and Path(sample), most, usual
-        self.cookie, self.calibrated = cookie, bool(about.get("calibration"))
+        self.cookie, self.calibrated = cookie, any(about.get("calibration") for about in abouts.values())
+        self.cards = {name: card(about) for name, about in abouts.items()}
         self.files = {"/" + file.name: (file.read_bytes(), MEDIA[file.suffix])
                       for file in PAGE.iterdir() if file.suffix in MEDIA}
-        self.files["/"] = fill((PAGE / "index.html").read_text(encoding="utf-8"), about), "text/html"
+        self.files["/"] = fill((PAGE / "index.html").read_text(encoding="utf-8"), self.cards[usual.model]), "text/html"
 
     def routes(self):
         return [*(Route(path, self.file) for path in self.files),
@@ -92,7 +93,7 @@ class Page:
         """
         response = JSONResponse({"most_bytes": self.most, "keep_minutes": self.jobs.keep / 60, "kinds": KINDS,
                                  "sample": self.sample is not None, "options": self.usual._asdict(),
-                                 "calibrated": self.calibrated})
+                                 "calibrated": self.calibrated, "cards": self.cards})
         if not self.session(request):
             response.set_cookie(self.cookie, secrets.token_urlsafe(16), httponly=True, samesite="strict")
         return response
@@ -154,7 +155,7 @@ class Page:
 
     def options(self, request):
         with answered(400):
-            return parse_options(request.query_params.get("options", ""), self.usual)
+            return parse_options(request.query_params.get("options", ""), self.usual, self.cards)
 
     async def check(self, job):
         with answered(415):

@@ -14,22 +14,25 @@ from pain.provenance import origin_said
 SCORES = "mae", "pcc", "wmae"
 
 
-def fill(template, about):
-    """The page's HTML with what is to be said of the nets in the place of {{lead}} and the like. about: a curve's."""
-    origin, models = origin_said(about), list(map(Path, about.get("models", ())))
-    texts = {"lead": LEADS[origin.kind], "taught": TAUGHT[origin.kind], "limits": LIMITS[origin.kind],
-             "notice": notice(origin), "short": short_notice(origin), "nets": nets_line(origin),
-             "description": description(origin),
-             "scores": scores_line(models, learned_from(origin.data)),
-             "files": ", ".join(short_names(models)) or "none"}
-    for name, text in texts.items():
+def fill(template, card):
+    """The page's HTML with the texts of a card() in the place of {{lead}} and the like."""
+    for name, text in card.items():
         template = template.replace("{{%s}}" % name, html.escape(text))
     return template
 
 
-def short_names(paths):
-    """The ends of paths, two parts or as many as it takes to tell them apart, for nobody needs to know the rest."""
-    for count in range(2, max((len(path.parts) for path in paths), default=2) + 1):
+def card(about):
+    """What is to be said of nets, texts by name. about: their curves'."""
+    origin, models = origin_said(about), list(map(Path, about.get("models", ())))
+    return {"lead": LEADS[origin.kind], "taught": TAUGHT[origin.kind], "limits": LIMITS[origin.kind],
+            "notice": notice(origin), "short": short_notice(origin), "nets": nets_line(origin),
+            "description": description(origin), "scores": scores_line(models, learned_from(origin.data)),
+            "files": ", ".join(short_names(models)) or "none"}
+
+
+def short_names(paths, least=2):
+    """The ends of paths, `least` parts or as many as it takes to tell them apart: nobody needs to know the rest."""
+    for count in range(least, max((len(path.parts) for path in paths), default=least) + 1):
         names = ["/".join(path.parts[-count:]) for path in paths]
         if len(set(names)) == len(names):
             break

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Container
 from typing import NamedTuple
 
 from pain.errors import Problem
@@ -14,8 +15,9 @@ MOST_SECONDS, MOST_THRESHOLDS = 60, 5  # of a filter; of a video
 
 
 class Options(NamedTuple):
-    """What predict_video.py calls --track, --min-face, --smooth, --calibration and --threshold."""
+    """What predict_video.py calls --model, --track, --min-face, --smooth, --calibration and --threshold."""
 
+    model: str = ""  # which of the server's nets, by name
     track: bool = False  # a curve a person, else that of the largest face
     min_face: float = MIN_FACE  # the smallest face looked for, a share of the picture's height
     filter: str = ""  # what smooths the curve, one of FILTERS, or nothing
@@ -40,6 +42,7 @@ def is_number(value):
 
 
 CHECKS = {  # of each option: whether a value will do, and what would
+    "model": (lambda value: isinstance(value, str), "a name"),
     "track": (lambda value: isinstance(value, bool), "true or false"),
     "min_face": (is_share, "a number, %g to 1" % LEAST_FACE),
     "filter": (lambda value: value in ("", *FILTERS), "empty, or %s" % " or ".join(FILTERS)),
@@ -51,8 +54,9 @@ CHECKS = {  # of each option: whether a value will do, and what would
 }
 
 
-def parse_options(text: str, usual: Options = USUAL) -> Options:
-    """The Options in a JSON object, `usual` for those that it does not name. Raises Problem when it is none."""
+def parse_options(text: str, usual: Options = USUAL, models: Container[str] = ("",)) -> Options:
+    """The Options in a JSON object, `usual` for those that it does not name. models: the nets' names. Raises Problem.
+    """
     try:
         given = parse_json(text or "{}")
         wrong = sorted(given.keys() - CHECKS.keys())
@@ -64,6 +68,8 @@ def parse_options(text: str, usual: Options = USUAL) -> Options:
         will_do, what = CHECKS[name]
         if not isinstance(value, (str, int, float, bool, list)) or not will_do(value):
             raise Problem("the option %s takes %s" % (name, what))
+    if given.get("model", usual.model) not in models:
+        raise Problem("the option model is none of this server's; load the page again")
     if "thresholds" in given:
         given["thresholds"] = tuple(sorted({float(value) for value in given["thresholds"]}))
     return usual._replace(**given)

@@ -21,7 +21,7 @@ from pain.page.model_card import without_folders
 from pain.page.options import USUAL, Options
 from pain.page.origin_guard import Guard
 from pain.page.uploads import MB, PICTURE_BYTES
-from pain.page.worker import Worker
+from pain.page.worker import Nets, Worker
 
 
 async def refused(request, error):
@@ -41,11 +41,15 @@ async def gone(request, error):
 
 def create_app(estimator, host: str = "127.0.0.1", port: int = 8765, token: str | None = None,
                sample: Path | str | None = None, most: int = 2000 * MB, keep: float = 3600,
-               about: dict | None = None, quota: int = QUOTA, usual: Options = USUAL, with_options=None) -> Guard:
-    """The ASGI application. keep: seconds; with_options: as for Worker; the rest as for Jobs, Page and Guard."""
-    about = about or {}
-    jobs = Jobs(Worker(estimator, without_folders(about), with_options), keep, quota)
-    page = Page(jobs, sample, most, about, usual, cookie="session_%d" % port)
+               about: dict | None = None, quota: int = QUOTA, usual: Options = USUAL, with_options=None,
+               others: dict[str, Nets] | None = None) -> Guard:
+    """The ASGI application. keep: seconds; about: of the estimator's curves; others: more Nets, by what to call them;
+    usual: calls the first by its `model`; with_options: as for Worker; the rest as for Jobs, Page and Guard."""
+    nets = {usual.model: Nets(estimator, about or {}), **(others or {})}
+    jobs = Jobs(Worker({name: Nets(some.estimator, without_folders(some.about)) for name, some in nets.items()},
+                       with_options), keep, quota)
+    page = Page(jobs, sample, most, {name: some.about for name, some in nets.items()}, usual,
+                cookie="session_%d" % port)
 
     async def clean():
         while True:

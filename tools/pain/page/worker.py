@@ -4,6 +4,7 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import Future
+from typing import Any, NamedTuple
 
 from pain.errors import Problem
 from pain.faces.detector import BATCH
@@ -12,16 +13,24 @@ from pain.video.curve import CurveWriter, write_curve
 from pain.video.source import UPLOAD_FORMATS, open_video
 
 
+class Nets(NamedTuple):
+    """Nets that a video can be rated with."""
+
+    estimator: Any  # as load_estimator() makes it
+    about: dict  # what each of their curves is of
+
+
 class Worker(threading.Thread):
     """The thread that estimates: `queue` of Jobs in turn, and single pictures in between.
 
-    estimator: as load_estimator() makes it; about: a dict, what each curve is of; with_options: (estimator, Options) ->
-    the estimator of a job, else they all have the one.
+    nets: Nets by name, of which the first look at the pictures; with_options: (estimator, Options) -> the estimator of
+    a job, else they all have the one.
     """
 
-    def __init__(self, estimator, about, with_options=None):
+    def __init__(self, nets, with_options=None):
         super().__init__(name="worker", daemon=True)
-        self.estimator, self.about, self.with_options = estimator, about, with_options or (lambda same, _: same)
+        self.nets, self.with_options = nets, with_options or (lambda same, _: same)
+        self.estimator = next(iter(nets.values())).estimator
         self.turn = threading.Condition()  # holds for all below, and for the jobs' states
         self.queue, self.pictures, self.current, self.ending = deque(), deque(), None, False
 
@@ -42,7 +51,7 @@ class Worker(threading.Thread):
         """Estimate a job's video, frame by frame, until it ends, fails or is cancelled."""
         state = DONE
         try:
-            estimator = self.with_options(self.estimator, job.options)
+            estimator = self.with_options(self.nets[job.options.model].estimator, job.options)
             with open_video(job.video, formats=UPLOAD_FORMATS) as video, \
                     contextlib.closing(self.writer(job, video)) as writer, \
                     contextlib.closing(estimator.run(video.frames())) as estimated:
@@ -71,9 +80,9 @@ class Worker(threading.Thread):
     def writer(self, job, video):
         """A CurveWriter of a job's log, beside which it stands what it is of."""
         calibrated = {} if job.options.calibrated else {"calibration": None}
-        about = dict(self.about, source=job.name, size=job.size(), stream=video.stream, width=video.width,
-                     height=video.height, min_face=job.options.min_face, track=job.options.track, batch=BATCH,
-                     **calibrated)
+        about = dict(self.nets[job.options.model].about, source=job.name, size=job.size(), stream=video.stream,
+                     width=video.width, height=video.height, min_face=job.options.min_face, track=job.options.track,
+                     batch=BATCH, **calibrated)
         write_curve(job.log, about, [])
         return CurveWriter(job.log, about)
 

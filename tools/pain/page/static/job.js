@@ -4,7 +4,7 @@ import {Curve, named} from "./curve.js";
 import {redraw, setAspect} from "./drawing.js";
 import {ask, fail, get, guarded, say} from "./elements.js";
 import {keepEpisodes, recallMarks, showEpisodes} from "./episodes.js";
-import {inWords} from "./options.js";
+import {inWords, showCard} from "./options.js";
 import {showOthers} from "./over.js";
 import * as player from "./player.js";
 import {showNewRows} from "./reading.js";
@@ -37,6 +37,7 @@ export function showMode(mode) {
   get("stage").classList.toggle("mirrored", camera);
   for (const id of ["tools", "episodes", "help", "agreement", "above"]) get(id).hidden = camera;
   if (camera) video.pause();
+  showCard(camera || !job || !job.options ? "" : job.options.model);
   told();
 }
 

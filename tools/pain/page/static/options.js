@@ -8,8 +8,13 @@ const fields = () => [...document.querySelectorAll("#options [name]")];
 
 // Fill the panel with what was chosen in this tab before, or with what the server does unless told otherwise.
 export function showOptions() {
+  const names = Object.keys(page.about.cards);
   get("calibrated-box").hidden = !page.about.calibrated;
-  fill({...page.about.options, ...JSON.parse(sessionStorage.getItem(KEY))});
+  get("model-box").hidden = names.length < 2;
+  get("model").replaceChildren(...names.map(name => new Option(name)));
+  const chosen = {...page.about.options, ...JSON.parse(sessionStorage.getItem(KEY))};
+  if (!names.includes(chosen.model)) chosen.model = page.about.options.model;  // of a server that is no more
+  fill(chosen);
 }
 
 function fill(options) {
@@ -29,15 +34,23 @@ function read() {
 // The options as the server takes them, JSON.
 export const chosenOptions = () => JSON.stringify(read());
 
-// Those of a video's options that are not usual, in words; "" for none.
+// Those of a video's options that are not usual, in words, and its nets where there are several; "" for none.
 export function inWords(options) {
-  const usual = page.about.options, parts = [];
+  const usual = page.about.options, parts = Object.keys(page.about.cards).length > 1 ? [`nets ${options.model}`] : [];
   if (options.track !== usual.track) parts.push(options.track ? "a curve for every person" : "the largest face alone");
   if (options.min_face !== usual.min_face) parts.push(`faces from ${number(100 * options.min_face, 0)} % of the height`);
   if (options.filter) parts.push(`${options.filter} filter of ${options.seconds} s`);
   if (page.about.calibrated && !options.calibrated) parts.push("not calibrated");
   if (String(options.thresholds) !== String(usual.thresholds)) parts.push(`thresholds ${options.thresholds.join(" ")}`);
   return parts.join(", ");
+}
+
+// Say of the nets that a video is rated with what is to be said, the usual ones' unless told.
+export function showCard(model) {
+  const {cards, options} = page.about;
+  if (!cards) return;
+  const card = cards[model] || cards[options.model];
+  for (const place of document.querySelectorAll("[data-card]")) place.textContent = card[place.dataset.card];
 }
 
 function tell() {

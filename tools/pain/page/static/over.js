@@ -65,14 +65,17 @@ export async function layFile(file) {
 }
 
 async function layJob(id, name) {
-  const {curve} = page, rows = [];
+  const {about, curve, session} = page, rows = [], other = session.jobs.find(job => job.id === id);
   for (let next = 0, more = true; more;) {
     const answer = await ask(`/api/jobs/${id}/rows?whole&from=${next}`);
     more = answer.next !== next;
     next = answer.next;
     rows.push(...named(answer));
   }
-  if (page.curve === curve) lay({id, name, curve: curveOf(rows)});
+  if (page.curve !== curve) return;
+  const others = other && other.options.model !== page.job.options.model;
+  const notice = others ? about.cards[other.options.model].short : "";
+  lay({id, name, notice, curve: curveOf(rows)});
 }
 
 select.addEventListener("change", guarded(async () => {
