@@ -12,9 +12,9 @@ import sys
 from support.project import ROOT
 
 FLOORS = [  # of pain, from the ground up; what stands in a set are rooms side by side, which do not know each other
-    {"command ending_with_parent errors files folders images locks notice people_tables plots processes progress "
+    {"command ending_with_parent errors files folders images leases locks notice people_tables plots processes progress "
      "project tables variants video_names"},
-    {"documents models nets prototxts provenance weights"},
+    {"documents models nets pieces prototxts provenance weights"},
     {"datasets"},
     {"faces"},
     {"evaluation"},

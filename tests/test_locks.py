@@ -1,15 +1,21 @@
-"""locks.py: one holder at a time, and none after a holder's end."""
+"""locks.py and leases.py: one holder at a time, and none after a holder's end."""
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
+import time
+from types import SimpleNamespace
 
 import pytest
 
-from pain import locks
+from pain import leases, locks
 from pain.errors import Problem
+from pain.files import replacing
+from pain.leases import leased
 from pain.locks import alone_in, locked
-from support.processes import PATIENCE
+from support.processes import PATIENCE, wait_until
 from support.project import ROOT
 
 HOLDER = "import sys\nfrom pain.locks import locked\nprint(locked(sys.argv[1]) is not None, flush=True)\ninput()"
@@ -69,9 +75,94 @@ def test_the_lock_of_a_file_that_is_gone_is_none(tmp_path):
     os.close(waiting)
 
 
-def test_where_there_are_no_locks_nobody_is_kept_out(tmp_path, monkeypatch):
+@pytest.fixture
+def hurried(monkeypatch):
+    """Leases that are renewed often."""
+    monkeypatch.setattr(leases, "EVERY", 0.05)
+
+
+def test_where_there_are_no_locks_the_lease_keeps_others_out(tmp_path, monkeypatch, hurried):
     def flock(*_):
         raise OSError(38, "Function not implemented")
     monkeypatch.setattr(locks.fcntl, "flock", flock)
-    with alone_in(tmp_path) as lock, alone_in(tmp_path):
+    with alone_in(tmp_path) as lock:
         assert lock == []
+        with pytest.raises(Problem, match="another process is at work here, number %d on " % os.getpid()):
+            with alone_in(tmp_path):
+                pass
+    with alone_in(tmp_path):
+        pass
+    assert os.listdir(str(tmp_path)) == []
+
+
+def lease_of_another_machine(folder, beat=0):
+    (folder / ".lease").write_text(json.dumps({"host": "far", "machine": "other", "process": 7, "id": "x", "beat": beat}))
+
+
+def test_another_machine_that_renews_its_lease_keeps_others_out(tmp_path, hurried):
+    lease_of_another_machine(tmp_path)
+    stop = threading.Event()
+
+    def renew():
+        beat = 0
+        while not stop.wait(0.01):
+            beat += 1
+            with replacing(tmp_path / "renewed") as partial:
+                partial.write_text((tmp_path / ".lease").read_text().replace('"beat": ', '"beat": %d' % beat))
+            os.replace(str(tmp_path / "renewed"), str(tmp_path / ".lease"))
+    thread = threading.Thread(target=renew)
+    thread.start()
+    try:
+        with pytest.raises(Problem, match="at work here, number 7 on far; wait"), alone_in(tmp_path):
+            pass
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("content", [None, "", "{", '{"id": "y"}'])
+def test_a_lease_that_is_not_renewed_is_taken_over(content, tmp_path, monkeypatch, hurried):
+    monkeypatch.setattr(leases, "STALE", 0.2)
+    if content is None:
+        lease_of_another_machine(tmp_path)
+    else:
+        (tmp_path / ".lease").write_text(content)
+    with alone_in(tmp_path):
+        holder = json.loads((tmp_path / ".lease").read_text())
+        assert (holder["process"], holder["machine"]) == (os.getpid(), leases.this_machine())
+    assert os.listdir(str(tmp_path)) == []
+
+
+def test_of_many_that_find_a_stale_lease_one_takes_it(tmp_path, monkeypatch, hurried):
+    """Holders on as many machines, whom no lock keeps apart, and for all of whom it becomes stale at once."""
+    hours, inside, most, refused = [0], [], [], []
+    monkeypatch.setattr(leases, "time", SimpleNamespace(monotonic=lambda: 3600 * hours[0], sleep=time.sleep))
+    lease_of_another_machine(tmp_path)
+
+    def work(number):
+        try:
+            with leased(tmp_path / ".lease", False):
+                inside.append(number)
+                most.append(len(inside))
+                wait_until(lambda: len(refused) == 7)
+                inside.remove(number)
+        except leases.Occupied:
+            refused.append(number)
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.1)
+    hours[0] = 1
+    for thread in threads:
+        thread.join()
+    assert most == [1] and len(refused) == 7 and os.listdir(str(tmp_path)) == []
+
+
+@pytest.mark.parametrize("take", [lease_of_another_machine, lambda folder: (folder / ".lease").unlink()])
+def test_a_holder_hears_that_its_folder_was_taken_over(take, tmp_path, hurried):
+    lost = threading.Event()
+    with alone_in(tmp_path, lost.set):
+        assert not lost.wait(0.2)
+        take(tmp_path)
+        assert lost.wait(PATIENCE)
+    assert (tmp_path / ".lease").exists() == (take is lease_of_another_machine)

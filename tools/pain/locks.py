@@ -4,7 +4,8 @@ import os
 import time
 from pathlib import Path
 
-from pain.errors import Problem
+from pain.leases import Occupied, leased
+from pain.leases import NAME as LEASE
 
 try:
     import fcntl
@@ -12,6 +13,7 @@ except ImportError:  # Windows
     fcntl = None
 
 NAME = ".lock"
+OF_A_HOLDER = NAME, LEASE  # the files in a folder in which somebody is at work
 PATIENCE = 10  # seconds, in which those whose parent was killed have ended as well
 
 
@@ -36,17 +38,20 @@ def locked(path):
 
 
 @contextlib.contextmanager
-def alone_in(folder):
-    """Be the only one to work in `folder`, made if missing, on all machines that share it. Raises Problem otherwise.
+def alone_in(folder, lost=None):
+    """Be the only one to work in `folder`, made if missing, on all machines that share it. Raises Occupied otherwise.
 
     Gives a list of what a program that is started here is to inherit (pass_fds) so as to hold the lock, too: empty
-    where the file system knows no locks, and nobody is kept out. The lock is the file .lock, removed at the end.
+    where the file system knows no locks. The lock is the file .lock, and on other machines, which it may not reach,
+    .lease keeps them out; both are removed at the end. lost: called if one of these takes the folder over nevertheless,
+    because this one was not heard of for a minute.
     """
     path = Path(folder) / NAME
     path.parent.mkdir(parents=True, exist_ok=True)
     with alone_with(path) as lock:
         try:
-            yield lock
+            with leased(path.with_name(LEASE), bool(lock), lost):
+                yield lock
         finally:
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()
@@ -67,8 +72,8 @@ def alone_with(path):
             os.close(handle)
             handle = None
         elif handle is None and time.monotonic() > deadline:
-            raise Problem("%s: another process is at work here; wait until it is done, or end it"
-                          % (path.parent if path.name == NAME else path))
+            raise Occupied("%s: another process is at work here; wait until it is done, or end it"
+                           % (path.parent if path.name == NAME else path))
         elif handle is None:
             time.sleep(0.1)
     try:

@@ -6,8 +6,7 @@ from pathlib import Path
 from pain.errors import Problem
 from pain.files import read_json, remove, replacing
 from pain.folders import contents
-from pain.locks import NAME as LOCK
-from pain.locks import alone_in
+from pain.locks import OF_A_HOLDER, alone_in
 
 SEEDS = 0, 2 ** 32 - 1  # least and highest
 RECORD = "synthetic.json"  # in the folder: the arguments it was made with
@@ -37,7 +36,7 @@ def make_once(out, draw, **arguments):
     arguments_of(partial)
     with alone_in(partial):
         for leftover in partial.iterdir():
-            if leftover.name not in (LOCK, RECORD):  # which says that it is ours
+            if leftover.name not in (*OF_A_HOLDER, RECORD):  # which says that it is ours
                 remove(leftover)
         with replacing(partial / RECORD) as record:
             record.write_text(json.dumps(arguments) + "\n")
