@@ -22,6 +22,8 @@ FOLD ?=
 FOLDS ?=
 # Processes in align and folds, trainings at a time in train.
 JOBS ?= 2
+# Where trainings, predictions and baselines are done: here, tcp://host:port of a Dask scheduler, slurm, or ssh:hosts.txt.
+WHERE ?= here
 # JOBS=auto is for trainings on a GPU; other steps then take what is their own default.
 WORKERS = $(if $(filter auto,$(JOBS)),,--jobs $(JOBS))
 # The caffemodel to fine-tune from, or empty to train from scratch: caffe-face's, or else what `make pretrain` made.
@@ -97,6 +99,7 @@ MODELS = $(WORK)/models
 SOLVER = $(WORK)/prototxt/solvers/$(VARIANT).prototxt
 ONE_FOLD = $(if $(FOLD),--fold $(FOLD))
 ON_GPU = $(if $(GPU),--gpu $(GPU))
+THERE = --where $(call q,$(WHERE))
 
 .PHONY: demo trained_trunk transfer comparison bvlc synthetic fetch identities pretrain verify align folds train predict osvr \
     facenet2expnet temporal onnx evaluate evaluate.pyz report paper audit app lint test test-full fuzz kills \
@@ -139,7 +142,7 @@ transfer:
 	$(MAKE) align folds WORK=$(call q,$(TRANSFER)) DATA=$(call q,$(TRANSFER)/data/synthetic)
 	$(CAFFE_PYTHON) tools/transfer.py --folds $(call q,$(TRANSFER)/data/folds) \
 	    --prototxt $(call q,$(TRANSFER)/prototxt) --weights $(call q,$(TRANSFER)/models/face_verification.caffemodel) \
-	    --out $(call q,$(TRANSFER)) --seeds $(SEEDS) --jobs $(JOBS) --caffe $(call q,$(CAFFE_COMMAND)) $(ON_GPU)
+	    --out $(call q,$(TRANSFER)) --seeds $(SEEDS) --jobs $(JOBS) $(THERE) --caffe $(call q,$(CAFFE_COMMAND)) $(ON_GPU)
 
 # Every variant and every baseline, as `make paper` has them, once a seed; then all seeds in one table.
 comparison:
@@ -183,22 +186,22 @@ pretrain: $(CAFFE_SETUP)
 
 train: $(CAFFE_SETUP)
 	$(CAFFE_PYTHON) tools/train.py $(call q,$(SOLVER)) --folds $(call q,$(LMDBS)) --models $(call q,$(MODELS)) $(ONE_FOLD) \
-	    --jobs $(JOBS) \
+	    --jobs $(JOBS) $(THERE) \
 	    --caffe $(call q,$(CAFFE_COMMAND)$(if $(BF16), -bf16)) $(ON_GPU) $(if $(WEIGHTS),--weights $(call q,$(WEIGHTS)))
 
 predict: $(CAFFE_SETUP)
-	$(CAFFE_PYTHON) tools/predict.py $(call q,$(SOLVER)) --folds $(call q,$(LMDBS)) --models $(call q,$(MODELS)) $(ONE_FOLD) $(ON_GPU)
+	$(CAFFE_PYTHON) tools/predict.py $(call q,$(SOLVER)) --folds $(call q,$(LMDBS)) --models $(call q,$(MODELS)) $(ONE_FOLD) $(THERE) $(ON_GPU)
 
 # OSVR-l1 and OSVR-l2 on the same folds. OSVR: more arguments for osvr.py.
 OSVR ?=
 osvr: $(SETUP)
 	$(PYTHON) tools/osvr.py --aligned $(call q,$(ALIGNED)) --folds $(call q,$(LMDBS)) --models $(call q,$(MODELS)) \
-	    --cache $(call q,$(WORK)/data/features) $(ONE_FOLD) $(WORKERS) $(OSVR)
+	    --cache $(call q,$(WORK)/data/features) $(ONE_FOLD) $(WORKERS) $(THERE) $(OSVR)
 
 # A smaller net that the one of WEIGHTS teaches, trained and predicted.
 facenet2expnet: $(CAFFE_SETUP)
 	$(CAFFE_PYTHON) tools/facenet2expnet.py --weights $(call q,$(WEIGHTS)) --prototxt $(call q,$(WORK)/prototxt) \
-	    --folds $(call q,$(LMDBS)) --models $(call q,$(MODELS)) $(ONE_FOLD) --jobs $(JOBS) \
+	    --folds $(call q,$(LMDBS)) --models $(call q,$(MODELS)) $(ONE_FOLD) --jobs $(JOBS) $(THERE) \
 	    --caffe $(call q,$(CAFFE_COMMAND)$(if $(BF16), -bf16)) $(ON_GPU)
 
 # What the nets of a variant's folds gain from time: an LSTM on their features, and smoothing. TEMPORAL: more arguments.
@@ -206,7 +209,7 @@ TEMPORAL ?=
 temporal: $(CAFFE_SETUP)
 	$(CAFFE_PYTHON) tools/temporal.py $(call q,$(SOLVER)) \
 	    --temporal $(call q,$(WORK)/prototxt/temporal_regression_solver.prototxt) --folds $(call q,$(LMDBS)) \
-	    --models $(call q,$(MODELS)) $(ONE_FOLD) --jobs $(JOBS) --caffe $(call q,$(CAFFE_COMMAND)) $(ON_GPU) $(TEMPORAL)
+	    --models $(call q,$(MODELS)) $(ONE_FOLD) --jobs $(JOBS) $(THERE) --caffe $(call q,$(CAFFE_COMMAND)) $(ON_GPU) $(TEMPORAL)
 
 # The folds' nets for programs without Caffe, a .onnx beside each .caffemodel.
 onnx: $(SETUP)

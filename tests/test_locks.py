@@ -96,7 +96,8 @@ def test_where_there_are_no_locks_the_lease_keeps_others_out(tmp_path, monkeypat
 
 
 def lease_of_another_machine(folder, beat=0):
-    (folder / ".lease").write_text(json.dumps({"host": "far", "machine": "other", "process": 7, "id": "x", "beat": beat}))
+    (folder / ".lease").write_text(json.dumps(
+        {"host": "far", "machine": "other", "process": 7, "id": "x", "beat": beat}))
 
 
 def test_another_machine_that_renews_its_lease_keeps_others_out(tmp_path, hurried):

@@ -11,14 +11,11 @@ from pathlib import Path
 from pain.command import Parser, run, starting
 
 with starting(__name__):
-    from pain.nets import use_gpu
-    from pain.progress import progress
-    from pain.training.arguments import add_arguments
+    from pain.training.arguments import add_arguments, where_of
     from pain.training.caffe_train import train
     from pain.training.facenet2expnet import STUDENT, two_stages
     from pain.training.fold_trainings import fold_training, select_folds
-    from pain.training.jobs import read_jobs
-    from pain.training.predictions import predict_fold
+    from pain.training.predictions import predict_folds
 
 
 def main():
@@ -27,16 +24,14 @@ def main():
     parser.add_argument("--prototxt", default="prototxt", help="the nets and solvers (default: %(default)s)")
     add_arguments(parser)
     args = parser.parse_args()
-    jobs = read_jobs(args.jobs, args.gpu)
-    if args.gpu is not None:
-        use_gpu(args.gpu)
+    where = where_of(args)
     solver = Path(args.prototxt) / "solvers" / (STUDENT + ".prototxt")
     teaching, students = two_stages([fold_training(solver, fold, args.models)
                                      for fold in select_folds(args.folds, args.fold)], args.weights)
-    for stage, trainings in enumerate((teaching, students), 1):
-        train(trainings, args.caffe, args.gpu, jobs, "stage %d, %d folds" % (stage, len(trainings)))
-    for training in progress(students, unit="fold", desc="predict"):
-        predict_fold(training)
+    with where:
+        for stage, trainings in enumerate((teaching, students), 1):
+            train(trainings, args.caffe, args.gpu, where, "stage %d, %d folds" % (stage, len(trainings)))
+        predict_folds(students, args.gpu, where)
 
 
 if __name__ == "__main__":

@@ -8,29 +8,17 @@ subjects alone. They are kept in data/features, and made once. A fold that is th
 """
 import itertools
 import os
-from pathlib import Path
 
 from pain.command import Parser, run, starting
 
 with starting(__name__):
-    from pain.baselines.features import video_features
     from pain.baselines.osvr import OSVR, check_parameters
-    from pain.baselines.osvr_folds import is_made, learn_fold, made_from, read_videos, write_fold
-    from pain.datasets.folds import subjects_left_out
+    from pain.baselines.osvr_folds import Fold, Inputs, VideoFeatures
     from pain.errors import Problem
-    from pain.processes import workers
-    from pain.progress import progress, write
-    from pain.provenance import read_origin
+    from pain.pieces.arguments import add_where, read_where
     from pain.training.fold_trainings import select_folds
 
 GRID = (1.0, 10.0, 100.0), (0.1, 1.0)  # of gamma1 and gamma2: a part of the authors' 0.01..1000, which takes days
-
-
-def all_features(aligned, videos, cache, archive, jobs):
-    """The features of every video, made by `jobs` processes where the cache has none."""
-    with workers(jobs) as pool:
-        futures = [pool.submit(video_features, aligned, video.rows, cache, archive) for video in videos]
-        return [future.result() for future in progress(futures, unit="video", desc="features")]
 
 
 def parse():
@@ -52,6 +40,7 @@ def parse():
     parser.add_argument("--archive", help="the folder with AAM_landmarks, to take its 66 points instead of MTCNN's 5")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(),
                         help="processes that make features (default: %(default)s)")
+    add_where(parser)
     args = parser.parse_args()
     if args.jobs < 1 or args.choose is not None and args.choose < 2:
         raise Problem("--jobs takes 1 or more, --choose 2 or more")
@@ -61,22 +50,18 @@ def parse():
 
 def main():
     args = parse()
-    folds, videos = select_folds(args.folds, args.fold), read_videos(Path(args.aligned) / "frames.csv")
+    where = read_where(args.where, args.jobs)
     gammas = list(itertools.product(*GRID)) if args.choose else [tuple(args.gamma)]
-    settings = {"gammas": gammas, "groups": args.choose, "converged": args.converged, "key_frames": args.key_frames,
-                "landmarks": 66 if args.archive else 5}
-    made = made_from(args.aligned, args.archive, settings)
-    to_do = [(p, fold) for p in dict.fromkeys(args.loss) for fold in folds
-             if not is_made(Path(args.models) / ("osvr_l%d" % p) / fold.name, made)]
-    features = all_features(args.aligned, videos, args.cache, args.archive, args.jobs) if to_do else None
-    for p, fold in progress(to_do, unit="fold", desc="osvr"):
-        def make(gamma, p=p):
-            return OSVR(p=p, gamma=gamma, converged=args.converged)
-        folder, left_out = Path(args.models) / ("osvr_l%d" % p) / fold.name, subjects_left_out(fold)
-        learned = learn_fold(videos, features, left_out, gammas, args.choose, make, args.key_frames)
-        write_fold(folder, made, read_origin(fold / "train.txt").data, learned, videos, features, left_out)
-        write("%s: gamma %g %g, %d features, %d iterations" % (
-            folder, *learned.gamma, learned.model.n_features_in_, learned.model.n_iter_))
+    inputs = Inputs(args.aligned, args.cache, args.archive, {
+        "gammas": gammas, "groups": args.choose, "converged": args.converged, "key_frames": args.key_frames,
+        "landmarks": 66 if args.archive else 5})
+    videos = inputs.videos()
+    folds = [Fold(fold, p, inputs, args.models) for p in dict.fromkeys(args.loss)
+             for fold in select_folds(args.folds, args.fold)]
+    with where:
+        if not all(fold.done() for fold in folds):
+            where.see_through([VideoFeatures(video, inputs) for video in videos], "features")
+        where.see_through(folds, "osvr")
 
 
 if __name__ == "__main__":

@@ -9,10 +9,10 @@ snapshot are left as they are.
 from pain.command import Parser, run, starting
 
 with starting(__name__):
-    from pain.nets import use_gpu
-    from pain.progress import progress, write
+    from pain.pieces.arguments import add_where, read_where
+    from pain.progress import write
     from pain.training.fold_trainings import fold_training, left_over, select_folds
-    from pain.training.predictions import predict_fold
+    from pain.training.predictions import predict_folds
 
 
 def main():
@@ -22,16 +22,18 @@ def main():
     parser.add_argument("--models", default="models", help="where training put them (default: %(default)s)")
     parser.add_argument("--fold", type=int, help="only the fold of this number (default: all)")
     parser.add_argument("--gpu", type=int, help="the GPU to predict on (default: the CPU)")
+    add_where(parser)
     args = parser.parse_args()
-    if args.gpu is not None:
-        use_gpu(args.gpu)
+    where = read_where(args.where)
     trainings = [fold_training(args.solver, fold, args.models) for fold in select_folds(args.folds, args.fold)]
     for folder in left_over(trainings) if args.fold is None else ():
         write("%s: of no fold in %s; remove it, or its predictions count as well" % (folder, args.folds))
-    for training in progress(trainings, unit="fold", desc="predict"):
-        iteration = predict_fold(training)
-        if iteration < training.max_iter:
+    for training in trainings:
+        iteration = training.last_snapshot()
+        if 0 < iteration < training.max_iter:
             write("%s: only trained to iteration %d of %d" % (training.folder, iteration, training.max_iter))
+    with where:
+        predict_folds(trainings, args.gpu, where)
 
 
 if __name__ == "__main__":

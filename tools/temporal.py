@@ -17,13 +17,10 @@ with starting(__name__):
     from pain.baselines.smoothing import predict_smoothed
     from pain.datasets.folds import subjects_left_out
     from pain.evaluation.results import read_result
-    from pain.nets import use_gpu
-    from pain.progress import progress
-    from pain.training.arguments import add_arguments
+    from pain.training.arguments import add_arguments, where_of
     from pain.training.caffe_train import train
     from pain.training.fold_trainings import fold_training, select_folds
-    from pain.training.jobs import read_jobs
-    from pain.training.temporal import predict_temporal, temporal_training
+    from pain.training.temporal import FoldFeatures, FoldPredictions, temporal_training
 
 
 def main():
@@ -34,20 +31,18 @@ def main():
     parser.add_argument("--settings", default="", metavar="PROTOTXT", help="fields to set in the LSTM's solver")
     add_arguments(parser)
     args = parser.parse_args()
-    jobs = read_jobs(args.jobs, args.gpu)
-    if args.gpu is not None:
-        use_gpu(args.gpu)
+    where = where_of(args)
     folds = select_folds(args.folds)
     bases = [fold_training(args.solver, fold, args.models) for fold in select_folds(args.folds, args.fold)]
     result = read_result(Path(args.models) / Path(args.solver).stem)
     for base in bases:
         predict_smoothed(result, base.folder, subjects_left_out(base.data), args.models)
-    prepared = [temporal_training(args.temporal, base, folds, args.models, args.settings)
-                for base in progress(bases, unit="fold", desc="features")]
-    trainings = [training for training, _ in prepared]
-    train(trainings, args.caffe, args.gpu, jobs, "LSTM, %d folds" % len(trainings))
-    for base, (training, sequences) in zip(bases, prepared):
-        predict_temporal(training, base, sequences)
+    with where:
+        where.see_through([FoldFeatures(base, folds, args.gpu) for base in bases], "features")
+        trainings = [temporal_training(args.temporal, base, folds, args.models, args.settings) for base in bases]
+        train(trainings, args.caffe, args.gpu, where, "LSTM, %d folds" % len(trainings))
+        where.see_through([FoldPredictions(training, base, folds, args.gpu)
+                           for training, base in zip(trainings, bases)], "predict")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@
                                     pain_iter_N.origin.json      what it has learned from
 
 <variant> is the solver's name. A finished fold is left as it is, an interrupted one goes on from its last snapshot;
-Ctrl-C makes caffe write one, and a second one ends it. Of a finished fold's snapshots only the last is kept. By hand
+Ctrl-C makes caffe write one, and a second one ends it. A fold that fails does not stop the others; the exit status is
+then 1. --where has a cluster do it (docs/scale.md). Of a finished fold's snapshots only the last is kept. By hand
 the same is
 
     cd models/<variant>/NN-subject
@@ -17,10 +18,9 @@ from pathlib import Path
 from pain.command import Parser, run, starting
 
 with starting(__name__):
-    from pain.training.arguments import add_arguments
+    from pain.training.arguments import add_arguments, where_of
     from pain.training.caffe_train import train
     from pain.training.fold_trainings import fold_training, select_folds
-    from pain.training.jobs import read_jobs
 
 
 def main():
@@ -29,10 +29,11 @@ def main():
     parser.add_argument("--weights", help="caffemodel to fine-tune from (default: start from scratch)")
     add_arguments(parser)
     args = parser.parse_args()
-    jobs = read_jobs(args.jobs, args.gpu)
+    where = where_of(args)
     trainings = [fold_training(args.solver, fold, args.models, args.weights)
                  for fold in select_folds(args.folds, args.fold)]
-    train(trainings, args.caffe, args.gpu, jobs, "%s, %d folds" % (Path(args.solver).stem, len(trainings)))
+    with where:
+        train(trainings, args.caffe, args.gpu, where, "%s, %d folds" % (Path(args.solver).stem, len(trainings)))
 
 
 if __name__ == "__main__":

@@ -16,11 +16,9 @@ from pain.command import Parser, run, starting
 
 with starting(__name__):
     from pain.errors import Problem
-    from pain.nets import use_gpu
     from pain.tables import markdown, write
-    from pain.training.arguments import add_arguments
+    from pain.training.arguments import add_arguments, where_of
     from pain.training.fold_trainings import select_folds
-    from pain.training.jobs import read_jobs
     from pain.training.transfer import transfer
 
 
@@ -35,11 +33,10 @@ def main():
     args = parser.parse_args()
     if args.seeds < 1:
         raise Problem("--seeds takes 1 or more")
-    jobs = read_jobs(args.jobs, args.gpu)
-    if args.gpu is not None:
-        use_gpu(args.gpu)
-    for table in transfer(select_folds(args.folds), args.prototxt, args.weights, args.out, args.seeds,
-                          not args.starts_only, args.caffe, args.gpu, jobs):
+    with where_of(args) as where:
+        tables = transfer(select_folds(args.folds), args.prototxt, args.weights, args.out, args.seeds,
+                          not args.starts_only, args.caffe, args.gpu, where)
+    for table in tables:
         write(table, Path(args.out))
         print(markdown(table))
 

@@ -41,10 +41,10 @@ def write_samples(path, images, labels, names=None):
     environment.close()
 
 
-def make_folds_of_noise(root, python=sys.executable):
-    """Make three folds in `root`/folds: 48 frames of noise a subject, of every class; brighter where it hurts more."""
+def make_folds_of_noise(root, python=sys.executable, subjects=3):
+    """Make folds in `root`/folds: 48 frames of noise a subject, of every class; brighter where it hurts more."""
     random, rows = np.random.RandomState(0), ["subject,video,frame,pspi,status"]
-    for subject in "001-aa001", "002-bb002", "003-cc003":
+    for subject in ("%03d-%s%03d" % (number, 2 * "abcdefgh"[number - 1], number) for number in range(1, subjects + 1)):
         folder = root / "aligned" / subject / subject[4:]
         folder.mkdir(parents=True)
         for f in range(48):

@@ -9,8 +9,9 @@ from caffe.proto import caffe_pb2
 
 from pain import locks
 from pain.errors import Problem
+from pain.pieces.piece import Children
 from pain.provenance import SYNTHETIC, Data, Origin, as_dict, read_origin
-from pain.training.caffe_train import Children, Training
+from pain.training.caffe_train import Training
 from support.processes import started
 
 
@@ -77,7 +78,7 @@ def test_a_folder_is_one_trainers(make, monkeypatch):
     training = make()
     monkeypatch.setattr(locks, "PATIENCE", 0.1)
     with locks.alone_in(training.folder):
-        for start in training.prepare, lambda: training.run("caffe", None, 1, set(), None):
+        for start in training.prepare, lambda: training.run("caffe", None, None):
             with pytest.raises(Problem, match="run: another process is at work here; wait until it is done"):
                 start()
     assert os.listdir(str(training.folder)) == ["train_lmdb"] or os.listdir(str(training.folder)) == []

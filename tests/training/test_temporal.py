@@ -17,7 +17,7 @@ from pain.evaluation.results import read_result, result_of
 from pain.prototxts import make_slim
 from pain.training.fold_trainings import fold_training, select_folds
 from pain.training.made_with import RECORD, write_record
-from pain.training.predictions import predict_fold
+from pain.training.predictions import predict_folds
 from pain.training.temporal import STREAMS, Sequences, features_of, streams, videos_of, write_sequences
 from support.caffe_runs import make_folds_of_noise
 from support.predictions import refuses
@@ -39,7 +39,7 @@ def work(tmp_path_factory):
         net.save(str(training.folder / "pain_iter_2.caffemodel"))
         (training.folder / "pain_iter_2.solverstate").write_bytes(
             caffe.proto.caffe_pb2.SolverState(iter=2).SerializeToString())
-        predict_fold(training)
+        predict_folds([training])
     return root
 
 

@@ -55,12 +55,12 @@ def pretended(work, tmp_path_factory):
     """Those of all trainings on all folds, of which none was made: each predicts numbers of its own."""
     out = tmp_path_factory.mktemp("pretended")
 
-    def predict(training):
-        number = len(list(out.rglob("predictions.csv")))
-        write(training.folder / "predictions.csv", [(training.folder.name, "v", str(f), f % 6, (f + number) % 7)
-                                                    for f in range(24)])
+    def predict(trainings, *_):
+        for number, training in enumerate(trainings):
+            write(training.folder / "predictions.csv", [(training.folder.name, "v", str(f), f % 6, (f + number) % 7)
+                                                        for f in range(24)])
 
-    with mock.patch.multiple(transfer, train=lambda *_: None, predict_fold=predict):
+    with mock.patch.multiple(transfer, train=lambda *_: None, predict_folds=predict):
         process = run(work, out)
     assert process.returncode == 0, process.stderr
     return out, process.stdout

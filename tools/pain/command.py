@@ -140,7 +140,7 @@ def one_line_at_the_end():
     except KeyboardInterrupt:
         fail(INTERRUPTED, status=130)
     except Problem as problem:
-        fail(problem)
+        fail(problem, problem.status)
     except OSError as error:
         if error.errno is None:
             raise

@@ -3,7 +3,7 @@ import contextlib
 
 # What pip calls a package, where code calls it otherwise, and what goes with it.
 DISTRIBUTIONS = {"PIL": "pillow", "pympi": "pympi-ling", "google": "protobuf", "skimage": "scikit-image",
-                 "mtcnn": "mtcnn tensorflow", "tensorflow": "mtcnn tensorflow"}
+                 "dask_jobqueue": "dask-jobqueue", "mtcnn": "mtcnn tensorflow", "tensorflow": "mtcnn tensorflow"}
 CAFFE = ("in the checkout `pip install ./engine` installs ours, and README.md says where genuine Caffe comes from")
 
 
@@ -12,6 +12,14 @@ LONGEST = 600  # characters of an error
 
 class Problem(Exception):
     """Something the user can mend. Its text names the thing at fault and the remedy, in one line."""
+
+    status = 2  # of the command that it ends
+
+
+class Unfinished(Problem):
+    """Some of several things could not be done, the others are."""
+
+    status = 1
 
 
 class Missing(Problem, ImportError):

@@ -1,7 +1,7 @@
-"""Leases: who is at work in a folder that several machines share, also where the file system's locks reach only one.
+"""Leases: who is at work in a folder that machines share, also where the file system's locks do not reach them all.
 
-A lease is a file that only one can make (O_EXCL), and that its holder renews. Whoever finds one watches it: a lease that
-is not renewed for STALE seconds, by the watcher's own clock, was left by somebody who is gone, and is taken over.
+A lease is a file that only one can make (O_EXCL), and that its holder renews. Whoever finds one watches it: one that is
+not renewed for STALE seconds, by the watcher's own clock, was left by somebody who is gone, and is taken over.
 """
 import contextlib
 import json

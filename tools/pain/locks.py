@@ -4,8 +4,8 @@ import os
 import time
 from pathlib import Path
 
-from pain.leases import Occupied, leased
 from pain.leases import NAME as LEASE
+from pain.leases import Occupied, leased
 
 try:
     import fcntl

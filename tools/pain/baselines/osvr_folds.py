@@ -8,16 +8,19 @@ from typing import NamedTuple, Sequence
 
 import numpy as np
 
-from pain.baselines.features import VERSION, aam_file
+from pain.baselines.features import VERSION, aam_file, video_features
 from pain.baselines.ordinal_rows import apex_of
 from pain.baselines.osvr import OSVR
 from pain.baselines.projection import Projection
+from pain.datasets.folds import subjects_left_out
 from pain.datasets.frames_csv import fingerprint_of, read_frames
 from pain.errors import Problem
 from pain.evaluation.metrics import pcc
 from pain.evaluation.results import COLUMNS
 from pain.files import fingerprint, making, read_json, write_csv
-from pain.provenance import Data, Origin, write_origin
+from pain.pieces.piece import PROCESS, Piece
+from pain.progress import write
+from pain.provenance import Data, Origin, read_origin, write_origin
 
 
 class LabelledVideo(NamedTuple):
@@ -126,6 +129,85 @@ def is_made(folder: Path, made: dict) -> bool:
             folder / "predictions.csv").exists()
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+class Inputs:
+    """What all folds are learned from. aligned, cache: folders, of faces and of features; archive: a folder with
+    AAM_landmarks, or None; settings: as made_from() has them.
+    """
+
+    def __init__(self, aligned, cache, archive, settings):
+        self.aligned, self.cache, self.archive, self.settings = Path(aligned), Path(cache), archive, settings
+        self.features = self.made = None  # what was read once
+
+    def __getstate__(self):
+        return dict(vars(self), features=None, made=None)
+
+    def videos(self) -> list[LabelledVideo]:
+        """The aligned videos."""
+        return read_videos(self.aligned / "frames.csv")
+
+    def features_of(self, video: LabelledVideo) -> dict:
+        """A video's, {kind: (T, n) float32}, made where there are none."""
+        return video_features(self.aligned, video.rows, self.cache, self.archive)
+
+    def videos_and_features(self) -> tuple:
+        """videos(), and features_of() each, read once."""
+        videos = self.videos()
+        self.features = self.features or [self.features_of(video) for video in videos]
+        return videos, self.features
+
+    def made_from(self) -> dict:
+        """made_from() of these."""
+        self.made = self.made or made_from(self.aligned, self.archive, self.settings)
+        return self.made
+
+
+class VideoFeatures(Piece):
+    """The features of a video as a piece."""
+
+    unit, how = "video", PROCESS
+
+    def __init__(self, video, inputs):
+        super().__init__("%s/%s" % (video.subject, video.video), [inputs.aligned / video.subject / video.video],
+                         [inputs.cache / video.subject])
+        self.video, self.common = video, inputs
+
+    def done(self):
+        return 0  # whether they are of these frames, only their making can tell
+
+    def run(self, means):
+        self.common.features_of(self.video)
+        means.update(1)
+
+
+class Fold(Piece):
+    """A fold learned and predicted, as a piece. fold: its folder; p: OSVR's loss, 1 or 2; models: where rows go."""
+
+    unit = "fold"
+
+    def __init__(self, fold, p, inputs, models):
+        self.folder = Path(models) / ("osvr_l%d" % p) / fold.name
+        super().__init__(str(self.folder), [inputs.aligned / "frames.csv", fold / "train.txt"],
+                         [self.folder / "predictions.csv"])
+        self.fold, self.p, self.common = fold, p, inputs
+
+    def done(self):
+        return int(is_made(self.folder, self.common.made_from()))
+
+    def run(self, means):
+        settings, left_out = self.common.settings, subjects_left_out(self.fold)
+        videos, features = self.common.videos_and_features()
+
+        def make(gamma):
+            return OSVR(p=self.p, gamma=gamma, converged=settings["converged"])
+        learned = learn_fold(videos, features, left_out, settings["gammas"], settings["groups"], make,
+                             settings["key_frames"])
+        write_fold(self.folder, self.common.made_from(), read_origin(self.fold / "train.txt").data, learned, videos,
+                   features, left_out)
+        write("%s: gamma %g %g, %d features, %d iterations" % (
+            self.folder, *learned.gamma, learned.model.n_features_in_, learned.model.n_iter_))
+        means.update(1)
 
 
 def write_fold(folder: Path, made: dict, data: Data, fold: FoldModel, videos, features, left_out) -> None:

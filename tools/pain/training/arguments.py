@@ -3,12 +3,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pain.pieces.arguments import add_where, read_where
+from pain.training.jobs import read_jobs
+
 if TYPE_CHECKING:
-    from argparse import ArgumentParser
+    from argparse import ArgumentParser, Namespace
+
+    from pain.pieces.where import Where
 
 
 def add_arguments(parser: ArgumentParser, one_fold: bool = True) -> None:
-    """Which folds, where their trainings go, which caffe trains them, and how many at a time (jobs.read_jobs).
+    """Which folds, where their trainings go, which caffe trains them, where, and how many at a time: where_of().
 
     one_fold: whether one of them can be chosen, and trainings go to folders of their variants
     """
@@ -20,3 +25,9 @@ def add_arguments(parser: ArgumentParser, one_fold: bool = True) -> None:
     parser.add_argument("--gpu", type=int, help="the GPU to train and predict on (default: the CPU)")
     parser.add_argument("--jobs", default="1", help="trainings at a time; auto: as many as keep a GPU busy (default: "
                         "%(default)s)")
+    add_where(parser)
+
+
+def where_of(args: Namespace) -> Where:
+    """The Where of add_arguments(). Raises Problem for what is none."""
+    return read_where(args.where, read_jobs(args.jobs, args.gpu))

@@ -1,6 +1,5 @@
 """A run of `caffe train` in its folder: started, watched, interrupted, gone on with."""
 import collections
-import concurrent.futures
 import datetime
 import json
 import os
@@ -8,18 +7,17 @@ import re
 import shlex
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 from caffe.proto import caffe_pb2
 
-from pain.command import ToldToEnd
 from pain.errors import Problem
 from pain.files import read_json, remove, replacing, sweep
 from pain.locks import alone_in
 from pain.nets import check_weights
+from pain.pieces.piece import PROGRAM, Piece
+from pain.pieces.where import Here
 from pain.processes import ending_with_this, signal_all
-from pain.progress import progress
 from pain.project import ROOT
 from pain.prototxts import parse
 from pain.provenance import Data, Origin, as_dict, from_dict, read_origin, record_of, start_from, write_origin
@@ -29,7 +27,6 @@ from pain.weights import is_whole
 ITERATION = re.compile(r"Iteration (\d+)[ ,].*?loss = (\S+)")
 ENGINE = re.compile(r"\bcaffe train .*, on PyTorch (\S+), ")  # what ours says of itself; BVLC's does not
 RUN = ".run.json"  # in the folder while caffe runs: what its snapshots come from
-PATIENCE, A_DAY = 8, 86400  # seconds for a snapshot: when someone has told us to end, who will soon end us; at Ctrl-C
 SUFFIXES = "caffemodel", "solverstate"  # of a snapshot's files
 SNAPSHOT = re.compile(r"Snapshotting solver state to .*_iter_(\d+)\.solverstate$")  # its caffemodel is written by then
 
@@ -54,9 +51,9 @@ class Training:
         self.net, self.stages = parameters.net, list(parameters.train_state.stage)  # the net relative to self.folder
         if self.prefix in ("", "..") or self.prefix != Path(self.prefix).name:
             raise Problem("%s: snapshot_prefix %r: give a name alone, of files in %s" % (solver, self.prefix, folder))
-        for name in lmdbs:
-            if not (self.data / name / "data.mdb").exists():
-                raise Problem("%s: no such LMDB; make it with `%s`" % (self.data / name, made_by))
+        for source in self.sources():
+            if not source.exists():
+                raise Problem("%s: no such LMDB; make it with `%s`" % (source.parent, made_by))
 
     def snapshots(self):
         """The iterations of which there is a file of a snapshot, oldest first."""
@@ -121,6 +118,10 @@ class Training:
             if not link.is_symlink():
                 link.symlink_to(target)
 
+    def sources(self):
+        """The paths of the LMDBs' files."""
+        return [self.data / name / "data.mdb" for name in self.lmdbs]
+
     def made_with(self):
         """What this training is made with, as made_with.py has it."""
         return ingredients(self.solver, self.folder / self.net, self.weights, self.data)
@@ -154,13 +155,17 @@ class Training:
                 self.record(iteration, origin)
         remove(self.folder / RUN)
 
-    def run(self, caffe, gpu, threads, children, bar):
-        """Run `caffe train` to the end, with `threads` cores. Raises Problem with caffe's own words if it fails."""
-        with alone_in(self.folder) as lock:
-            self.go_on(caffe, gpu, threads, children, bar, lock)
+    def run(self, caffe, gpu, means):
+        """Run `caffe train` to the end with these Means. Raises Problem with caffe's own words if it fails."""
+        running = []
+        with alone_in(self.folder, lambda: [signal_all(process, signal.SIGKILL) for process in running]) as lock:
+            self.go_on(caffe, gpu, means, lock, running)
 
-    def go_on(self, caffe, gpu, threads, children, bar, lock):
-        """run() in a folder that is locked: what caffe inherits of `lock`, it holds for as long as it lives."""
+    def go_on(self, caffe, gpu, means, lock, running):
+        """run() in a folder that is locked: what caffe inherits of `lock`, it holds for as long as it lives.
+
+        running: where caffe's process goes
+        """
         done, made_with = self.last_snapshot(), self.made_with()
         if done:
             refuse_changes(self.folder, made_with, done)
@@ -176,7 +181,7 @@ class Training:
             command += ["-gpu", str(gpu)]
         environment = dict(os.environ)
         for name in "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS":  # of the engine's PyTorch, of BVLC's
-            environment.setdefault(name, str(threads))
+            environment.setdefault(name, str(means.threads))
         environment["GLOG_minloglevel"] = "0"  # what is logged is read here
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         with replacing(self.folder / RUN) as partial:
@@ -188,7 +193,8 @@ class Training:
                                        universal_newlines=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                        stderr=subprocess.STDOUT, errors="replace", start_new_session=True,
                                        pass_fds=lock)
-            children.add(process)
+            running.append(process)
+            means.children.add(process)
             for line in process.stdout:
                 print(line, end="", file=log, flush=True)
                 tail.append(line.rstrip())
@@ -198,14 +204,14 @@ class Training:
                 match = ITERATION.search(line)
                 if match:
                     iteration = int(match.group(1))
-                    bar.update(max(0, iteration - done))
+                    means.update(max(0, iteration - done))
                     done = max(done, iteration)
                     if not is_finite(match.group(2)):
                         signal_all(process, signal.SIGKILL)
                         raise Problem("%s: loss is %s at iteration %d; lower base_lr in %s"
                                       % (self.log, match.group(2), iteration, self.solver))
             status = process.wait()
-            children.discard(process)
+            means.children.discard(process)
         remove(self.folder / RUN)
         if status:
             raise Problem("%s: caffe stopped with status %d: %s" % (self.log, status, last_words(tail)))
@@ -223,32 +229,6 @@ def command_words(caffe):
     return words
 
 
-class Children(set):
-    """The running caffe processes. Once stopped, also those that start later are asked to stop."""
-
-    stopped = False
-
-    def add(self, process):
-        super().add(process)
-        if self.stopped:
-            signal_all(process, signal.SIGINT)
-
-    def stop(self, patience):
-        """Let every caffe write its snapshot. After `patience` seconds, or at another Ctrl-C, all are ended."""
-        self.stopped = True
-        running, deadline = list(self), time.monotonic() + patience
-        try:
-            for process in running:
-                signal_all(process, signal.SIGINT)
-            for process in running:
-                process.wait(max(0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            pass
-        finally:
-            for process in list(self):
-                signal_all(process, signal.SIGKILL)
-
-
 def is_finite(text):
     """Whether glog's number is one."""
     return text.lower().lstrip("-") not in ("nan", "inf")
@@ -264,29 +244,35 @@ def last_words(lines):
     return lines[-1] if lines else "it said nothing"
 
 
-def train(trainings, caffe="caffe", gpu=None, jobs=1, title="train"):
-    """See the trainings through, `jobs` at a time, on the GPU `gpu`.
+class Run(Piece):
+    """A Training as a piece: to be seen through with this caffe command, on the GPU of this number or the CPU."""
 
-    Raises Problem when one fails, of which snapshots stay, and when one was made with other files (made_with.py).
+    unit, how = "iter", PROGRAM
+
+    def __init__(self, training, caffe="caffe", gpu=None):
+        inputs = [training.solver, *training.sources(), *[training.weights] * bool(training.weights)]
+        super().__init__(str(training.folder), inputs, training.files(training.max_iter), training.max_iter, gpu=gpu)
+        self.training, self.caffe = training, caffe
+
+    def done(self):
+        return min(self.length, self.training.last_snapshot())
+
+    def prepare(self):
+        return min(self.length, self.training.prepare())
+
+    def run(self, means):
+        self.training.run(self.caffe, self.gpu, means)
+
+
+def train(trainings, caffe="caffe", gpu=None, where=None, title="train"):
+    """See the trainings through, on the GPU `gpu`, there where a Where has them done: by default here, one at a time.
+
+    Raises Problem, or Unfinished, when some fail, of which snapshots stay, or were made with other files
+    (made_with.py). The others are trained nevertheless.
     """
-    done = [training.prepare() for training in trainings]
-    for weights, first in {training.weights: training for training, iteration in zip(trainings, done)
-                           if training.weights and not iteration}.items():
-        print(check_weights(weights, first.folder / first.net, [*first.stages, "deploy"]), flush=True)
-    todo = [training for training, iteration in zip(trainings, done) if iteration < training.max_iter]
-    threads = max(1, os.cpu_count() // jobs)
-    children = Children()
-    with progress(total=sum(training.max_iter for training in trainings), initial=sum(done), unit="iter",
-                  desc=title) as bar:
-        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-            futures = []
-            try:
-                for training in todo:
-                    futures.append(pool.submit(training.run, caffe, gpu, threads, children, bar))
-                for future in concurrent.futures.as_completed(futures):
-                    future.result()
-            except BaseException as error:
-                for future in futures:
-                    future.cancel()
-                children.stop(PATIENCE if isinstance(error, ToldToEnd) else A_DAY)
-                raise
+    started = {training.weights: training for training in reversed(trainings)
+               if training.weights and not training.last_snapshot()}
+    for weights, training in started.items():
+        training.link()
+        print(check_weights(weights, training.folder / training.net, [*training.stages, "deploy"]), flush=True)
+    (where or Here()).see_through([Run(training, caffe, gpu) for training in trainings], title)

@@ -11,7 +11,10 @@ from pain.datasets.lmdbs import key, open_lmdb, read_list
 from pain.errors import Problem
 from pain.evaluation.results import COLUMNS
 from pain.files import read_csv, write_csv
-from pain.nets import finite, load_net
+from pain.locks import alone_in
+from pain.nets import finite, load_net, use_gpu
+from pain.pieces.piece import Piece
+from pain.pieces.where import Here
 from pain.provenance import read_origin, write_origin
 from pain.training.made_with import refuse_changes
 
@@ -75,19 +78,47 @@ def identified(names, labels):
     return ((*Path(name).with_suffix("").parts, str(label)) for name, label in zip(names, labels))
 
 
-def predict_fold(training):
-    """Write the fold's predictions.csv unless it is current. Returns the iteration of the snapshot that predicts.
+class FoldPredictions(Piece):
+    """The predictions.csv of a fold by its last snapshot, as a piece. training: caffe_train.Training."""
 
-    Raises Problem if there is no snapshot, or if net or data have changed since.
+    unit = "fold"
+
+    def __init__(self, training, gpu=None):
+        super().__init__(str(training.folder), [training.solver, *training.sources()],
+                         [training.folder / "predictions.csv"], gpu=gpu)
+        self.training = training
+
+    def model(self):
+        """The iteration of the last snapshot, and its caffemodel. Raises Problem if there is none."""
+        iteration = self.training.last_snapshot()
+        if not iteration:
+            raise Problem("%s: no snapshot; train the fold with `make train`" % self.training.folder)
+        return iteration, self.training.folder / self.training.snapshot(iteration, "caffemodel")
+
+    def done(self):
+        return int(is_current(self.outputs[0], self.model()[1], self.training))
+
+    def prepare(self):
+        """As done(). Raises Problem if there is no snapshot, or if net or data have changed since."""
+        iteration, _ = self.model()
+        refuse_changes(self.training.folder, self.training.made_with(), iteration, of=("net", "data"))
+        return self.done()
+
+    def run(self, means):
+        if self.gpu is not None:
+            use_gpu(self.gpu)
+        with alone_in(self.training.folder):
+            iteration, model = self.model()
+            predictions, names, labels = predict(self.training, iteration)
+            write_csv(self.outputs[0], COLUMNS, [(*frame, "%.6f" % prediction)
+                                                 for frame, prediction in zip(identified(names, labels), predictions)])
+            write_origin(self.outputs[0], read_origin(model))
+        means.update(1)
+
+
+def predict_folds(trainings, gpu=None, where=None):
+    """Predict the folds that these Trainings have trained, where they are not yet: FoldPredictions, by a Where.
+
+    Raises Problem, or Unfinished when some fail.
     """
-    iteration = training.last_snapshot()
-    if not iteration:
-        raise Problem("%s: no snapshot; train the fold with `make train`" % training.folder)
-    refuse_changes(training.folder, training.made_with(), iteration, of=("net", "data"))
-    out, model = training.folder / "predictions.csv", training.folder / training.snapshot(iteration, "caffemodel")
-    if not is_current(out, model, training):
-        predictions, names, labels = predict(training, iteration)
-        write_csv(out, COLUMNS, [(*frame, "%.6f" % prediction)
-                                 for frame, prediction in zip(identified(names, labels), predictions)])
-        write_origin(out, read_origin(model))
-    return iteration
+    (where or Here()).see_through([FoldPredictions(training, gpu) for training in trainings], "predict")

@@ -17,7 +17,8 @@ from pain.datasets.lmdbs import open_lmdb, read_list
 from pain.errors import Problem
 from pain.evaluation.results import COLUMNS
 from pain.files import fingerprint, read_json, replacing, write_csv
-from pain.nets import load_net
+from pain.nets import load_net, use_gpu
+from pain.pieces.piece import Piece
 from pain.progress import progress
 from pain.prototxts import read_prototxt, with_changes
 from pain.provenance import read_origin, start_from, write_origin
@@ -25,6 +26,7 @@ from pain.training.caffe_train import Training
 from pain.training.made_with import refuse_changes
 
 FEATURES = "ip1_res5"  # the pain net's blob, with its PReLU
+FILE = "features.npz"  # where they are kept, beside the net
 STREAMS = 8  # videos at a time
 ROW = "temporal_lstm"  # of the tables
 
@@ -48,11 +50,10 @@ def features_of(training, folds):
         raise Problem("%s: not trained to the end; run `make train`" % training.folder)
     refuse_changes(training.folder, training.made_with(), iteration, of=("net", "data"))
     model = training.folder / training.snapshot(iteration, "caffemodel")
-    made_from, kept = fingerprint(model), training.folder / "features.npz"
-    with contextlib.suppress(OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):  # none, or damaged
-        with np.load(str(kept), allow_pickle=False) as arrays:
-            if str(arrays["made_from"]) == made_from:
-                return Sequences(arrays["features"], arrays["label"], arrays["names"])
+    made_from, kept = fingerprint(model), training.folder / FILE
+    sequences = kept_features(kept, made_from)
+    if sequences:
+        return sequences
     net = load_net(training.folder / training.net, model, [*training.stages, "deploy"])
     parts, labels, names = [], [], []
     for fold in progress(folds, unit="fold", desc="features of " + training.folder.name, leave=False):
@@ -64,6 +65,62 @@ def features_of(training, folds):
     with replacing(kept) as partial, open(str(partial), "wb") as file:
         np.savez(file, made_from=made_from, **sequences._asdict())
     return sequences
+
+
+def kept_features(path, made_from):
+    """The Sequences that are kept at `path`, if a net made them whose hash this is; else None."""
+    with contextlib.suppress(OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):  # none, or damaged
+        with np.load(str(path), allow_pickle=False) as arrays:
+            if str(arrays["made_from"]) == made_from:
+                return Sequences(arrays["features"], arrays["label"], arrays["names"])
+    return None
+
+
+class FoldFeatures(Piece):
+    """features_of() a fold as a piece."""
+
+    unit = "fold"
+
+    def __init__(self, training, folds, gpu=None):
+        super().__init__(str(training.folder), [training.solver, *(fold / "val_lmdb/data.mdb" for fold in folds)],
+                         [training.folder / FILE], gpu=gpu)
+        self.training, self.folds = training, folds
+
+    def done(self):
+        model = self.training.folder / self.training.snapshot(self.training.last_snapshot(), "caffemodel")
+        return int(model.exists() and kept_features(self.outputs[0], fingerprint(model)) is not None)
+
+    def prepare(self):
+        iteration = self.training.last_snapshot()
+        refuse_changes(self.training.folder, self.training.made_with(), iteration, of=("net", "data"))
+        return self.done()
+
+    def run(self, means):
+        if self.gpu is not None:
+            use_gpu(self.gpu)
+        features_of(self.training, self.folds)
+        means.update(1)
+
+
+class FoldPredictions(Piece):
+    """predict_temporal() of a fold as a piece. base: the Training on whose features the LSTM's is."""
+
+    unit = "fold"
+
+    def __init__(self, training, base, folds, gpu=None):
+        super().__init__(str(training.folder), [training.solver, base.folder / FILE],
+                         [training.folder / "predictions.csv"], gpu=gpu)
+        self.training, self.base, self.folds = training, base, folds
+
+    def done(self):
+        model = self.training.files(self.training.last_snapshot())[0]
+        return int(self.outputs[0].exists() and self.outputs[0].stat().st_mtime >= model.stat().st_mtime)
+
+    def run(self, means):
+        if self.gpu is not None:
+            use_gpu(self.gpu)
+        predict_temporal(self.training, self.base, features_of(self.base, self.folds))
+        means.update(1)
 
 
 def forward(net, lmdb, count, batch=64):
@@ -113,7 +170,7 @@ def temporal_training(solver_file, base, folds, models, changes=""):
     """The Training of the LSTM on what `base`, a fold's Training, has learned, all its files written.
 
     solver_file: prototxt/temporal_regression_solver.prototxt, whose net lies beside it; changes: prototxt to set in it.
-    Returns it, and the Sequences. Raises Problem as features_of() does, and for an LSTM on another net's features.
+    Raises Problem as features_of() does, and for an LSTM on another net's features.
     """
     fold = next(fold for fold in folds if fold.name == base.folder.name)
     sequences = features_of(base, folds)
@@ -133,7 +190,7 @@ def temporal_training(solver_file, base, folds, models, changes=""):
                        (folder / "sequences.txt", "sequences.h5\n"), (record, json.dumps({"made_from": made_from}))):
         with replacing(path) as partial:
             partial.write_text(text)
-    return Training(folder / "solver.prototxt", folder, fold, (), "make folds", name=ROW), sequences
+    return Training(folder / "solver.prototxt", folder, fold, (), "make folds", name=ROW)
 
 
 def read_record(path):
@@ -159,11 +216,9 @@ def write_sequences(folder, sequences, left_out, steps):
 
 
 def predict_temporal(training, base, sequences):
-    """Write predictions.csv of whom the fold leaves out by the LSTM, unless it is newer than the last snapshot."""
+    """Write predictions.csv of whom the fold leaves out by the LSTM."""
     model = training.folder / training.snapshot(training.last_snapshot(), "caffemodel")
     out = training.folder / "predictions.csv"
-    if out.exists() and out.stat().st_mtime >= model.stat().st_mtime:
-        return
     net, rows, left_out = load_net(training.folder / training.net, model), [], subjects_left_out(training.data)
     for video in videos_of(sequences.names):
         if sequences.names[video.start].split("/")[0] not in left_out:

@@ -14,14 +14,13 @@ from pain.evaluation.seeds import estimates, subject_figures
 from pain.evaluation.trivial import all_zeros
 from pain.files import replacing
 from pain.notice import learned_from
-from pain.progress import progress
 from pain.prototxts import read_prototxt, seeded
 from pain.provenance import read_origin
 from pain.tables import Column, Table
 from pain.training.caffe_train import train
 from pain.training.facenet2expnet import STUDENT, two_stages
 from pain.training.fold_trainings import fold_training
-from pain.training.predictions import predict_fold
+from pain.training.predictions import predict_folds
 from pain.variants import METHOD, METRICS, title_of
 
 STARTS = {"scratch": "from scratch", "frozen": "trunk frozen", "finetuned": "fine-tuned"}
@@ -102,7 +101,7 @@ def make_tables(values, zeros, iterations):
             Table("differences", "Differences, the first less the second", [Column("pair", "")] + figures, rows, note)]
 
 
-def transfer(folds, prototxt, weights, out, seeds=3, variants=True, caffe="caffe", gpu=None, jobs=1):
+def transfer(folds, prototxt, weights, out, seeds=3, variants=True, caffe="caffe", gpu=None, where=None):
     """Train and predict every arm, fold and seed that is not there yet. Returns make_tables()' tables.
 
     folds: list of folders; prototxt: the folder of the nets and solvers; weights: the trunk's caffemodel.
@@ -124,10 +123,9 @@ def transfer(folds, prototxt, weights, out, seeds=3, variants=True, caffe="caffe
             teaching += first
     every = [training for trainings in runs.values() for training in trainings]
     if teaching:
-        train(teaching, caffe, gpu, jobs, "%d trainings that teach" % len(teaching))
-    train(every, caffe, gpu, jobs, "%d trainings" % len(every))
-    for training in progress(every, unit="fold", desc="predict"):
-        predict_fold(training)
+        train(teaching, caffe, gpu, where, "%d trainings that teach" % len(teaching))
+    train(every, caffe, gpu, where, "%d trainings" % len(every))
+    predict_folds(every, gpu, where)
     results = {key: read_result(trainings[0].folder.parent) for key, trainings in runs.items()}
     values = {arm: np.stack([subject_figures(results[arm, seed]) for seed in range(1, seeds + 1)]) for arm in arms}
     made = make_tables(values, subject_figures(all_zeros(next(iter(results.values())))), every[0].max_iter)

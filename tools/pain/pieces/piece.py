@@ -1,0 +1,75 @@
+"""A piece of work: named, known to be done by its files, and gone on with from these on whatever machine sees them."""
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Callable, NamedTuple, Sequence
+
+from pain.processes import signal_all
+
+PROGRAM, PROCESS, WHOLE = "waits for a program", "computes in a process", "computes with all cores"  # how one is done
+
+
+class Children(set):
+    """The running programs of pieces. Once stopped, also those that start later are asked to stop."""
+
+    stopped = False
+
+    def add(self, process):
+        super().add(process)
+        if self.stopped:
+            signal_all(process, signal.SIGINT)
+
+    def stop(self, patience):
+        """Let every program put away what it has. After `patience` seconds, or at another Ctrl-C, all are ended."""
+        self.stopped = True
+        running, deadline = list(self), time.monotonic() + patience
+        try:
+            for process in running:
+                signal_all(process, signal.SIGINT)
+            for process in running:
+                process.wait(max(0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            for process in list(self):
+                signal_all(process, signal.SIGKILL)
+
+
+class Means(NamedTuple):
+    """What a piece is given to work with."""
+
+    threads: int  # cores that it may use
+    update: Callable[[int], None]  # to be called with how many units more are done
+    children: Children  # where its programs are to be as long as they run
+
+
+class Piece:
+    """A piece of work. It can be pickled, and paths that are relative are so to the folder the command is run in.
+
+    name: unlike all others'; inputs: paths that have to be there; outputs: paths that are there when it is done;
+    length: how much it is, in `unit`; memory: bytes that it takes, 0 if not known; gpu: the GPU's number, None for the
+    CPU. It has as many cores as its place has for it.
+    """
+
+    unit = "piece"
+    how = WHOLE
+
+    def __init__(self, name: str, inputs: Sequence[Path], outputs: Sequence[Path], length: int = 1, memory: int = 0,
+                 gpu: int | None = None):
+        self.name, self.inputs, self.outputs, self.length = name, list(inputs), list(outputs), length
+        self.memory, self.gpu = memory, gpu
+
+    def done(self) -> int:
+        """How much of it is done, in `unit`, by its files."""
+        return self.length if all(Path(path).exists() for path in self.outputs) else 0
+
+    def prepare(self) -> int:
+        """Make ready for run(), before any piece is run. Returns done(). Raises Problem where it cannot be."""
+        return self.done()
+
+    def run(self, means: Means) -> None:
+        """Go on from where its files say it is, to the end. Raises Problem; interrupted, it keeps what it has."""
+        raise NotImplementedError
