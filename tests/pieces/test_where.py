@@ -1,6 +1,6 @@
 """--where: which place it names, and what is wrong with it. Slurm's batch script, as dask-jobqueue writes it."""
 import sys
-from types import SimpleNamespace
+from types import ModuleType
 
 import pytest
 
@@ -38,13 +38,13 @@ def test_no_scheduler_there(monkeypatch):
 
 def test_the_hosts_of_ssh_have_a_worker_each_and_the_first_the_scheduler(monkeypatch):
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setitem(sys.modules, "asyncssh", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "asyncssh", ModuleType("asyncssh"))
     monkeypatch.setattr(distributed, "SSHCluster", lambda hosts: hosts)
     assert arguments.over_ssh(["node1", "node2"]) == ["node1", "node1", "node2"]
 
 
-YAML = {"cores": 8, "processes": 2, "memory": "32GB", "walltime": "12:00:00", "queue": "gpu", "interface": "lo",
-        "scheduler-options": {"dashboard_address": ":0"}, "job-extra-directives": ["--gres=gpu:2"],
+YAML = {"cores": 8, "processes": 1, "memory": "32GB", "walltime": "12:00:00", "queue": "gpu", "interface": "lo",
+        "scheduler-options": {"dashboard_address": ":0"}, "job-extra-directives": ["--gres=gpu:1"],
         "worker-extra-args": ["--resources", "GPU=1"]}
 
 
@@ -57,11 +57,11 @@ def test_slurm_s_batch_script(monkeypatch):
     with dask.config.set({"jobqueue.slurm.%s" % key: value for key, value in YAML.items()}):
         with slurm(3) as cluster:
             lines = cluster.job_script().splitlines()
-    for line in "-p gpu", "-n 1", "--cpus-per-task=8", "--mem=30G", "-t 12:00:00", "--gres=gpu:2":
+    for line in "-p gpu", "-n 1", "--cpus-per-task=8", "--mem=30G", "-t 12:00:00", "--gres=gpu:1":
         assert "#SBATCH " + line in lines, lines
     assert lines[0] == "#!/usr/bin/env bash" and asked[0] == 3
     worker = lines[-1]
-    for part in sys.executable, "--nthreads 4", "--nworkers 2", "--memory-limit 14.90GiB", "--resources GPU=1":
+    for part in sys.executable, "--nthreads 8", "--memory-limit 29.80GiB", "--resources GPU=1":
         assert part in worker, worker
 
 

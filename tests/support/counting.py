@@ -21,8 +21,11 @@ class Counting(Piece):
     unit = "number"
 
     def __init__(self, folder, length, memory):
-        super().__init__(folder.name, [folder.parent], [folder / "done"], length, memory)
-        self.folder = folder
+        super().__init__(folder.name, [folder.parent], [folder / "done"], length)
+        self.folder, self.bytes = folder, memory
+
+    def memory(self):
+        return self.bytes
 
     def done(self):
         file = self.folder / "counted"

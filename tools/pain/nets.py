@@ -10,8 +10,10 @@ from caffe.proto import caffe_pb2
 
 from pain.errors import Problem
 from pain.project import ROOT
-from pain.prototxts import parse
+from pain.prototxts import batch_size, parse
 from pain.weights import difference, listed, match, names, read_blobs, summary
+
+PYTHON = 500 << 20  # bytes, with PyTorch
 
 
 @functools.lru_cache(maxsize=None)
@@ -45,6 +47,18 @@ def build_net(net_file, stages=()):
         raise Problem("%s: not a prototxt; a net is a text file" % net_file) from None
     except RuntimeError as error:
         raise Problem("%s: %s" % (net_file, error)) from error
+
+
+@functools.lru_cache(maxsize=None)
+def training_memory(net_file, stages):
+    """Bytes of memory that a training takes, about: blobs and weights, their gradients, the solver's history, Python.
+
+    net_file, stages: of a net that has a stage deploy. As build_net() otherwise.
+    """
+    net = build_net(net_file, [*stages, "deploy"])
+    an_image = sum(blob.data.size / blob.data.shape[0] for blob in net.blobs.values() if blob.data.ndim)
+    weights = sum(blob.data.size for blobs in net.params.values() for blob in blobs)
+    return int(4 * (2 * batch_size(net_file) * an_image + 4 * weights)) + PYTHON
 
 
 def load_net(net_file, weights, stages=()):

@@ -1,5 +1,6 @@
 """Prototxt files read, changed, and made slim."""
 import ast
+import re
 from pathlib import Path
 
 from caffe.proto import caffe_pb2
@@ -47,6 +48,14 @@ def seeded(message, seed):
             params = ast.literal_eval(layer.python_param.param_str)
             layer.python_param.param_str = repr(dict(params, seed=seed))
     return message
+
+
+def batch_size(net):
+    """Of a net file's first layer that says one. Raises Problem where none does."""
+    found = re.search(r"batch_size\W+(\d+)", Path(net).read_text())
+    if not found:
+        raise Problem("%s: no layer with a batch_size; prototxt/ has our nets" % net)
+    return int(found.group(1))
 
 
 def slim_net(net, divide, batch):

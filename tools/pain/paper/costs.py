@@ -27,7 +27,7 @@ from pain.faces.alignment import TEMPLATE
 from pain.processes import running
 from pain.progress import progress
 from pain.project import ROOT
-from pain.prototxts import read_prototxt
+from pain.prototxts import batch_size, read_prototxt
 from pain.training.caffe_train import command_words
 
 ALIGNED_AT_ONCE = 4, 28  # frames: the difference has no loading of TensorFlow in it
@@ -182,14 +182,6 @@ def an_iteration(log: str) -> float:
     if len(gaps) < 2:
         raise Problem("measuring caffe: its log tells no iterations' times")
     return statistics.median(gaps[1:])
-
-
-def batch_size(net: Path) -> int:
-    """Of a net's first layer that says one. Raises Problem where none does."""
-    found = re.search(r"batch_size\W+(\d+)", net.read_text())
-    if not found:
-        raise Problem("%s: no layer with a batch_size; prototxt/ has our nets" % net)
-    return int(found.group(1))
 
 
 def osvr_cost(size: Size, jobs: int) -> Cost:

@@ -244,7 +244,7 @@ def project():
 def needs(*pieces):
     """What on_worker.unfit() has to know of pieces, which are of one kind."""
     inputs = dict.fromkeys(os.path.abspath(str(path)) for piece in pieces for path in piece.inputs)
-    return dict(project(), folder=os.getcwd(), inputs=list(inputs), memory=max(piece.memory for piece in pieces),
+    return dict(project(), folder=os.getcwd(), inputs=list(inputs), memory=max(piece.memory() for piece in pieces),
                 gpu=pieces[0].gpu is not None)
 
 

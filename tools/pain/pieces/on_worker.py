@@ -50,7 +50,7 @@ def answer(token):
 def unfit(needs, dask_worker):
     """Why this worker cannot do a piece with these `needs`, as cluster.py has them, or ""."""
     most = dask_worker.memory_manager.memory_limit
-    each = (most or 0) // dask_worker.state.nthreads
+    each = (most or 0) // at_once(needs, dask_worker)
     missing = [path for path in (needs["folder"], *needs["inputs"]) if not os.path.exists(path)]
     found = version(needs["tools"])
     if not found:
@@ -70,6 +70,11 @@ def unfit(needs, dask_worker):
     return ""
 
 
+def at_once(needs, worker):
+    """How many such pieces a worker does at a time: one a thread, or one on its GPU."""
+    return 1 if needs["gpu"] else worker.state.nthreads
+
+
 def run_piece(pickled, needs, name, run):
     """Do a piece in a process of its own. Returns how it ended, and why.
 
@@ -83,7 +88,7 @@ def run_piece(pickled, needs, name, run):
     why = unfit(needs, worker)
     if why:
         return "unfit", "%s %s" % (worker.address, why)
-    cores = str(max(1, CPU_COUNT // worker.state.nthreads))
+    cores = str(max(1, CPU_COUNT // at_once(needs, worker)))
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, (
         needs["tools"], os.environ.get("PYTHONPATH")))))
     for setting in "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS":

@@ -50,17 +50,21 @@ class Piece:
     """A piece of work. It can be pickled, and paths that are relative are so to the folder the command is run in.
 
     name: unlike all others'; inputs: paths that have to be there; outputs: paths that are there when it is done;
-    length: how much it is, in `unit`; memory: bytes that it takes, 0 if not known; gpu: the GPU's number, None for the
-    CPU. It has as many cores as its place has for it.
+    length: how much it is, in `unit`; gpu: the GPU's number, None for the CPU. It has as many cores as its place has
+    for it.
     """
 
     unit = "piece"
     how = WHOLE
 
-    def __init__(self, name: str, inputs: Sequence[Path], outputs: Sequence[Path], length: int = 1, memory: int = 0,
+    def __init__(self, name: str, inputs: Sequence[Path], outputs: Sequence[Path], length: int = 1,
                  gpu: int | None = None):
-        self.name, self.inputs, self.outputs, self.length = name, list(inputs), list(outputs), length
-        self.memory, self.gpu = memory, gpu
+        self.name, self.inputs, self.outputs = name, list(inputs), list(outputs)
+        self.length, self.gpu = length, gpu
+
+    def memory(self) -> int:
+        """Bytes that it takes, about; 0 if that is not known."""
+        return 0
 
     def done(self) -> int:
         """How much of it is done, in `unit`, by its files."""

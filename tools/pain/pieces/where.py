@@ -44,7 +44,8 @@ class Where:
         for piece, error in failed.items():
             print("%s: %s" % (piece.name, one_line(message(error))), file=sys.stderr)
         if failed:
-            raise Unfinished("%d of %d failed, see above; the others are done" % (len(failed), len(pieces)))
+            raise Unfinished("%d of %d failed, see above%s" % (
+                len(failed), len(pieces), "; the others are done" * (len(failed) < len(pieces))))
 
     def work(self, pieces: Sequence[Piece], update: Callable[[int], None], failed: dict) -> None:
         """Do the pieces, at least one. failed: {piece: Exception}, to be filled with those of what a user can mend."""

@@ -14,7 +14,7 @@ from caffe.proto import caffe_pb2
 from pain.errors import Problem
 from pain.files import read_json, remove, replacing, sweep
 from pain.locks import alone_in
-from pain.nets import check_weights
+from pain.nets import check_weights, training_memory
 from pain.pieces.piece import PROGRAM, Piece
 from pain.pieces.where import Here
 from pain.processes import ending_with_this, signal_all
@@ -253,6 +253,11 @@ class Run(Piece):
         inputs = [training.solver, *training.sources(), *[training.weights] * bool(training.weights)]
         super().__init__(str(training.folder), inputs, training.files(training.max_iter), training.max_iter, gpu=gpu)
         self.training, self.caffe = training, caffe
+
+    def memory(self):
+        """Of a net with a stage deploy, as those of folds are."""
+        net = os.path.realpath(str(self.training.folder / self.training.net))
+        return training_memory(net, tuple(self.training.stages)) if self.training.lmdbs else 0
 
     def done(self):
         return min(self.length, self.training.last_snapshot())
