@@ -20,6 +20,7 @@ import uuid
 from pathlib import Path
 
 from pain.errors import Problem, needed_for
+from pain.leases import Occupied
 from pain.pieces import on_worker
 from pain.pieces.where import Where, patience
 from pain.progress import write
@@ -63,8 +64,21 @@ class Cluster(Where):
         except (OSError, ValueError) as error:
             raise Problem("--where %s: no Dask scheduler there: %s" % (self.address, error)) from error
 
+    def prepare(self, piece):
+        try:
+            return piece.prepare()
+        except Occupied:  # a worker may just be putting away what an earlier command has wanted; the next one will wait
+            return piece.done()
+
     def work(self, pieces, update, failed):
-        self.check(pieces)
+        while True:
+            try:
+                self.check(pieces)
+                break
+            except (OSError, TimeoutError):
+                if self.client.status == "running":
+                    raise
+                self.come_back()
         Attempts(self, pieces, update, failed).see_through()
 
     def check(self, pieces):
@@ -134,7 +148,7 @@ class Attempts:
                 try:
                     self.handle(self.ended.get(timeout=EVERY))
                 except queue.Empty:
-                    self.look_for_workers()
+                    self.look_around()
         except BaseException as error:
             self.stop(patience(error))
             raise
@@ -147,6 +161,12 @@ class Attempts:
         self.cluster.client.subscribe_topic(self.cluster.run, self.hear)
         for name in list(names):
             self.submit(name)
+
+    def begin_again(self):
+        """Give all that is left to another scheduler, once there is one."""
+        self.running.clear()
+        self.cluster.come_back()
+        self.begin(self.left)
 
     def submit(self, name):
         piece = self.left[name]
@@ -171,9 +191,7 @@ class Attempts:
         if name is None:  # of a scheduler that is gone
             return
         if future.status == "cancelled":
-            self.running.clear()
-            self.cluster.come_back()
-            self.begin(self.left)
+            self.begin_again()
             return
         how, why = self.outcome(future)
         piece = self.left[name]
@@ -208,9 +226,11 @@ class Attempts:
         else:
             self.submit(name)
 
-    def look_for_workers(self):
-        """Say once if nobody is there."""
-        with contextlib.suppress(Exception):
+    def look_around(self):
+        """Say once if no worker is there; find out if no scheduler is."""
+        if self.cluster.client.status == "closed":
+            self.begin_again()
+        with contextlib.suppress(OSError, TimeoutError):  # it is connecting again
             if not self.cluster.client.nthreads():
                 self.say("no worker is left; waiting for others")
 

@@ -32,7 +32,7 @@ class Where:
         failed, todo, done = {}, [], 0
         for piece in pieces:
             with noting(failed, piece):
-                so_far = piece.prepare()
+                so_far = self.prepare(piece)
                 done += so_far
                 todo += [piece] * (so_far < piece.length)
         with progress(total=sum(piece.length for piece in pieces), initial=done,
@@ -46,6 +46,10 @@ class Where:
         if failed:
             raise Unfinished("%d of %d failed, see above%s" % (
                 len(failed), len(pieces), "; the others are done" * (len(failed) < len(pieces))))
+
+    def prepare(self, piece: Piece) -> int:
+        """Make a piece ready. As Piece.prepare()."""
+        return piece.prepare()
 
     def work(self, pieces: Sequence[Piece], update: Callable[[int], None], failed: dict) -> None:
         """Do the pieces, at least one. failed: {piece: Exception}, to be filled with those of what a user can mend."""
