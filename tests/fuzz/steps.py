@@ -70,7 +70,7 @@ def steps(scale):
                          "--seeds 1 --starts-only " + CAFFE),
         "pretrain": Step("pretrain.py", "prototxt/face_verification_solver.prototxt --models models --identities "
                          "identities --batch %d %s,base_lr:0.0001 %s" % (scale.batch, length, CAFFE), ("identities",)),
-        "verify": Step("verify_faces.py", "people --pairs pairs.txt --net prototxt/face_verification.prototxt --model "
+        "verify": Step("verify_faces.py", "people --net prototxt/face_verification.prototxt --model "
                        "face.caffemodel --aligned people_faces --out verified --json verified.json --jobs 1",
                        ("align_people",)),
         "osvr": Step("osvr.py", "--aligned faces --folds face_folds --models rows --cache cache --jobs 2 --loss 2",
@@ -152,7 +152,6 @@ def prepare_first(folder, scale):
     scores.openface(folder)
     (folder / "frames.csv").rename(folder / "units.csv")
     curves.summed_up(folder)
-    (folder / "pairs.txt").write_text("1\t1\nPerson_001\t1\t2\nPerson_002\t1\tPerson_003\t2\n")
     served = [mock.Mock(url="http://127.0.0.1:%d%s" % (PORT, path)) for path in SERVED]
     (folder / "manifest.json").write_text(json.dumps({"files": [card(served[0]), card(
         served[1], CONTENT[::-1], name="n", file="n.caffemodel", archive={"member": "n"})]}))
