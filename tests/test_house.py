@@ -13,7 +13,7 @@ from support.project import ROOT
 
 FLOORS = [  # of pain, from the ground up; what stands in a set are rooms side by side, which do not know each other
     {"command ending_with_parent errors files folders images leases locks notice people_tables plots processes "
-     "progress project tables variants video_names"},
+     "progress project tables temporary variants video_names"},
     {"documents models nets pieces prototxts provenance weights"},
     {"datasets"},
     {"faces"},

@@ -11,8 +11,8 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from pain.page.private_folder import LOCK
 from pain.page.server import create_app, listen, server
+from pain.temporary import LOCK
 from pain.video import curve
 from support.browser import visited
 from support.processes import PATIENCE

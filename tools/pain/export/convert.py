@@ -1,22 +1,21 @@
 """A caffe.Net as an ONNX graph."""
-import tempfile
 from collections import Counter
-from pathlib import Path
 
 import onnx
 from caffe.proto import caffe_pb2
 
 from pain.errors import Problem
 from pain.export.layers import BATCH, CONVERTERS, Layer
+from pain.temporary import temporary_folder
 
 OPSET, IR_VERSION = 13, 7  # of 2020: old runtimes read them
 
 
 def read_layers(net):
     """The LayerParameters that a caffe.Net was built of, with its splits, in order."""
-    with tempfile.TemporaryDirectory() as folder:
-        net.save(str(Path(folder) / "net"))
-        saved = caffe_pb2.NetParameter.FromString((Path(folder) / "net").read_bytes())
+    with temporary_folder("onnx") as folder:
+        net.save(str(folder / "net"))
+        saved = caffe_pb2.NetParameter.FromString((folder / "net").read_bytes())
     return list(saved.layer)
 
 

@@ -6,9 +6,7 @@
 """
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 import warnings
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +18,7 @@ from pain.errors import Problem, needed_for
 from pain.evaluation.frames import refuse
 from pain.labels.record import INTERVAL, Column, Labels, Reading, labels_of, rater_name
 from pain.people_tables import CLOCK, PeopleTable, number, plain, seconds
+from pain.temporary import temporary_folder
 
 UNITS = ("msec", 1e-3), ("ss_msec", 1), ("hh_mm_ss_ms", 1)  # of its times, the most exact first
 START, END, DURATION = "begin_time_", "end_time_", "duration_"
@@ -42,13 +41,13 @@ def parse_eaf(content: bytes, path: str | Path, reading: Reading) -> list[Labels
     """The Labels of each rater in the content of an .eaf file. Raises Problem when it is damaged or has none."""
     with needed_for("reading .eaf files"):
         from pympi import Eaf
-    with tempfile.TemporaryDirectory(prefix="pain-eaf-") as folder:
-        copy = os.path.join(folder, "a.eaf")  # which pympi wants, for a name of - is standard input to it
-        Path(copy).write_bytes(content)
+    with temporary_folder("eaf") as folder:
+        copy = folder / "a.eaf"  # which pympi wants, for a name of - is standard input to it
+        copy.write_bytes(content)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of versions later than those that it knows
-                eaf = Eaf(copy)
+                eaf = Eaf(str(copy))
             tiers = [tier_of(path, name, eaf.get_annotation_data_for_tier(name)) for name in eaf.get_tier_names()]
             media = [unquote(str(entry.get("MEDIA_URL", ""))) for entry in eaf.media_descriptors]
         except Exception:  # whatever comes to its mind of a damaged file

@@ -8,7 +8,6 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple, Sequence
@@ -28,6 +27,7 @@ from pain.processes import running
 from pain.progress import progress
 from pain.project import ROOT
 from pain.prototxts import batch_size, read_prototxt
+from pain.temporary import temporary_folder
 from pain.training.caffe_train import command_words
 
 ALIGNED_AT_ONCE = 4, 28  # frames: the difference has no loading of TensorFlow in it
@@ -102,8 +102,8 @@ def align_cost(python: str, data: Path, size: Size, jobs: int) -> Cost:
     frames = list(frame_files(data, subject, video)[0].items())
     counts, seconds, disk = [min(count, len(frames)) for count in ALIGNED_AT_ONCE], [], 0.
     for count in counts:
-        with tempfile.TemporaryDirectory() as folder:
-            part = Path(folder) / "data"
+        with temporary_folder("measuring") as folder:
+            part = folder / "data"
             images, labels = part / "Images" / subject / video, part / "Frame_Labels/PSPI" / subject / video
             for made in images, labels:
                 made.mkdir(parents=True)
@@ -112,7 +112,7 @@ def align_cost(python: str, data: Path, size: Size, jobs: int) -> Cost:
                 label = pspi_file(data, subject, video, name)
                 (labels / label.name).symlink_to(label.resolve())
             start = time.monotonic()
-            out = Path(folder) / "aligned"
+            out = folder / "aligned"
             _, memory = run([python, ROOT / "tools/align_faces.py", part, "--out", out, "--jobs", "1"])
             seconds.append(time.monotonic() - start)
             disk = folder_size(out) / count
@@ -125,11 +125,11 @@ def align_cost(python: str, data: Path, size: Size, jobs: int) -> Cost:
 def folds_cost(size: Size, jobs: int) -> Cost:
     """That of `make folds`: frames that are written once for validation, and those kept once for every other fold."""
     count, face = 200, np.random.RandomState(0).randint(0, 256, (HEIGHT, WIDTH, 3)).astype(np.uint8)
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder("measuring") as folder:
         start = time.monotonic()
         records = (("%d.png" % i, datum(face, 0)) for i in range(count))
-        write_lmdb(Path(folder) / "lmdb", records, count, progress(disable=True))
-        seconds, disk = (time.monotonic() - start) / count, folder_size(Path(folder)) / count
+        write_lmdb(folder / "lmdb", records, count, progress(disable=True))
+        seconds, disk = (time.monotonic() - start) / count, folder_size(folder) / count
     written = size.frames * (1 + KEPT_PER_FOLD * (size.folds - 1))
     return Cost(written * seconds, written * disk, jobs * 100e6)
 
@@ -139,8 +139,8 @@ def measure_training(solver_file: Path, caffe: str, gpu: int | None, jobs: int) 
     solver = read_prototxt(solver_file, caffe_pb2.SolverParameter())
     iterations, net = solver.max_iter, (solver_file.parent.parent / Path(solver.net).name).resolve()
     batch = batch_size(net)
-    with tempfile.TemporaryDirectory() as folder:
-        fold, other = Path(folder) / "01-a", Path(folder) / "02-b"
+    with temporary_folder("measuring") as folder:
+        fold, other = folder / "01-a", folder / "02-b"
         for path in fold / "train_lmdb", fold / "val_lmdb", other / "val_lmdb":
             path.parent.mkdir(exist_ok=True)
             write_noise(path)
