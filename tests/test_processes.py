@@ -55,6 +55,26 @@ def test_workers_end_with_their_parent(tmp_path, usual_signals, method, number):
     wait_until(lambda: not any(map(is_running, pids)))
 
 
+TOLD_AT_BIRTH = """
+import os, signal
+from pain.command import run
+from pain.processes import workers
+
+def main():
+    os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with workers(1, method="fork") as pool:
+        pool.submit(abs, 1).result()
+
+run(main)
+"""
+
+
+def test_a_worker_that_is_told_to_end_before_it_begins_says_nothing(tmp_path, usual_signals):
+    (tmp_path / "tool.py").write_text(TOLD_AT_BIRTH)
+    done = subprocess.run([sys.executable, str(tmp_path / "tool.py")], capture_output=True, text=True, env=PAIN)
+    assert done.returncode == 2 and done.stderr.startswith("tool.py: a worker process died")
+
+
 def test_a_worker_that_dies_is_one_line():
     with pytest.raises(Problem, match="a worker process died.* fewer --jobs"), workers(1) as pool:
         pool.submit(os._exit, 1).result()

@@ -28,11 +28,15 @@ class Workers(concurrent.futures.ProcessPoolExecutor):
 
 @contextlib.contextmanager
 def deaf():
-    """Start processes in the block that never see the signals of the terminal; this one sees them after it."""
+    """Start processes in the block that never see the signals of the terminal, nor SIGTERM until they are ready for it.
+
+    This one sees them after the block.
+    """
     if not hasattr(signal, "pthread_sigmask"):  # on Windows
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [getattr(signal, name) for name in FROM_THE_TERMINAL])
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, *(
+        getattr(signal, name) for name in FROM_THE_TERMINAL)])
     try:
         yield
     finally:
@@ -64,6 +68,8 @@ def workers(jobs: int, start: Callable | None = None, arguments: Sequence = (),
 
 def _start_worker(start, arguments):
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     ending_with_parent.have_the_kernel_kill_this()
     threading.Thread(target=_end_with_parent, daemon=True).start()  # where it does not; a parent that has ended already
     if start:
