@@ -1,7 +1,7 @@
 """A net of one layer, and its gradient."""
 from google.protobuf import text_format
 
-import caffe
+import caffe.net
 import parity
 from caffe.proto import caffe_pb2
 

@@ -8,6 +8,7 @@ import math
 import torch
 import torch.nn.functional as F
 
+from caffe import channels_last
 from caffe.layer import Layer, layer
 from caffe.proto.caffe_pb2 import TEST, FillerParameter
 
@@ -47,7 +48,10 @@ class PReLU(Layer):
     def compute(self, x, slope):
         if x.dim() == 4 and slope.dim() and self.context.kernels:
             return self.context.kernels.PReLU.apply(x, slope)
-        return F.prelu(x, slope.reshape(-1).to(x.dtype))
+        slope = slope.reshape(-1).to(x.dtype)
+        if x.device.type == "cpu" and x.dim() > 2 and torch.is_grad_enabled():
+            return channels_last.PReLU.apply(x, slope)
+        return F.prelu(x, slope)
 
 
 @layer("ELU")

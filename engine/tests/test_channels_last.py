@@ -1,0 +1,87 @@
+"""What trains on a CPU with channels side by side: against the same in float64, by PyTorch's own gradients."""
+import numpy as np
+import pytest
+import torch
+
+from caffe import channels_last, winograd
+from caffe.layer_types import convolution
+from one_layer import gradient, make_net
+
+RANDOM = np.random.RandomState(0)
+
+
+def assert_near(found, wanted):
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=2e-6 * max(1e-9, float(abs(wanted).max())))
+
+
+def reference(function, *given):
+    """What the function makes of the arrays in float64, and a function: of that's gradient theirs."""
+    given = [torch.tensor(array, dtype=torch.float64, requires_grad=True) for array in given]
+    made = function(*given)
+    return made.detach().numpy(), lambda diff: torch.autograd.grad(made, given, torch.tensor(diff, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("images, channels, outputs, height, width, pad", [
+    (1, 1, 1, 3, 3, (0, 0)), (5, 3, 4, 5, 4, (1, 1)), (3, 4, 2, 7, 8, (0, 1)), (4, 2, 3, 6, 9, (2, 0)),
+    (2, 2, 2, 1, 2, (2, 1))])
+@pytest.mark.parametrize("cached", [1, 10 ** 6])
+def test_winograd(images, channels, outputs, height, width, pad, cached, monkeypatch):
+    monkeypatch.setattr(winograd, "_CACHED", cached)  # 1: image by image
+    x, weight = RANDOM.randn(images, channels, height, width), RANDOM.randn(outputs, channels, 3, 3)
+    bias = RANDOM.randn(outputs)
+    made, gradients = reference(lambda x, weight, bias: torch.conv2d(x, weight, bias, 1, pad), x, weight, bias)
+    diff = RANDOM.randn(*made.shape)
+    rows, above = (torch.tensor(array.transpose(0, 2, 3, 1), dtype=torch.float32) for array in (x, diff))
+    weight, bias = torch.tensor(weight).float(), torch.tensor(bias).float()
+    assert_near(winograd.convolve(rows, weight, bias, pad).permute(0, 3, 1, 2), made)
+    found = winograd.gradients(rows, weight, above, pad, (True, True))
+    for array, wanted in zip((found[0].permute(0, 3, 1, 2), found[1]), gradients(diff)):
+        assert_near(array, wanted)
+    assert winograd.gradients(rows, weight, above, pad, (False, False)) == (None, None)
+
+
+@pytest.mark.parametrize("said, channels, is_winograd", [
+    ("num_output: 128 kernel_size: 3 pad: 1", 64, True), ("num_output: 5 kernel_size: 3 stride: 2", 3, False),
+    ("num_output: 4 kernel_size: 2 pad: 1 bias_term: false", 1, False)])
+def test_convolution(said, channels, is_winograd, monkeypatch):
+    """Also where a script has written to the bottom after the forward, whose values then count in the backward."""
+    monkeypatch.setattr(convolution, "LITTLE", 0)
+    suited = []
+    suits = winograd.suits
+    monkeypatch.setattr(winograd, "suits", lambda *given: suited.append(suits(*given)) or suited[-1])
+    net = make_net('type: "Convolution" convolution_param { %s weight_filler { type: "gaussian" std: 0.1 } '
+                   'bias_filler { type: "gaussian" std: 1 } }' % said, [(16, channels, 6, 5)])
+    layer, x = net.nodes[-1].layer, net.blobs["x0"]
+    weights = [blob.data for blob in layer.blobs]
+
+    def by_torch():
+        return reference(lambda x, *weights: torch.conv2d(
+            x, *weights, stride=layer.windows.stride, padding=layer.windows.pad), x.data, *weights)
+    for _ in range(2):
+        x.data[...] = RANDOM.randn(*x.shape)
+        net.run_forward()
+        assert_near(net.blobs["y0"].data, by_torch()[0])
+        x.data[...] = RANDOM.randn(*x.shape)
+        net.clear_param_diffs()
+        diff = RANDOM.randn(*net.blobs["y0"].shape)
+        for found, wanted in zip([gradient(net, diff), *(blob.diff for blob in layer.blobs)], by_torch()[1](diff)):
+            assert_near(found, wanted)
+    assert suited == [is_winograd] * len(suited) and suited
+
+
+@pytest.mark.parametrize("shape", [(7, 3, 4, 5), (4, 3, 2)])
+@pytest.mark.parametrize("shared", ["true", "false"])
+def test_prelu(shape, shared, monkeypatch):
+    monkeypatch.setattr(channels_last, "_CACHED", 120)  # two images at a time
+    net = make_net('type: "PReLU" prelu_param { channel_shared: %s }' % shared, [shape])
+    slope, x = net.nodes[-1].layer.blobs[0], net.blobs["x0"]
+    x.data[...] = RANDOM.randn(*shape)
+    x.data[0] = 0
+    slope.data[...] = RANDOM.randn(*slope.shape)
+    net.run_forward()
+    factors = np.where(x.data > 0, 1, slope.data.reshape(-1, *[1] * (len(shape) - 2)))
+    assert_near(net.blobs["y0"].data, x.data * factors)
+    diff = RANDOM.randn(*shape).astype(np.float32)
+    assert_near(gradient(net, diff), diff * factors)
+    below = np.where(x.data > 0, 0, x.data * diff)
+    assert_near(slope.diff, below.sum() if shared == "true" else below.sum((0, *range(2, len(shape)))))
