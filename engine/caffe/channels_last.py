@@ -25,7 +25,8 @@ class Convolve(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad):
-        (x, weight), grad, wanted = map(_laid_out, ctx.saved_tensors), _laid_out(grad), ctx.needs_input_grad[:3]
+        x, weight = ctx.saved_tensors
+        x, grad, wanted = _laid_out(x), _laid_out(grad), ctx.needs_input_grad[:3]
         if ctx.winograd:
             x_grad, weight_grad = winograd.gradients(x.permute(0, 2, 3, 1), weight, grad.permute(0, 2, 3, 1), ctx.pad,
                                                      wanted[:2])

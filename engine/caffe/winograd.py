@@ -13,8 +13,8 @@ import torch
 
 # With fewer channels, and pairs of them, to make the sums costs more than there is to gain,
 CHANNELS, PAIRS = 64, 64 * 128
-TILES = 128  # and with fewer tiles to make the 16 factors of the 9 weights.
-_CACHED = 2 ** 19  # values in the tiles of the images that are computed at a time
+TILES = 128  # and with fewer tiles to make the 16 factors of the 9 weights. So many are computed at a time at least,
+_CACHED = 2 ** 19  # else as many as have so many values together.
 
 
 def suits(shape, weight_shape, stride, pad):
@@ -29,10 +29,10 @@ def convolve(x, weight, bias, pad):
     """F.conv2d of x (N, H, W, C) by weight (K, C, 3, 3): (N, H', W', K)."""
     counts, factors = _counts(x.shape[1:3], pad), _factors(weight).transpose(1, 2)
     y = x.new_empty(len(x), *(2 * count for count in counts), len(weight))
-    parts = _Parts(x, weight, counts)
+    parts = _Parts(x, weight, counts, pad)
     for part in parts:
         sums, products = parts.tiles(part)
-        _spread(_padded(x[part], counts, pad), sums)
+        _spread(parts.padded(part), sums)
         torch.bmm(sums.view(16, -1, x.shape[3]), factors, out=products.view(16, -1, len(weight)))
         _gather(products, y[part])
         if bias is not None:
@@ -44,15 +44,15 @@ def gradients(x, weight, grad, pad, wanted):
     """Those of x and of the weights, where wanted (two bools), else None. grad: of what convolve makes."""
     counts, channels, outputs = _counts(x.shape[1:3], pad), x.shape[3], len(weight)
     x_grad, factors = (torch.empty_like(x), _factors(weight)) if wanted[0] else (None, None)
-    total = x.new_zeros(16, outputs, channels) if wanted[1] else None
-    parts = _Parts(x, weight, counts)
+    total = x.new_empty(16, outputs, channels) if wanted[1] else None
+    parts = _Parts(x, weight, counts, pad)
     for part in parts:
         sums, products = parts.tiles(part)
         rows, above = sums.view(16, -1, channels), products.view(16, -1, outputs)
         _scatter(_even(grad[part], counts), products)
         if wanted[1]:
-            _spread(_padded(x[part], counts, pad), sums)
-            total.baddbmm_(above.transpose(1, 2), rows)
+            _spread(parts.padded(part), sums)
+            total.baddbmm_(above.transpose(1, 2), rows, beta=min(part.start, 1))  # 0: whatever it was
         if wanted[0]:
             torch.bmm(above, factors, out=rows)
             _fold(sums, x_grad[part], pad)
@@ -60,37 +60,39 @@ def gradients(x, weight, grad, pad, wanted):
 
 
 class _Parts:
-    """Slices of some images of x at a time, and memory for what is of their tiles."""
+    """Slices of some images of x at a time, and memory for what is made of them."""
 
-    def __init__(self, x, weight, counts):
-        self._images, self._counts, self._sizes = len(x), counts, (x.shape[3], len(weight))
+    def __init__(self, x, weight, counts, pad):
+        self._x, self._counts, self._channels = x, counts, (x.shape[3], len(weight))
         each = 16 * math.prod(counts)
-        self._step = min(len(x), max(1, _CACHED // (each * max(self._sizes))))
-        self._memories = [x.new_empty(self._step * each * size) for size in self._sizes]
+        self._step = min(len(x), max(1, 16 * TILES // each, _CACHED // (each * max(self._channels))))
+        self._memories = [x.new_empty(self._step * each * channels) for channels in self._channels]
+        self._around = self._inside = None  # the images with zeros around, as far as the tiles go
+        (top, left), (height, width), spans = pad, x.shape[1:3], [2 * count + 2 for count in counts]
+        if spans != [height, width]:
+            self._around = x.new_zeros(self._step, *spans, x.shape[3])
+            self._inside = self._around[:, top:top + height, left:left + width]
 
     def __iter__(self):
-        return (slice(first, min(first + self._step, self._images)) for first in range(0, self._images, self._step))
+        return (slice(first, min(first + self._step, len(self._x))) for first in range(0, len(self._x), self._step))
+
+    def padded(self, part):
+        if self._around is None:
+            return self._x[part]
+        count = part.stop - part.start
+        self._inside[:count] = self._x[part]
+        return self._around[:count]
 
     def tiles(self, part):
         """Tiles of x's channels, and of the outputs."""
         shape = 4, 4, part.stop - part.start, *self._counts
-        return [memory[:math.prod(shape) * size].view(*shape, size)
-                for memory, size in zip(self._memories, self._sizes)]
+        return [memory[:math.prod(shape) * channels].view(*shape, channels)
+                for memory, channels in zip(self._memories, self._channels)]
 
 
 def _counts(sizes, pad):
     """How many tiles there are along each axis."""
     return [-(-(size + 2 * margin - 2) // 2) for size, margin in zip(sizes, pad)]
-
-
-def _padded(x, counts, pad):
-    """x with zeros around, as far as its tiles go."""
-    (rows, columns), (top, left), (height, width) = counts, pad, x.shape[1:3]
-    if (2 * rows + 2, 2 * columns + 2) == (height, width):
-        return x
-    around = x.new_zeros(len(x), 2 * rows + 2, 2 * columns + 2, x.shape[3])
-    around[:, top:top + height, left:left + width] = x
-    return around
 
 
 def _even(grad, counts):
