@@ -124,9 +124,10 @@ class Convolution(Windowed):
         self.check(p.group > 0, "group must be positive")
         for name, count in ("the number of channels", self.channels), ("num_output", p.num_output):
             self.check(count % p.group == 0, "%s, %d, must be a multiple of group, %d" % (name, count, p.group))
-        self.in_rows = (self.packs and self.torch_can and self.dims == 2 and p.group == 1
-                        and self.windows.dilation == [1, 1] and self.context.device.type == "cpu" and packed.usable())
-        self.can_pack = self.in_rows and not self.context.autocast
+        # oneDNN's gradients in bfloat16 have been wrong in this layout, of windows that are wider than the image.
+        self.can_pack = (self.packs and self.torch_can and self.dims == 2 and p.group == 1
+                         and self.windows.dilation == [1, 1] and self.context.device.type == "cpu"
+                         and not self.context.autocast and packed.usable())
         self.add_blob((*self.weight_channels(p), *self.windows.kernel), p.weight_filler)
         if p.bias_term:
             self.add_blob((p.num_output,), p.bias_filler)
@@ -167,7 +168,7 @@ class Convolution(Windowed):
         w, x = self.windows, self.widened(x)
         if self.can_pack and not torch.is_grad_enabled():
             return packed.convolve(x, weight, bias, w.stride, w.pad)
-        if self.in_rows and torch.is_grad_enabled() and weight.numel() * x[:, 0].numel() >= LITTLE:
+        if self.can_pack and weight.numel() * x[:, 0].numel() >= LITTLE:
             return channels_last.Convolve.apply(x, weight, bias, w.stride, w.pad)
         if x.device.type == "cpu":  # with channels side by side, oneDNN has crashed with groups and dilation
             x = x.contiguous()
