@@ -14,6 +14,7 @@ from pain.labels.agreement import agreement
 from pain.labels.matching import with_raters
 from pain.labels.record import Labels
 from pain.provenance import Data, Origin, as_dict, read_origin
+from pain.study.labelled import LabelledCurve, ceiling, ceiling_text
 from pain.video.curve import no_face, write_curve
 from support import label_files as files
 from support.curves import curve
@@ -169,6 +170,18 @@ def test_nothing_that_can_be_used(folder, capsys, content, words):
     (folder / "sub-01_task-arm.csv").write_text(content)
     said = run(capsys, folder, "--labels", folder / "sub-01_task-arm.csv", status=2)
     assert words in said and said.count("\n") == 1 and not (folder / "out").exists()
+
+
+def test_raters_who_have_rated_nothing_together():
+    def labelled(name, **labels):
+        return LabelledCurve(name, name, [0, 1, 2], np.array([0., 1, 3]), {
+            rater: np.array(values, float) for rater, values in labels.items()}, 0, Origin())
+    both, alone = labelled("x", a=[0, 1, 2], b=[1, 1, 2]), labelled("y", c=[1, 1, 5])
+    found = ceiling([both, alone])
+    assert found == ceiling([both])._replace(apart=["c"]) and found.frames == 3 and len(found.pairs) == 4
+    assert ceiling_text(found).endswith("no other has rated the same frames: c")
+    each = ceiling([labelled("x", a=[0, 1, 2]), alone])
+    assert (each.frames, each.raters, each.apart) == (6, None, []) and each.pairs[0][:3] == ("net", "labels", 4 / 6)
 
 
 def test_raters_by_names_of_files():

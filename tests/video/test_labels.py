@@ -65,6 +65,12 @@ def test_frames_that_seem_to_be_counted_from_1(tmp_path, text, noted):
                             % (tmp_path / "labels.csv"))
 
 
+def test_a_rater_who_begins_a_frame_later_than_another(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("frame,label_a,label_b\n0,0,\n1,1,0\n")
+    assert [(labels.at.tolist(), labels.note) for labels in read_labels(path)] == [([0, 1], ""), ([1], "")]
+
+
 def test_two_notes(tmp_path):
     note = read(tmp_path, "frame,label\n1,1\n2,2\n").note
     assert "no label is 0; if they are counted from 1, take 1 off each; no label is of frame 0; if frames" in note

@@ -67,7 +67,9 @@ def labels_of_table(table: PeopleTable, reading: Reading) -> list[Labels]:
     columns = label_columns(table, reading)
     by, at, until, at_name, labels = numbers_of(table, columns)
     owners = list(zip(*(first_of(table, names) for names in (RATER, VIDEO, SUBJECT))))
-    found = []
+    found, first = [], {}
+    for (_, video, _), frame in zip(owners, at if by == FRAME else ()):
+        first[video] = min(frame, first.get(video, frame))
     for column, values in zip(columns, labels):
         texts, groups = table.texts(column), {}
         for i, owner in enumerate(owners):
@@ -76,7 +78,7 @@ def labels_of_table(table: PeopleTable, reading: Reading) -> list[Labels]:
         for (rater, video, subject), rows in groups.items():
             found.append(labels_of(
                 Column(by, at[rows], None if until is None else until[rows], values[rows], table.lines[rows],
-                       table.place, at_name),
+                       table.place, at_name, first.get(video)),
                 table.path, reading, rater_name(rater or (column if len(columns) > 1 else "")), video, subject))
     if not found:
         raise Problem("%s: no label in any row" % table.path)

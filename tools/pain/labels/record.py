@@ -56,6 +56,7 @@ class Column(NamedTuple):
     rows: np.ndarray  # (N,) int: the numbers of their lines, or of annotations
     place: str  # a text like "a.csv: line %d", in which they stand
     at_name: str  # what `at` is called there
+    first: float | None = None  # the first frame that the table has of the video, where it is by frame
 
 
 def rater_name(text: str) -> str:
@@ -89,7 +90,7 @@ def labels_of(column: Column, path: object, reading: Reading, rater: str = "", v
         count = Counter(at.tolist())
         refuse(np.array([count[value] > 1 for value in at.tolist()], bool), *where,
                "the %s is there more than once" % column.at_name)
-    if column.by == FRAME and not reading.first_frame and at.min() == 1:
+    if not reading.first_frame and column.first == 1:
         notes.append("no label is of frame 0; if frames are counted from 1, take 1 off each")
     order, note = np.argsort(at, kind="stable"), "; ".join(filter(None, notes))
     until = None if column.until is None else column.until[order]

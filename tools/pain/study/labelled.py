@@ -70,7 +70,8 @@ class Ceiling(NamedTuple):
 
     frames: int  # that the net and all raters have rated
     pairs: list[Pair]  # of these frames: the net with the mean, the net with each rater, each two raters
-    raters: Agreement | None  # of all raters, on all that they have rated; None where there is but one
+    raters: Agreement | None  # of these raters, on all that they have rated; None where no two have rated a frame
+    apart: list[str]  # raters who have rated no frame that another has, too, and are left out
 
 
 def subject_in(participants: PeopleTable | None, name: str, source: str, labels: Sequence[tuple[str, Labels]],
@@ -124,18 +125,27 @@ def counts(curves: Sequence[LabelledCurve]) -> dict[str, int]:
 
 
 def ceiling(curves: Sequence[LabelledCurve]) -> Ceiling:
-    """The Ceiling of some curves, all their frames together."""
+    """The Ceiling of some curves, all their frames together.
+
+    Where no two raters have rated a frame, there is a label a frame, whoever has given it.
+    """
     names = raters_of(curves)
     net = np.concatenate([curve.prediction for curve in curves])
     ratings = np.array([np.concatenate([curve.labels.get(rater, np.full(len(curve.frames), np.nan))
                                         for curve in curves]) for rater in names])
+    rated = ~np.isnan(ratings)
+    together = (rated & (rated.sum(axis=0) > 1)).any(axis=1)
+    apart = [name for name, beside in zip(names, together) if not beside]
+    names, ratings = [name for name in names if name not in apart], ratings[together]
+    if not names:
+        names, ratings, apart = [""], np.concatenate([curve.label for curve in curves])[None], []
     raters = agreement(ratings) if len(names) > 1 else None
     common = ~np.isnan(net) & ~np.isnan(ratings).any(axis=0)
     net, ratings = net[common], ratings[:, common]
     columns = {NET: net, **({MEAN: ratings.mean(axis=0)} if len(names) > 1 else {}),
                **{("rater " + name if name else "labels"): column for name, column in zip(names, ratings)}}
     several = [(first, second) for first, second in combinations(columns, 2) if MEAN != first]
-    return Ceiling(int(common.sum()), [pair(columns, *both) for both in several if common.any()], raters)
+    return Ceiling(int(common.sum()), [pair(columns, *both) for both in several if common.any()], raters, apart)
 
 
 def pair(columns, first, second):
@@ -172,7 +182,7 @@ def write_predictions(folder: Path, curves: Sequence[LabelledCurve], settings: d
                  curves={curve.video: dict(subject=curve.subject, raters=list(curve.labels), **counts([curve]))
                          for curve in curves},
                  agreement=dict(frames=found.frames, raters=found.raters and figures(found.raters),
-                                pairs=[figures(pair) for pair in found.pairs]))
+                                pairs=[figures(pair) for pair in found.pairs], apart=found.apart))
     with replacing(folder / "labels.about.json") as partial:
         partial.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     return [folder / name for name in tables]
@@ -195,11 +205,16 @@ def rows_of(curves, labels):
 def ceiling_text(found: Ceiling) -> str:
     """A Ceiling as a table of text."""
     width = max([len("%s, %s" % pair[:2]) for pair in found.pairs], default=0)
-    lines = ["On the %d frames that the net and all raters have rated:" % found.frames,
-             "%-*s%9s%9s%11s%9s" % (width, "", "MAE", "PCC", "ICC(2,1)", "alpha")]
+    lines = []
+    if found.pairs:
+        lines = ["On the %d frames that the net and all raters have rated:" % found.frames,
+                 "%-*s%9s%9s%11s%9s" % (width, "", "MAE", "PCC", "ICC(2,1)", "alpha")]
     lines += ["%-*s%9s%9s%11s%9s" % (width, "%s, %s" % pair[:2], *map(decimals, pair[2:])) for pair in found.pairs]
     if found.raters:
         lines.append("The raters among themselves, the ceiling for any net, on the %d frames that all have rated: "
                      "ICC(2,1) %s, ICC(3,k) of their mean %s; Krippendorff's alpha %s" % (
                          found.raters.frames, *map(decimals, found.raters[1:])))
+    if found.apart:
+        lines.append("Not among these raters, for no other has rated the same frames: %s" % ", ".join(
+            name or "unnamed" for name in found.apart))
     return "\n".join(lines)
