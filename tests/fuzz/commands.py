@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pain.command import run
+from pain.ending_with_parent import have_the_kernel_kill_this
 from pain.faces.detector import patched_mtcnn, set_up_tensorflow
 from support.project import ROOT
 
@@ -47,6 +48,7 @@ class Command:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         else:
             try:
+                have_the_kernel_kill_this()  # where this process gives it up
                 os.setsid()
                 os.chdir(str(folder))
                 os.environ.update({MARK: self.mark, "TMPDIR": str(temporary)})

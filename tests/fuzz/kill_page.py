@@ -11,6 +11,7 @@ from fuzz.steps import VARIANT, Step
 
 UPLOADS = 2  # which take a few seconds each
 LONGEST = 5  # seconds until it is killed
+PATIENCE = 900  # seconds for an answer, on a machine that has other things to do
 
 
 class Page:
@@ -62,7 +63,7 @@ def page_step(port):
 def ask(command, port, method, path, body=None):
     """Ask the page, which may not listen yet."""
     while command.wait(0.05) is None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         try:
             connection.request(method, path, body)
             answer = connection.getresponse()
