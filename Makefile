@@ -22,7 +22,7 @@ FOLD ?=
 FOLDS ?=
 # Processes in align and folds, trainings at a time in train.
 JOBS ?= 2
-# Where trainings, predictions and baselines are done: here, tcp://host:port of a Dask scheduler, slurm, or ssh:hosts.txt.
+# Where faces are aligned, and nets trained and predicted: here, tcp://host:port of a Dask scheduler, slurm, or ssh:hosts.txt.
 WHERE ?= here
 # JOBS=auto is for trainings on a GPU; other steps then take what is their own default.
 WORKERS = $(if $(filter auto,$(JOBS)),,--jobs $(JOBS))
@@ -174,7 +174,7 @@ fetch: $(SETUP)
 	$(PYTHON) tools/fetch_models.py --to $(call q,$(MODELS))
 
 align: $(SETUP)
-	$(PYTHON) tools/align_faces.py $(call q,$(DATA)) --out $(call q,$(ALIGNED)) $(WORKERS)
+	$(PYTHON) tools/align_faces.py $(call q,$(DATA)) --out $(call q,$(ALIGNED)) $(WORKERS) $(THERE)
 
 folds: $(CAFFE_SETUP)
 	$(CAFFE_PYTHON) tools/make_folds.py --aligned $(call q,$(ALIGNED)) --out $(call q,$(LMDBS)) $(WORKERS)$(if $(FOLDS), --folds $(FOLDS))

@@ -16,6 +16,7 @@ from pain.command import Parser, run, starting
 with starting(__name__):
     from pain.errors import Problem
     from pain.faces.aligned_videos import align_faces, files_left_out, summary
+    from pain.pieces.arguments import add_where, read_where
 
 
 def main():
@@ -24,10 +25,13 @@ def main():
     parser.add_argument("--out", default="data/aligned", help="where the aligned frames go (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(),
                         help="processes, of about 1 GB of memory each (default: %(default)s)")
+    add_where(parser)
     args = parser.parse_args()
     if args.jobs < 1:
         raise Problem("--jobs takes 1 or more")
-    print("\n".join(summary(align_faces(args.root, args.out, args.jobs), args.out) + files_left_out(args.root)))
+    with read_where(args.where, args.jobs) as where:
+        rows = align_faces(args.root, args.out, where)
+    print("\n".join(summary(rows, args.out) + files_left_out(args.root)))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ with starting(__name__):
     from pain.errors import Problem
     from pain.faces.aligned_people import align_people, left_out, list_faces, write_faces
     from pain.faces.photographs import list_people
+    from pain.pieces.arguments import add_where, read_where
 
 
 def main():
@@ -25,11 +26,13 @@ def main():
     parser.add_argument("--out", required=True, help="where the aligned faces go")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(),
                         help="processes, of about 1 GB of memory each (default: %(default)s)")
+    add_where(parser)
     args = parser.parse_args()
     if args.jobs < 1:
         raise Problem("--jobs takes 1 or more")
     people = list_people(args.root)
-    align_people(args.root, args.out, people, args.jobs)
+    with read_where(args.where, args.jobs) as where:
+        align_people(args.root, args.out, people, where)
     write_faces(args.out, people)
     _, counts = list_faces(args.out, people)
     print("%s: %d people, %d images, %d faces" % (args.out, len(people), sum(counts.values()), counts["detected"]),

@@ -35,6 +35,7 @@ with starting(__name__):
     from pain.labels.reading import read_labels
     from pain.models import find_models, find_net
     from pain.notice import terminal_lines
+    from pain.pieces.arguments import add_where, read_where
     from pain.progress import progress, write
     from pain.provenance import origin_said
     from pain.video.arguments import add_arguments
@@ -47,6 +48,7 @@ with starting(__name__):
     from pain.video.smoothing import smoothing
     from pain.video.source import RATE, open_video
     from pain.video.tracking import GAP, MOST_GAP
+    from pain.video.video_piece import VideoCurve
 
 
 def arguments():
@@ -75,12 +77,15 @@ def arguments():
     parser.add_argument("--gap", type=int, default=GAP, metavar="FRAMES",
                         help="how long a lost face's landmarks are interpolated (default: %(default)s)")
     parser.add_argument("--rate", type=float, default=RATE, help="images of a folder a second (default: %(default)s)")
+    add_where(parser)
     args = parser.parse_args()
     args.many = bool(args.list) or len(args.video) > 1 or any(not is_single(video) for video in args.video)
     if bool(args.video or args.list) == (args.camera is not None):
         parser.error("name one video, or a --camera")
     if args.many and args.resume:
         parser.error("--resume is for one video; of several each is gone on with anyway")
+    if args.where != "here" and not args.many:
+        parser.error("--where is for several videos")
     for name, good in ("min-face", LEAST_FACE <= args.min_face <= 1), ("gap", 0 <= args.gap <= MOST_GAP), (
             "rate", 0 < args.rate <= 1e4), ("threshold", all(0 < value <= 5 for value in args.threshold)):
         if not good:
@@ -195,6 +200,9 @@ def rate_many(args, models, smoothed_by, truth, calibration):
                       args.stream, args.calibration, args.overwrite)
     many = ManyVideos(found.videos, estimator, args.out, options, lambda folder, rows, summary: report_lines(
         folder / "curve.csv", rows, summary, None, args.min_face))
+    if args.where != "here":
+        rate_elsewhere(args, models, found, many)
+        return
     wrong, rated, as_before, computed, start = list(found.wrong.values()), 0, 0, 0, time.monotonic()
     with progress(total=many.count(), unit="frame", desc="%d videos" % len(found.videos)) as bar:
         for outcome in many.rate(bar):
@@ -210,6 +218,20 @@ def rate_many(args, models, smoothed_by, truth, calibration):
         print(one_line(why), file=sys.stderr)
     if wrong:
         fail("%d of %d videos could not be rated, or not whole" % (len(wrong), len(found.videos) + len(found.wrong)), 1)
+
+
+def rate_elsewhere(args, models, found, many):
+    """Rate the videos on a cluster, and say at the end which could not be."""
+    loading = dict(models=models, net=args.net, gpu=args.gpu, min_face=args.min_face, gap=args.gap, track=args.track,
+                   calibration=args.calibration)
+    todo = [video for video in found.videos if not many.is_whole(video)]
+    for why in found.wrong.values():
+        print(one_line(why), file=sys.stderr)
+    with read_where(args.where) as where:
+        where.see_through([VideoCurve(video, loading, args.out, many.options) for video in todo], "videos")
+    print("%s: %d videos rated; %d left as they were" % (one_line(args.out), len(todo), len(found.videos) - len(todo)))
+    if found.wrong:
+        fail("%d of %d videos could not be rated" % (len(found.wrong), len(found.videos) + len(found.wrong)), 1)
 
 
 if __name__ == "__main__":

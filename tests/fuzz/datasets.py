@@ -1,4 +1,5 @@
 """A dataset's files: frames and labels as the archive has them, aligned faces, folds, and collections of people."""
+import contextlib
 import shutil
 from unittest import mock
 
@@ -23,7 +24,10 @@ from pain.faces.alignment import TEMPLATE
 from pain.faces.detector import Face
 from pain.faces.photographs import list_people
 from pain.faces.rows import detected
+from pain.faces.workers import Alignment
 from pain.files import write_csv
+from pain.pieces import where
+from support.faces import AtOnce
 
 SUBJECTS, FRAMES = ("001-aa001", "002-bb002"), 6
 FACE_NET = """
@@ -147,17 +151,17 @@ def rows_of_videos(folder):
     return next((folder / "aligned" / SUBJECTS[0]).rglob("frames.csv"))
 
 
-def here(function, tasks, jobs, min_face=None):
-    """in_workers(), without workers, and without MTCNN: a face is found in every image, in one place."""
-    for i, task in enumerate(tasks):
-        yield i, function(lambda images: [FACE] * len(images), *task)
+@contextlib.contextmanager
+def here(*_):
+    """workers() that are this process, without MTCNN: a face is found in every image, in one place."""
+    Alignment.detector = staticmethod(lambda images: [FACE] * len(images))
+    yield AtOnce()
 
 
 def without_workers(command):
     """A command's main() for which faces are found here."""
     def main():
-        with mock.patch.object(aligned_videos, "in_workers", here), \
-                mock.patch.object(aligned_people, "in_workers", here):
+        with mock.patch.object(where, "workers", here):
             command()
     return main
 

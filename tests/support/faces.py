@@ -9,14 +9,14 @@ import skimage.transform
 from PIL import Image
 from scipy.optimize import least_squares
 
-from pain.faces import workers
+from pain.pieces import where
 
 # caffe-face's points, whose first pixel is 1.
 TEMPLATE = np.array([[30.2946 - 1, 51.6963 - 1], [65.5318 - 1, 51.5014 - 1], [48.0252 - 1, 71.7366 - 1],
                      [33.5493 - 1, 92.3655 - 1], [62.7299 - 1, 92.2041 - 1]])
 
 
-class Here(concurrent.futures.Executor):
+class AtOnce(concurrent.futures.Executor):
     """Does at once, in this process, what it is given."""
 
     def submit(self, function, *arguments):
@@ -33,8 +33,8 @@ def workers_here():
     @contextlib.contextmanager
     def here(jobs, start, arguments, method):
         start(*arguments)
-        yield Here()
-    return mock.patch.object(workers, "workers", here)
+        yield AtOnce()
+    return mock.patch.object(where, "workers", here)
 
 
 def resized(image, height, width):

@@ -1,6 +1,7 @@
 """Many videos at a time: which are meant, what their curves are called, and that each is whole, once and as alone."""
 import json
 import os
+import pickle
 import sys
 from types import SimpleNamespace
 from unittest import mock
@@ -10,19 +11,21 @@ import pytest
 import skimage.io
 
 import predict_video
-from pain.errors import Problem
+from pain.errors import Problem, Unfinished
 from pain.faces.alignment import TEMPLATE
 from pain.faces.detector import Face
 from pain.files import remove
+from pain.pieces.where import Here
 from pain.progress import LoggedProgress
 from pain.provenance import NOT_KNOWN
-from pain.video import curve_folder
+from pain.video import curve_folder, video_piece
 from pain.video.curve_folder import about_curve, finish_curve, finished_with, record_curve
 from pain.video.estimator import Estimator
 from pain.video.many import ManyVideos, Options
 from pain.video.named_videos import NamedVideo, find_videos, is_single
 from pain.video.smoothing import Filter
 from pain.video.source import open_video
+from pain.video.video_piece import VideoCurve
 from support.videos import write
 
 FRAMES = 20
@@ -205,6 +208,17 @@ def test_a_bad_one_does_not_stop_the_rest(clips, made, tmp_path):
     outcomes = many(tmp_path / "curves", str(tmp_path), str(clips), str(clips / CLIPS[0]))
     assert "broken.mkv: " in outcomes.pop("broken").wrong and len(outcomes) == len(CLIPS)
     assert contents(tmp_path / "curves") == contents(made)
+
+
+def test_as_pieces_of_work_they_are_the_same(clips, made, tmp_path, monkeypatch):
+    monkeypatch.setattr(video_piece, "load_estimator", lambda **_: Estimator(Light(), Everywhere(), gap=0))
+    (tmp_path / "broken.mkv").write_bytes((clips / CLIPS[0]).read_bytes()[:100])
+    loading, out = dict(models=[], gpu=None, calibration=None), tmp_path / "curves"
+    pieces = [VideoCurve(video, loading, out, Options((1, 2)))
+              for video in find_videos([str(clips), str(tmp_path / "broken.mkv")]).videos]
+    with pytest.raises(Unfinished, match="1 of 5 failed, see above; the others are done"):
+        Here().see_through(pickle.loads(pickle.dumps(pieces)), "videos")
+    assert contents(out) == contents(made)
 
 
 def test_the_command_says_what_it_did(clips, made, tmp_path, monkeypatch, capsys):

@@ -10,6 +10,8 @@ from itertools import accumulate
 from pathlib import Path
 
 from pain.errors import Problem
+from pain.leases import NAME as LEASE
+from pain.leases import leased
 from pain.locks import alone_with, locked
 
 MOST_JSON, DEEPEST = 64 << 20, 40  # of JSON: bytes, and levels of lists and dicts; nothing of ours has so many
@@ -119,14 +121,16 @@ def making(folder):
     """
     partial = folder.with_name(".%s.partial" % folder.name)
     partial.mkdir(parents=True, exist_ok=True)
-    with alone_with(partial):
-        for leftover in partial.iterdir():
-            remove(leftover)
-        try:
-            yield partial
-        except BaseException:
-            remove(partial)
-            raise
+    with alone_with(partial) as lock:
+        with leased(partial / LEASE, bool(lock)):
+            for leftover in partial.iterdir():
+                if leftover.name != LEASE:
+                    remove(leftover)
+            try:
+                yield partial
+            except BaseException:
+                remove(partial)
+                raise
         discard(folder)
         partial.rename(folder)
 

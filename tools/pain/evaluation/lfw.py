@@ -19,6 +19,7 @@ from pain.evaluation.verification import (
 from pain.faces.aligned_people import align_people
 from pain.faces.photographs import list_people
 from pain.files import write_csv
+from pain.pieces.where import Here
 from pain.plots import new_figure, save_figure
 
 NET = "prototxt/face_verification.prototxt"
@@ -40,7 +41,7 @@ def verify_faces(root, pairs_file, net_file, weights, aligned, seed=0, pca=None,
     left, right, same, of_set = map(np.array, ([row[key] for key in first], [row[key] for key in second], same, of_set))
     if pca is not None:
         check_pca(pca, sets, left, right, of_set, 2 * net.blobs["fc5"].data[0].size)
-    align_people(root, aligned, {name: people[name] for name in dict.fromkeys(name for name, _ in images)}, jobs)
+    align_people(root, aligned, {name: people[name] for name in dict.fromkeys(name for name, _ in images)}, Here(jobs))
     faces = list(locate_faces(root, aligned, images).values())
     features = extract(net, faces, weights or net_file)
     figures, scores = measure(same, score_pairs(features, left, right, of_set, sets, pca), of_set)

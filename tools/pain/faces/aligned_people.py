@@ -8,9 +8,9 @@ from pain.faces.alignment import align, save
 from pain.faces.detector import detect
 from pain.faces.photographs import enlarged, read_photograph
 from pain.faces.rows import FACE_COLUMNS, detected, earlier_rows, missing
-from pain.faces.workers import in_workers
+from pain.faces.workers import Alignment, align_all
 from pain.files import making, read_csv, swept, write_csv
-from pain.progress import progress
+from pain.pieces.where import Here
 
 AlignedImage = namedtuple("AlignedImage", ("person", "image", "bytes", *FACE_COLUMNS))  # a row of faces.csv
 MIN_FACE = 40 / 250  # of the image's height: LFW's and CASIA-WebFace's are 250 pixels, the faces in them some 100
@@ -49,21 +49,31 @@ def is_finished(out, images):
     return earlier_rows(out / "faces.csv", AlignedImage, newest, expected) is not None
 
 
-def align_people(root, out, people, jobs=1):
-    """Align the `people`, as list_people() has them, of the folder `root` into the folder `out` with `jobs` processes.
+class PersonAlignment(Alignment):
+    """A person's images aligned, as a piece: align_person()'s arguments, without the detector."""
 
-    Raises Problem as in_workers() does.
+    unit, min_face = "image", MIN_FACE
+
+    def __init__(self, source, out, images):
+        super().__init__(out.name, [source], [out / "faces.csv"], len(images))
+        self.source, self.out, self.images = source, out, images
+
+    def done(self):
+        return self.length if is_finished(self.out, self.images) else 0
+
+    def run(self, means):
+        means.update(align_person(self.detector, self.source, self.out, self.images))
+
+
+def align_people(root, out, people, where=None):
+    """Align the `people`, as list_people() has them, of the folder `root` into the folder `out`, by a Where.
+
+    Raises Problem as align_all() does.
     """
     root, out = Path(root), Path(out)
-    people, tasks = {person: images for person, images in people.items() if images}, []
-    with swept(out, ".*.partial"), progress(total=sum(map(len, people.values())), unit="image", desc="align") as bar:
-        for person, images in people.items():
-            if is_finished(out / person, images):
-                bar.update(len(images))
-            else:
-                tasks.append((root / person, out / person, images))
-        for _, count in in_workers(align_person, tasks, jobs, MIN_FACE):
-            bar.update(count)
+    with swept(out, ".*.partial"):
+        align_all([PersonAlignment(root / person, out / person, images) for person, images in people.items() if images],
+                  where or Here())
 
 
 def write_faces(out, people):

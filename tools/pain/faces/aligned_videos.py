@@ -10,8 +10,9 @@ from pain.datasets.kinds import data_of_videos
 from pain.faces.alignment import align, interpolate, save
 from pain.faces.detector import detect
 from pain.faces.rows import FACE_COLUMNS, detected, earlier_rows, interpolated, missing
-from pain.faces.workers import in_workers
+from pain.faces.workers import Alignment, align_all
 from pain.files import making, swept, write_csv
+from pain.pieces.where import Here, Where
 from pain.progress import progress
 from pain.provenance import Origin, write_origin
 
@@ -51,27 +52,43 @@ def finished_rows(root, out, subject, video, labels):
         (frame, (subject, video, frame, "%g" % pspi)) for frame, pspi in labels.items()])
 
 
-def align_faces(root: str | Path, out: str | Path, jobs: int = 1) -> list[list[str]]:
-    """Align the dataset `root` (UNBC's layout) into the folder `out` with `jobs` processes. Returns all AlignedFrames.
+class VideoAlignment(Alignment):
+    """A video's frames aligned, as a piece: align_video()'s arguments, without the detector."""
+
+    unit = "frame"
+
+    def __init__(self, root, out, subject, video, labels):
+        super().__init__("%s/%s" % (subject, video), [Path(root)], [Path(out) / subject / video / "frames.csv"],
+                         len(labels))
+        self.task = root, out, subject, video, labels
+
+    def rows(self):
+        """As finished_rows()."""
+        return finished_rows(*self.task)
+
+    def done(self):
+        return self.length if self.rows() is not None else 0
+
+    def run(self, means):
+        means.update(len(align_video(self.detector, *self.task)))
+
+
+def align_faces(root: str | Path, out: str | Path, where: Where | None = None) -> list[list[str]]:
+    """Align the dataset `root` (UNBC's layout) into the folder `out`, by a Where, here by default. Returns all
+    AlignedFrames.
 
     Raises Problem for a dataset without subjects, videos, frames or labels, or with a label that is no PSPI, and
-    as in_workers() does.
+    as align_all() does.
     """
     videos = unbc.list_videos(root)
-    tasks = []
+    pieces = []
     for subject, video in progress(videos, desc="labels", unit="video", leave=False):
         frames = unbc.list_frames(root, subject, video)
         labels = {frame: unbc.read_pspi(unbc.pspi_file(root, subject, video, frame)) for frame in frames}
-        tasks.append((root, out, subject, video, labels))
-    results = [finished_rows(*task) for task in tasks]
-    todo = [i for i, rows in enumerate(results) if rows is None]
-    with swept(out, "*/.*.partial"), progress(total=sum(len(task[-1]) for task in tasks), unit="frame",
-                                              desc="align") as bar:
-        bar.update(sum(len(rows) for rows in results if rows))
-        for i, rows in in_workers(align_video, [tasks[i] for i in todo], jobs):
-            results[todo[i]] = rows
-            bar.update(len(rows))
-    rows = [row for of_video in results for row in of_video]
+        pieces.append(VideoAlignment(root, out, subject, video, labels))
+    with swept(out, "*/.*.partial"):
+        align_all(pieces, where or Here())
+    rows = [row for piece in pieces for row in piece.rows()]
     frames_csv = Path(out) / "frames.csv"
     write_csv(frames_csv, AlignedFrame._fields, rows)
     write_origin(frames_csv, Origin(data_of_videos(root, Counter(row.subject for row in rows))))

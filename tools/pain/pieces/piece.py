@@ -56,11 +56,16 @@ class Piece:
 
     unit = "piece"
     how = WHOLE
+    method = None  # multiprocessing's, by which a process is started for pieces that are computed in one
 
     def __init__(self, name: str, inputs: Sequence[Path], outputs: Sequence[Path], length: int = 1,
                  gpu: int | None = None):
         self.name, self.inputs, self.outputs = name, list(inputs), list(outputs)
         self.length, self.gpu = length, gpu
+
+    @classmethod
+    def start(cls, threads: int) -> None:
+        """Make a process ready that has been started for such pieces. threads: cores that it may use."""
 
     def memory(self) -> int:
         """Bytes that it takes, about; 0 if that is not known."""

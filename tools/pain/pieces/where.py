@@ -94,11 +94,11 @@ class Here(Where):
 
     def work(self, pieces, update, failed):
         how = pieces[0].how
-        jobs = self.jobs if how in (PROGRAM, PROCESS) else 1
+        jobs = min(self.jobs, len(pieces)) if how in (PROGRAM, PROCESS) else 1
         means = Means(max(1, self.cores // jobs), update, Children())
         if how == PROGRAM:
             in_threads(pieces, jobs, means, failed)
-        elif jobs > 1:
+        elif how == PROCESS:
             in_processes(pieces, jobs, means, failed)
         else:
             for piece in pieces:
@@ -124,7 +124,7 @@ def in_threads(pieces, jobs, means, failed):
 
 def in_processes(pieces, jobs, means, failed):
     """Do pieces in worker processes. They keep nothing but whole files, and are killed when this ends."""
-    with workers(jobs) as pool:
+    with workers(jobs, pieces[0].start, (means.threads,), pieces[0].method) as pool:
         futures = {pool.submit(run_apart, piece, means.threads): piece for piece in pieces}
         for future in concurrent.futures.as_completed(futures):
             with noting(failed, futures[future]):

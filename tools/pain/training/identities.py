@@ -16,6 +16,7 @@ from pain.faces.aligned_people import align_people, list_faces, write_faces
 from pain.faces.photographs import list_people
 from pain.files import remove, replacing
 from pain.locks import alone_in
+from pain.pieces.where import Here
 from pain.processes import workers
 from pain.progress import progress
 from pain.provenance import Data, Origin, write_origin
@@ -83,7 +84,7 @@ def make_identities(root, out, jobs=1, aligned=False, least=2, seed=1):
         counts = Counter(detected=sum(map(len, people.values())))
     else:
         folder = out / "aligned"
-        align_people(root, folder, people, jobs)
+        align_people(root, folder, people, Here(jobs))
         write_faces(folder, people)
         faces, counts = list_faces(folder, people)
     kept = {person: names for person, names in faces.items() if len(names) >= least}

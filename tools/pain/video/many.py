@@ -96,7 +96,7 @@ class ManyVideos:
         """Rate them all; yields the Outcome of each, in order. bar: of progress(), of the frames."""
         with alone_in(self.out), workers() as pool, threads(AT_A_TIME) as drivers:
             self.estimator.pool = pool
-            pending = deque(drivers.submit(self._outcome, video, bar) for video in self.videos)
+            pending = deque(drivers.submit(self.outcome, video, bar) for video in self.videos)
             try:
                 while pending:
                     yield pending.popleft().result()
@@ -105,7 +105,13 @@ class ManyVideos:
                 for future in pending:
                     future.cancel()
 
-    def _outcome(self, video, bar):
+    def is_whole(self, video: NamedVideo) -> bool:
+        """Whether a video has the curve that would be made now."""
+        with contextlib.suppress(Problem, OSError), self._open(video) as opened:
+            return not self.options.overwrite and self._is_whole(self.out / video.name, self._about(opened))
+        return False
+
+    def outcome(self, video: NamedVideo, bar) -> Outcome:
         """The Outcome of a video: one that is bad does not stop the others."""
         try:
             return self._rate(video, bar)
