@@ -3,7 +3,8 @@ import contextlib
 
 # What pip calls a package, where code calls it otherwise, and what goes with it.
 DISTRIBUTIONS = {"PIL": "pillow", "pympi": "pympi-ling", "google": "protobuf", "skimage": "scikit-image",
-                 "dask_jobqueue": "dask-jobqueue", "mtcnn": "mtcnn tensorflow", "tensorflow": "mtcnn tensorflow"}
+                 "dask_jobqueue": "dask-jobqueue", "yaml": "pyyaml", "mtcnn": "mtcnn tensorflow",
+                 "tensorflow": "mtcnn tensorflow"}
 CAFFE = ("in the checkout `pip install ./engine` installs ours, and README.md says where genuine Caffe comes from")
 
 

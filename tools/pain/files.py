@@ -10,7 +10,6 @@ from itertools import accumulate
 from pathlib import Path
 
 from pain.errors import Problem
-from pain.leases import NAME as LEASE
 from pain.leases import leased
 from pain.locks import alone_with, locked
 
@@ -122,10 +121,9 @@ def making(folder):
     partial = folder.with_name(".%s.partial" % folder.name)
     partial.mkdir(parents=True, exist_ok=True)
     with alone_with(partial) as lock:
-        with leased(partial / LEASE, bool(lock)):
+        with leased(folder.with_name(".%s.lease" % folder.name), bool(lock)):
             for leftover in partial.iterdir():
-                if leftover.name != LEASE:
-                    remove(leftover)
+                remove(leftover)
             try:
                 yield partial
             except BaseException:

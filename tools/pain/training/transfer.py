@@ -14,7 +14,7 @@ from pain.evaluation.seeds import estimates, subject_figures
 from pain.evaluation.trivial import all_zeros
 from pain.files import replacing
 from pain.notice import learned_from
-from pain.prototxts import read_prototxt, seeded
+from pain.prototxts import read_prototxt, seeded, with_changes
 from pain.provenance import read_origin
 from pain.tables import Column, Table
 from pain.training.caffe_train import train
@@ -46,10 +46,13 @@ def freeze(net, trunk):
                 layer.param.add(lr_mult=0, decay_mult=0)
 
 
-def write_prototxt(source, out, seed, frozen):
-    """Copy the folder of prototxts `source` to `out` with this seed, the pain net's trunk frozen or not."""
+def write_prototxt(source, out, seed, frozen, changes=""):
+    """Copy the folder of prototxts `source` to `out` with this seed, the pain net's trunk frozen or not.
+
+    changes: prototxt to set in the solvers.
+    """
     trunk = read_prototxt(source / "face_verification.prototxt", caffe_pb2.NetParameter())
-    messages = {path: read_prototxt(path, caffe_pb2.SolverParameter())
+    messages = {path: with_changes(read_prototxt(path, caffe_pb2.SolverParameter()), changes, "settings")
                 for path in sorted((source / "solvers").glob("*.prototxt"))}
     for path in sorted({source / Path(solver.net).name for solver in messages.values()}):
         messages[path] = read_prototxt(path, caffe_pb2.NetParameter())

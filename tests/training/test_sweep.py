@@ -1,0 +1,118 @@
+"""Sweeps: the grid, folds within folds, what is chosen by whom, and the tables."""
+import csv
+from unittest import mock
+
+import numpy as np
+import pytest
+from caffe.proto import caffe_pb2
+from google.protobuf import text_format
+
+import sweep as command
+from pain.datasets.inner_folds import inner_folds
+from pain.datasets.lmdbs import open_lmdb, read_list
+from pain.evaluation.results import read_result
+from pain.prototxts import make_slim
+from pain.training import sweep
+from pain.training.fold_trainings import select_folds
+from pain.training.predictions import check_lmdb
+from support.caffe_runs import make_folds_of_noise
+from support.predictions import refuses, write
+from support.project import run_here
+
+pytest.importorskip("yaml")
+
+GRID = "variants: [mse, smooth_l1]\nseeds: [1, 2]\nsettings:\n  base_lr: [0.01, 0.02]\n"
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """Four folds of noise, and slim prototxts."""
+    root = tmp_path_factory.mktemp("sweep")
+    make_folds_of_noise(root, subjects=4)
+    make_slim(root / "prototxt", 16, 12, "max_iter: 2")
+    return root
+
+
+def test_within_a_fold_nobody_is_of_whom_it_leaves_out(work, tmp_path):
+    folds = select_folds(work / "folds")
+    made = inner_folds(folds[0], folds, 2, tmp_path)
+    assert [folder.name for folder in made] == ["01-of-2", "02-of-2"]
+    outer, whole = read_list(folds[0] / "train.txt"), {}
+    with open_lmdb(folds[0] / "train_lmdb") as database:
+        for name, (_, value) in zip(outer[0], database.records()):
+            whole[name] = value
+    for folder, group in zip(made, ([folds[1], folds[3]], [folds[2]])):
+        subjects = {fold.name[3:] for fold in group}
+        names, labels = read_list(folder / "train.txt")
+        assert list(zip(names, labels)) == [(name, label) for name, label in zip(*outer)
+                                            if name.split("/")[0] not in subjects]
+        assert {name.split("/")[0] for name in names} == {fold.name[3:] for fold in folds[1:]} - subjects
+        check_lmdb(folder / "train_lmdb", names, labels)
+        with open_lmdb(folder / "train_lmdb") as database:
+            assert [value for _, value in database.records()] == [whole[name] for name in names]
+        check_lmdb(folder / "val_lmdb", *read_list(folder / "val.txt"))
+        assert read_list(folder / "val.txt")[0] == [name for fold in group for name in read_list(fold / "val.txt")[0]]
+    stamps = [(folder / "fold.json").stat().st_mtime_ns for folder in made]
+    inner_folds(folds[0], folds, 2, tmp_path)
+    assert [(folder / "fold.json").stat().st_mtime_ns for folder in made] == stamps
+
+
+def pretend(trainings, *_):
+    """Predict labels that are off by the rate in hundreds, and of fold 2's training subjects the other way round."""
+    for training in trainings:
+        solver = text_format.Merge(training.solver.read_text(), caffe_pb2.SolverParameter())
+        off = round(100 * solver.base_lr) - 1 + 0.1 * solver.random_seed + (training.name == "mse")
+        if "inner/02-" in str(training.folder):
+            off = 3 - off
+        names, labels = read_list(training.data / "val.txt")
+        write(training.folder / "predictions.csv", [
+            (*name[:-4].split("/"), label, label + off) for name, label in zip(names, labels)])
+
+
+def run(work, out, grid):
+    (out / "grid.yaml").write_text(grid)
+    with mock.patch.multiple(sweep, train=lambda *_: None, predict_folds=pretend):
+        process = run_here(command.main, out / "grid.yaml", "--folds", work / "folds", "--prototxt", work / "prototxt",
+                           "--out", out / "out")
+    assert process.returncode == 0, process.stderr
+    with open(str(out / "out/sweep.csv")) as table, open(str(out / "out/subjects.csv")) as subjects:
+        return list(csv.DictReader(table)), list(csv.DictReader(subjects)), process.stdout
+
+
+def test_every_variant_seed_and_setting_is_compared(work, tmp_path):
+    rows, subjects, said = run(work, tmp_path, GRID)
+    assert [(row["setting"], float(row["mae"])) for row in rows] == [
+        ("base_lr: 0.01", pytest.approx(1.15)), ("base_lr: 0.02", pytest.approx(2.15)),
+        ("base_lr: 0.01", pytest.approx(0.15)), ("base_lr: 0.02", pytest.approx(1.15))]
+    assert len(subjects) == 2 * 2 * 2 * 4 and len({tuple(row.values())[:4] for row in subjects}) == 32
+    assert "base_lr: 0.02" in said and "4 subjects and 2 seeds" in said
+    for seed in 1, 2:
+        folder = tmp_path / "out/base_lr_0p02" / ("seed-%d" % seed)
+        solver = (folder / "prototxt/solvers/mse.prototxt").read_text()
+        assert "base_lr: 0.02" in solver and "random_seed: %d" % seed in solver
+        assert len(read_result(folder / "models/mse").videos) == 4
+
+
+def test_a_setting_is_chosen_by_the_training_subjects_alone(work, tmp_path):
+    """The better one in every fold but the second, whose training subjects say otherwise."""
+    rows, subjects, _ = run(work, tmp_path, GRID + "choose: mae\ngroups: 2\nfolds: [1, 2, 3]\n")
+    chosen = {(row["variant"], row["seed"], row["subject"]): row["setting"] for row in subjects}
+    assert len(chosen) == 12
+    for (_, _, subject), setting in chosen.items():
+        assert setting == ("base_lr_0p02" if subject == "002-bb002" else "base_lr_0p01")
+    assert [row["setting"] for row in rows] == ["chosen by MAE"] * 2
+    np.testing.assert_allclose([float(row["mae"]) for row in rows], [1.15 + 1 / 3, 0.15 + 1 / 3], atol=1e-6)
+
+
+@pytest.mark.parametrize("grid, words", [
+    ("a: [", "no YAML text"), ("variants: mse", "variants: takes a list"), ("seeds: [1]", "variants: takes a list"),
+    ("variants: [mse]\nepochs: 3", "epochs: there are variants, seeds"), ("variants: [none]", "none.prototxt: no such"),
+    ("variants: [mse]\nsettings: {base_lr: 1}", "each takes a list of values"),
+    ("variants: [mse]\nsettings: {rate: [1]}", "settings: not a SolverParameter prototxt"),
+    ("variants: [mse]\nchoose: beauty", "choose: takes mae, mse"),
+    ("variants: [mse]\nfolds: [9]", "there are 01 to 04"),
+    ("variants: [mse]\nseeds: [0]", "seeds: of numbers, 1 or more")])
+def test_what_a_grid_cannot_say_is_one_line(work, tmp_path, grid, words):
+    (tmp_path / "grid.yaml").write_text(grid)
+    assert words in refuses(tmp_path / "grid.yaml", "--folds", work / "folds", "--prototxt", work / "prototxt", "--out",
+                            tmp_path / "out", main=command.main)

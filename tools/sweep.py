@@ -1,0 +1,45 @@
+"""Variants with several seeds and settings of the solver, trained, predicted, and compared, as a grid.yaml says:
+
+    variants: [smooth_l1, smooth_l1_center_l1_sampling]
+    seeds: [1, 2, 3]                   default: 1
+    settings:                          of the solvers; every combination is trained
+      base_lr: [0.001, 0.0003]
+      max_iter: [5000]
+    folds: [1, 2]                      their numbers; default: all
+    choose: wmae                       in every fold, choose the setting by its training subjects alone
+    groups: 3                          in which these are left out in turn to choose by
+
+    <out>/sweep.md        every variant and setting, with intervals over seeds and subjects; the same as .csv and .tex
+    <out>/subjects.csv    the figures of every variant, setting, seed and subject, a row each
+
+What is finished is not done again. --where has a cluster do it (docs/scale.md).
+"""
+from pathlib import Path
+
+from pain.command import Parser, run, starting
+
+with starting(__name__):
+    from pain.tables import markdown, write
+    from pain.training.arguments import add_arguments, where_of
+    from pain.training.fold_trainings import select_folds
+    from pain.training.sweep import Sweep, read_grid
+
+
+def main():
+    parser = Parser(__doc__)
+    parser.add_argument("grid", type=Path, help="what is swept, a YAML file")
+    parser.add_argument("--weights", help="caffemodel to fine-tune from (default: start from scratch)")
+    parser.add_argument("--prototxt", default="prototxt", help="the nets and solvers (default: %(default)s)")
+    parser.add_argument("--out", default="models/sweep", help="where results go (default: %(default)s)")
+    add_arguments(parser, one_fold=False)
+    args = parser.parse_args()
+    sweep = Sweep(read_grid(args.grid), select_folds(args.folds), args.prototxt, args.weights, args.out)
+    with where_of(args) as where:
+        tables = sweep.see_through(args.caffe, args.gpu, where)
+    for table in tables:
+        write(table, Path(args.out))
+    print(markdown(tables[0]))
+
+
+if __name__ == "__main__":
+    run(main)
