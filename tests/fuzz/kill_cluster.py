@@ -33,9 +33,10 @@ SOLVER = "prototxt/solvers/smooth_l1_center_l1_sampling.prototxt"
 
 def prepare(folder, folds, iterations):
     """Make what is trained, and in here/ what it comes to without a cluster."""
-    make_folds_of_noise(folder, subjects=folds)
-    make_slim(folder / "prototxt", 16, 12, "base_lr: 0.01 display: 1 average_loss: 1 snapshot: 5 max_iter: %d"
-              % iterations)
+    if not (folder / "prototxt").exists():
+        make_folds_of_noise(folder, subjects=folds)
+        make_slim(folder / "prototxt", 16, 12, "base_lr: 0.01 display: 1 average_loss: 1 snapshot: 5 max_iter: %d"
+                  % iterations)
     for command in commands(folder, "here", "here"):
         subprocess.run(command, check=True, cwd=str(folder), stderr=subprocess.DEVNULL)
 
@@ -136,10 +137,11 @@ def main():
     parser.add_argument("--iterations", type=int, default=30, help="of each fold (default: %(default)s)")
     parser.add_argument("--every", type=float, default=5, help="seconds between kills (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (default: %(default)s)")
+    parser.add_argument("--work", type=Path, help="a folder for what is made here (default: for this time)")
     args = parser.parse_args()
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
-    with tempfile.TemporaryDirectory() as folder:
-        folder, failed = Path(folder), 0
+    with contextlib.ExitStack() as ending:
+        folder, failed = args.work or Path(ending.enter_context(tempfile.TemporaryDirectory())), 0
         prepare(folder, args.folds, args.iterations)
         for run in range(args.runs):
             begun = time.monotonic()

@@ -49,7 +49,6 @@ def test_one_that_fails_does_not_stop_the_others(where, dask, tmp_path):
         "a": ["counted", "done"], "bad": ["counted"], "c": ["counted", "done"]}
     assert [numbers(tmp_path, name)[0] for name in ("a", "bad", "c")] == [list(range(5)), [0, 1, 2], list(range(5))]
     assert "count: 100%" not in done.stderr and "13/15" in done.stderr
-    assert count(tmp_path, "a", "c", where="here" if where == "here" else dask.address).returncode == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
@@ -78,7 +77,7 @@ def test_what_a_worker_lacks_is_a_line_that_names_it(dask, tmp_path):
 
 
 def test_a_worker_and_a_scheduler_that_are_killed(dask, tmp_path):
-    with started(*command(tmp_path, "a", "b", "--to", 60, where=dask.address), env=ENVIRONMENT, stdout=subprocess.PIPE,
+    with started(*command(tmp_path, "a", "b", "--to", 40, where=dask.address), env=ENVIRONMENT, stdout=subprocess.PIPE,
                  stderr=subprocess.PIPE) as process:
         wait_until(lambda: numbers(tmp_path, "a")[0] and numbers(tmp_path, "b")[0])
         first = numbers(tmp_path, "a")[1]
@@ -94,4 +93,4 @@ def test_a_worker_and_a_scheduler_that_are_killed(dask, tmp_path):
         out, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0 and "Traceback" not in error, error
     assert "the scheduler is gone; waiting for another one there" in out
-    assert first and [numbers(tmp_path, name)[0] for name in "ab"] == [list(range(60))] * 2
+    assert first and [numbers(tmp_path, name)[0] for name in "ab"] == [list(range(40))] * 2
