@@ -2,8 +2,9 @@
 
     PYTHONPATH=tools:tests .venv/bin/python tests/bench/many_videos.py --seconds 3 12 --divide 16 1
 
-Drawn videos of these lengths, with the full trunk (1) and slim ones, turn by turn; medians, and the ratio of each pair.
-On a machine that others use, too, it is the ratio that says something.
+Drawn videos of these lengths, with the full trunk (1) and slim ones, turn by turn; medians, the ratio of each pair, and
+how many cores each way had. On a machine that others use, too, it is the ratio that says something; on a free one, no
+ratio can be above the cores there are to those that one after the other had.
 """
 import argparse
 import shutil
@@ -63,17 +64,19 @@ def compare(folder, seconds, divide, rounds):
     for turn in range(rounds):
         for way in list(took)[::1 if turn % 2 else -1]:
             shutil.rmtree(str(folder / way.__name__), ignore_errors=True)
-            start = time.perf_counter()
+            start = time.perf_counter(), time.process_time()
             way(estimator, videos, folder / way.__name__)
-            took[way].append(time.perf_counter() - start)
+            took[way].append((time.perf_counter() - start[0], time.process_time() - start[1]))
     for path in (folder / "at_a_time").rglob("curve.csv"):
         other = folder / "one_after_the_other" / path.relative_to(folder / "at_a_time")
         assert path.read_bytes() == other.read_bytes(), path
     shutil.rmtree(str(folder / "videos"))
-    ratios = [one / many for one, many in zip(*took.values())]
-    print("1/%d trunk, %d videos of %d s: %.1f a minute; one after the other %.1f; ratios %s" % (
-        divide, len(videos), seconds, *(60 * len(videos) / statistics.median(took[way]) for way in (
-            at_a_time, one_after_the_other)), " ".join("%.2f" % ratio for ratio in ratios)), flush=True)
+    ratios = [one / many for (one, _), (many, _) in zip(*took.values())]
+    figures = [(60 * len(videos) / statistics.median(wall for wall, _ in took[way]),
+                statistics.median(cpu / wall for wall, cpu in took[way])) for way in (at_a_time, one_after_the_other)]
+    print("1/%d trunk, %d videos of %d s: %.1f a minute on %.2f cores; one after the other %.1f on %.2f; ratios %s" % (
+        divide, len(videos), seconds, *figures[0], *figures[1], " ".join("%.2f" % ratio for ratio in ratios)),
+          flush=True)
 
 
 def main():
