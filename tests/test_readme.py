@@ -36,8 +36,8 @@ def blocks():
 
 
 def cannot_run(block):
-    """Whether a block needs what is not here: conda, genuine Caffe, a GPU, the authors' file."""
-    return (block.startswith("conda ") or "CAFFE=bvlc" in block and not BVLC.exists()
+    """Whether a block needs what is not here: conda, a cluster, genuine Caffe, a GPU, the authors' file."""
+    return (block.startswith("conda ") or "WHERE=tcp:" in block or "CAFFE=bvlc" in block and not BVLC.exists()
             or "GPU=0" in block and not Path("/dev/nvidia0").exists()
             or "6-vanilla-sigmoid.mat" in block and not AUTHORS_FILE.exists())
 
