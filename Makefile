@@ -301,6 +301,7 @@ BENCH = PYTHONPATH=tools:tests .venv/bin/python tests/bench
 bench: .venv/ready .bvlc/bin/caffe
 ifeq ($(GPU),)
 	$(BENCH)/engine.py
+	$(BENCH)/training.py
 	$(BENCH)/runtimes.py
 	$(BENCH)/waiting.py
 	$(BENCH)/folds.py

@@ -14,7 +14,7 @@ import torch
 # With fewer channels, and pairs of them, to make the sums costs more than there is to gain,
 CHANNELS, PAIRS = 64, 64 * 128
 TILES = 128  # and with fewer tiles to make the 16 factors of the 9 weights. So many are computed at a time at least,
-_CACHED = 2 ** 19  # else as many as have so many values together.
+_CACHED = 2 ** 20  # else as many as have so many values together.
 
 
 def suits(shape, weight_shape, stride, pad):
