@@ -71,14 +71,17 @@ class Cluster(Where):
             return piece.done()
 
     def work(self, pieces, update, failed):
-        while True:
+        for attempt in range(TRIES, -1, -1):
             try:
                 self.check(pieces)
                 break
-            except (OSError, TimeoutError):
-                if self.client.status == "running":
+            except Problem:
+                raise
+            except Exception:  # Dask's own, of many kinds, of a worker or a scheduler that is gone meanwhile
+                if self.client.status != "running":
+                    self.come_back()
+                elif not attempt:
                     raise
-                self.come_back()
         Attempts(self, pieces, update, failed).see_through()
 
     def check(self, pieces):
@@ -143,18 +146,29 @@ class Attempts:
 
     def see_through(self):
         try:
-            self.begin(self.left)
+            self.going_on(self.begin, self.left)
             while self.left:
                 try:
-                    self.handle(self.ended.get(timeout=EVERY))
+                    self.going_on(self.handle, self.ended.get(timeout=EVERY))
                 except queue.Empty:
-                    self.look_around()
+                    self.going_on(self.look_around)
         except BaseException as error:
             self.stop(patience(error))
             raise
         finally:
             with contextlib.suppress(Exception):
                 self.cluster.client.unsubscribe_topic(self.cluster.run)
+
+    def going_on(self, step, *arguments):
+        """Take a step, and begin again where the scheduler is gone meanwhile, of which Dask tells in many ways."""
+        try:
+            step(*arguments)
+        except Problem:
+            raise
+        except Exception:
+            if self.cluster.client.status == "running":
+                raise
+            self.going_on(self.begin_again)
 
     def begin(self, names):
         """Give all these pieces to the scheduler that there is now."""
