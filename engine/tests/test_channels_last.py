@@ -74,6 +74,7 @@ def test_convolution(said, channels, is_winograd, monkeypatch):
 @pytest.mark.parametrize("shared", ["true", "false"])
 def test_prelu(shape, shared, monkeypatch):
     monkeypatch.setattr(channels_last, "_CACHED", 120)  # two images at a time
+    monkeypatch.setattr(channels_last, "FEW", 0)
     net = make_net('type: "PReLU" prelu_param { channel_shared: %s }' % shared, [shape])
     slope, x = net.nodes[-1].layer.blobs[0], net.blobs["x0"]
     x.data[...] = RANDOM.randn(*shape)

@@ -49,7 +49,8 @@ class PReLU(Layer):
         if x.dim() == 4 and slope.dim() and self.context.kernels:
             return self.context.kernels.PReLU.apply(x, slope)
         slope = slope.reshape(-1).to(x.dtype)
-        if x.device.type == "cpu" and x.dim() > 2 and torch.is_grad_enabled():
+        if (x.device.type == "cpu" and x.dim() > 2 and x.numel() >= channels_last.FEW
+                and torch.is_grad_enabled()):
             return channels_last.PReLU.apply(x, slope)
         return F.prelu(x, slope)
 
