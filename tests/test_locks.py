@@ -122,7 +122,7 @@ def test_another_machine_that_renews_its_lease_keeps_others_out(tmp_path, hurrie
 
 
 @pytest.mark.parametrize("content", [None, "", "{", '{"id": "y"}'])
-def test_a_lease_that_is_not_renewed_is_taken_over(content, tmp_path, monkeypatch, hurried):
+def test_a_lease_that_is_not_renewed_is_taken_over(content, tmp_path, monkeypatch, hurried, capsys):
     monkeypatch.setattr(leases, "STALE", 0.2)
     if content is None:
         lease_of_another_machine(tmp_path)
@@ -132,6 +132,7 @@ def test_a_lease_that_is_not_renewed_is_taken_over(content, tmp_path, monkeypatc
         holder = json.loads((tmp_path / ".lease").read_text())
         assert (holder["process"], holder["machine"]) == (os.getpid(), leases.this_machine())
     assert os.listdir(str(tmp_path)) == []
+    assert capsys.readouterr().out.count(": waiting up to 0 seconds, to see whether ") == 1
 
 
 def test_of_many_that_find_a_stale_lease_one_takes_it(tmp_path, monkeypatch, hurried):

@@ -13,6 +13,7 @@ import uuid
 from pathlib import Path
 
 from pain.errors import Problem
+from pain.progress import write
 
 NAME = ".lease"
 EVERY, STALE = 10, 60  # seconds between two renewals; of none, a holder is gone
@@ -39,7 +40,7 @@ class Lease:
 
         alone_on_this_machine: as a lock says, so that a lease of this machine is a dead holder's
         """
-        first, since = self.read(), time.monotonic()
+        first, since, said = self.read(), time.monotonic(), False
         while not self.make():
             holder = self.read()
             if alone_on_this_machine and holder.get("machine") == this_machine():
@@ -50,6 +51,10 @@ class Lease:
             elif time.monotonic() - since > STALE:
                 self.remove(holder)
             else:
+                if not said:
+                    write("%s: waiting up to %d seconds, to see whether %s is still at work here"
+                          % (self.path.parent, STALE, holder.get("host", "another machine")))
+                    said = True
                 time.sleep(EVERY / 10)
         threading.Thread(target=self.renew, daemon=True).start()
 
