@@ -52,7 +52,7 @@ def test_one_that_fails_does_not_stop_the_others(where, dask, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_pieces_stop_with_the_command_and_it_goes_on(number, dask, tmp_path):
+def test_pieces_stop_with_the_command_and_it_goes_on(number, dask, tmp_path, usual_signals):
     with started(*command(tmp_path, "a", "b", "--to", 400, where=dask.address), env=ENVIRONMENT,
                  stderr=subprocess.PIPE) as process:
         wait_until(lambda: all(len(numbers(tmp_path, name)[0]) > 2 for name in "ab"))

@@ -1,11 +1,13 @@
 """A piece done in a process of its own, which a worker of a cluster starts: python -m pain.pieces.child RUN CORES
 
-Stdin has the pickled piece; stdout gets lines of JSON: {"at": how much is done}, and at
-the end {"ended": "done", or "failed" or "occupied", "why": what the user can mend}. The signals are any command's.
+Stdin has the pickled piece; stdout gets lines of JSON: {"at": how much is done}, and at the end {"ended": "done", or
+"failed" or "occupied", "why": what the user can mend}. The signals are any command's, and SIGINT is the worker's word
+that the piece is wanted no more, also where nohup or a batch script has had the worker ignore it.
 """
 import json
 import os
 import pickle
+import signal
 import sys
 import time
 
@@ -33,6 +35,7 @@ class Teller:
 
 
 def main():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     teller = Teller(os.fdopen(os.dup(1), "w"))
     os.dup2(2, 1)  # what libraries print is for the log
     piece, failed = pickle.load(sys.stdin.buffer), {}

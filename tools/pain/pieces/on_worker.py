@@ -95,11 +95,11 @@ def run_piece(pickled, needs, name, run):
         environment.setdefault(setting, cores)
     command = [sys.executable, "-S", os.path.join(needs["tools"], "pain", "ending_with_parent.py"), str(os.getpid()),
                sys.executable, "-m", "pain.pieces.child", run, cores]
-    ended = None
+    ended, begun = None, threading.Event()
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, cwd=needs["folder"], env=environment, stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE, stderr=log, start_new_session=True)
-        threading.Thread(target=stop_when_unwanted, args=(process, worker, worker.get_current_task()),
+        threading.Thread(target=stop_when_unwanted, args=(process, worker, worker.get_current_task(), begun),
                          daemon=True).start()
         with process:
             try:
@@ -108,6 +108,7 @@ def run_piece(pickled, needs, name, run):
             except BrokenPipeError:  # it says why
                 pass
             for line in process.stdout:
+                begun.set()
                 said = json.loads(line)
                 if "at" in said:
                     worker.log_event(run, {"name": name, "at": said["at"]})
@@ -118,14 +119,14 @@ def run_piece(pickled, needs, name, run):
     return ended or ("died", "; ".join(filter(None, words[-3:])) or "killed by signal %d" % -process.returncode)
 
 
-def stop_when_unwanted(process, worker, key):
-    """Have the process of a piece end when its task, `key`, or this worker does."""
+def stop_when_unwanted(process, worker, key, begun):
+    """Have the process of a piece end when its task, `key`, or this worker does. begun: that it hears SIGINT by now."""
     while process.poll() is None:
         running = worker.status.name in ("running", "paused")
         task = worker.state.tasks.get(key)
         if not running or task is None or task.state not in ("executing", "long-running"):
             try:
-                os.kill(process.pid, signal.SIGINT if running else signal.SIGTERM)
+                os.kill(process.pid, signal.SIGINT if running and begun.is_set() else signal.SIGTERM)
             except ProcessLookupError:
                 pass
             return
