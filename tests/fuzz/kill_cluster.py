@@ -77,20 +77,22 @@ class Killer:
     def see(self, process):
         """Go on until the process ends."""
         next_kill, deadline = time.monotonic() + self.every, time.monotonic() + MOST
-        while process.poll() is None and not self.wrong:
-            now = time.monotonic()
-            if now > self.scheduler_at and not self.killed["scheduler"]:
-                self.dask.scheduler.kill()
-                self.killed["scheduler"] += 1
-            elif now > next_kill:
-                self.chance.choice(self.dask.workers).kill()
-                self.killed["worker"] += 1
-                next_kill = now + self.every * self.chance.uniform(0.5, 1.5)
-            self.dask.keep_up()
-            both = twice(self.mark)
-            self.wrong = "twice at once: %s" % both[0] if both else "takes too long" if now > deadline else ""
-            time.sleep(0.1)
-        process.kill()
+        try:
+            while process.poll() is None and not self.wrong:
+                now = time.monotonic()
+                if now > self.scheduler_at and not self.killed["scheduler"]:
+                    self.dask.scheduler.kill()
+                    self.killed["scheduler"] += 1
+                elif now > next_kill:
+                    self.chance.choice(self.dask.workers).kill()
+                    self.killed["worker"] += 1
+                    next_kill = now + self.every * self.chance.uniform(0.5, 1.5)
+                self.dask.keep_up()
+                both = twice(self.mark)
+                self.wrong = "twice at once: %s" % both[0] if both else "takes too long" if now > deadline else ""
+                time.sleep(0.1)
+        finally:
+            process.kill()
 
 
 def run_once(folder, seed, every, workers=4):
