@@ -132,7 +132,7 @@ def test_a_lease_that_is_not_renewed_is_taken_over(content, tmp_path, monkeypatc
         holder = json.loads((tmp_path / ".lease").read_text())
         assert (holder["process"], holder["machine"]) == (os.getpid(), leases.this_machine())
     assert os.listdir(str(tmp_path)) == []
-    assert capsys.readouterr().out.count(": waiting up to 0 seconds, to see whether ") == 1
+    assert capsys.readouterr().err.count(": waiting up to 0 seconds, to see whether ") == 1
 
 
 def test_of_many_that_find_a_stale_lease_one_takes_it(tmp_path, monkeypatch, hurried):

@@ -37,10 +37,10 @@ def test_what_a_worker_lacks(changed, said, needs):
 
 def test_a_project_is_of_another_version_once_a_line_of_it_is(tmp_path):
     versions = [on_worker.version(tmp_path / "tools")]
-    for path in "tools/pain/a.py", "layers/b.py", "engine/caffe/c.py":
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    for folder in "tools/pain", "layers", "engine/caffe":
+        (tmp_path / folder).mkdir(parents=True)
         for text in "1\n", "2\n":
-            (tmp_path / path).write_text(text)
+            (tmp_path / folder / "a.py").write_text(text)
             versions.append(on_worker.version(tmp_path / "tools"))
     assert versions[0] == "" and len(set(versions)) == 7  # "": there is none
 

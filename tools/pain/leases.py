@@ -7,13 +7,13 @@ import contextlib
 import json
 import os
 import platform
+import sys
 import threading
 import time
 import uuid
 from pathlib import Path
 
 from pain.errors import Problem
-from pain.progress import write
 
 NAME = ".lease"
 EVERY, STALE = 10, 60  # seconds between two renewals; of none, a holder is gone
@@ -52,8 +52,8 @@ class Lease:
                 self.remove(holder)
             else:
                 if not said:
-                    write("%s: waiting up to %d seconds, to see whether %s is still at work here"
-                          % (self.path.parent, STALE, holder.get("host", "another machine")))
+                    print("%s: waiting up to %d seconds, to see whether %s is still at work here"
+                          % (self.path.parent, STALE, holder.get("host", "another machine")), file=sys.stderr)
                     said = True
                 time.sleep(EVERY / 10)
         threading.Thread(target=self.renew, daemon=True).start()
