@@ -68,7 +68,7 @@ with open("classes.txt", "w") as file:
         file.write("%d\\n" % net.forward()["prob"].argmax())
 """
 LAYERS = """layer { name: "ip" type: "InnerProduct" bottom: "data" top: "ip" inner_product_param { num_output: 2
-  weight_filler { type: "xavier" } } }
+  weight_filler { type: "gaussian" std: 0.001 } } }
 """
 DATA = """layer { name: "data" type: "Data" top: "data" top: "label" include { phase: %s }
   transform_param { mean_file: "mean.binaryproto" } data_param { source: "%s_lmdb" batch_size: 4 backend: LMDB } }
