@@ -138,6 +138,7 @@ def test_labels_beside_it(opened, real, job, sample, tmp_path):
             "%s;%s\r\n" % (label, at) for at, label in some):
         (tmp_path / "truth.csv").write_text(content)
         (tmp_path / "commas.csv").write_text(content.replace(";", ","))
+        opened.js("document.getElementById('agreement').textContent = ''")
         opened.give("labels", tmp_path / "truth.csv")
         expected = compare(rows, read_labels(tmp_path / "commas.csv"))
         said = opened.wait("document.getElementById('agreement').textContent.includes('%d frames') && "
@@ -156,16 +157,18 @@ def test_labels_beside_it(opened, real, job, sample, tmp_path):
     opened.wait("document.getElementById('agreement').textContent.includes('%d frames')" % len(given))
     opened.keys(*["\ue014"] * 9)
     assert opened.text("read-label") == given[9][1] + ".0"
-    for content, said in [("frame,label\n3,7\n", "line 2: the label is not a number 0..5"),
-                          ("frame,label\n3,1\n3,2\n", "lines 2, 3: the frame is there more than once"),
-                          ("frame,label\n1.5,1\n", "line 2: the frame is none"),
-                          ("a,b\n1,2\n", "no column label in its header; it has: a, b"), ("", "no column label"),
-                          ("time_s;label\n0,5;3\n1.5;4\n", "line 3: 1.5, but 0,5 on line 2"),
-                          ("frame,label\n", "no rows")]:
-        path = tmp_path / "wrong.csv"
+    wrong = [("frame,label\n3,7\n", "line 2: the label is not a number 0..5"),
+             ("frame,label\n3,1\n3,2\n", "lines 2, 3: the frame is there more than once"),
+             ("frame,label\n1.5,1\n", "line 2: the frame is none"),
+             ("a,b\n1,2\n", "no column label in its header; it has: a, b"), ("", "no column label"),
+             ("time_s;label\n0,5;3\n1.5;4\n", "line 3: 1.5, but 0,5 on line 2"),
+             ("frame,label\n", "no rows")]
+    for i, (content, said) in enumerate(wrong):
+        path = tmp_path / ("wrong%d.csv" % i)  # a name each, so that what was said of the one before does not count
         path.write_text(content)
         opened.give("labels", path)
-        opened.wait("document.querySelector('#error p').textContent.startsWith(%s)" % json.dumps("wrong.csv: " + said))
+        opened.wait("document.querySelector('#error p').textContent.startsWith(%s)" % json.dumps(
+            "%s: %s" % (path.name, said)))
     assert opened.text("read-label") == given[9][1] + ".0"  # the good ones stay
     noted = opened.said()
     assert all("400" in message for message in noted), noted  # a browser's own note of the answer

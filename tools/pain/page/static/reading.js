@@ -88,9 +88,17 @@ export function showNewRows() {
   redraw();
 }
 
-// Put the labels in a file of people's beside the curve. The server reads and keeps it; throws what it says.
-export async function useLabels(file) {
-  const {curve, job: {id}} = page;
+let before = Promise.resolve();
+
+// Put the labels in a file of people's beside the curve. The server reads and keeps it; throws what it says. Of several
+// the last one stays: each waits for the answer to the one before.
+export function useLabels(file) {
+  const {curve, job} = page, answered = before.then(() => putLabels(file, curve, job.id));
+  before = answered.catch(() => {});
+  return answered;
+}
+
+async function putLabels(file, curve, id) {
   const labels = await ask(`/api/jobs/${id}/labels?name=${encodeURIComponent(file.name)}`, {method: "PUT", body: file});
   if (page.curve !== curve) return;
   placeBeside(labels.raters);
