@@ -72,7 +72,7 @@ class Killer:
 
     def __init__(self, dask, chance, every, mark):
         self.dask, self.chance, self.every, self.mark, self.killed = dask, chance, every, mark, Counter()
-        self.scheduler_at, self.wrong = time.monotonic() + every * chance.uniform(2, 10), ""
+        self.scheduler_at, self.wrong = time.monotonic() + every * chance.uniform(1, 4), ""
 
     def see(self, process):
         """Go on until the process ends."""
