@@ -138,10 +138,10 @@ class Inputs:
 
     def __init__(self, aligned, cache, archive, settings):
         self.aligned, self.cache, self.archive, self.settings = Path(aligned), Path(cache), archive, settings
-        self.features = self.made = None  # what was read once
+        self.read = self.made = None  # what was read once
 
     def __getstate__(self):
-        return dict(vars(self), features=None, made=None)
+        return dict(vars(self), read=None, made=None)
 
     def videos(self) -> list[LabelledVideo]:
         """The aligned videos."""
@@ -153,9 +153,10 @@ class Inputs:
 
     def videos_and_features(self) -> tuple:
         """videos(), and features_of() each, read once."""
-        videos = self.videos()
-        self.features = self.features or [self.features_of(video) for video in videos]
-        return videos, self.features
+        if not self.read:
+            videos = self.videos()
+            self.read = videos, [self.features_of(video) for video in videos]
+        return self.read
 
     def made_from(self) -> dict:
         """made_from() of these."""

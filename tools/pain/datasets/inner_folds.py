@@ -1,6 +1,7 @@
 """Folds within a fold: its training subjects left out in turn, to choose by without whom the fold leaves out."""
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Sequence
@@ -52,15 +53,14 @@ def make_inner(fold, group, folder, made_from):
 
 def copy(to, part, folds, kept):
     """Copy the records of the folds' LMDBs whose names are kept(), one after the other. part: train or val."""
-    names, labels, values = [], [], []
-    for fold in folds:
-        lmdb = fold / (part + "_lmdb")
-        with open_lmdb(lmdb) as database:
-            for i, (name, label) in enumerate(zip(*read_list(fold / (part + ".txt")))):
-                if kept(name):
-                    names.append(name)
-                    labels.append(label)
-                    values.append(read(database, key(i, name), lmdb))
+    found = [(fold / (part + "_lmdb"), i, name, label) for fold in folds
+             for i, (name, label) in enumerate(zip(*read_list(fold / (part + ".txt")))) if kept(name)]
+
+    def records():
+        for lmdb, of_lmdb in itertools.groupby(found, key=lambda record: record[0]):
+            with open_lmdb(lmdb) as database:
+                for _, i, name, _ in of_lmdb:
+                    yield name, read(database, key(i, name), lmdb)
     with progress(disable=True) as bar:
-        write_lmdb(to / (part + "_lmdb"), zip(names, values), len(names), bar)
-    write_list(to / (part + ".txt"), names, labels)
+        write_lmdb(to / (part + "_lmdb"), records(), len(found), bar)
+    write_list(to / (part + ".txt"), [name for _, _, name, _ in found], [label for _, _, _, label in found])
