@@ -1,5 +1,6 @@
 """Where nets come from: records that fit their file's bytes or claim nothing, and what is said of each kind."""
 import json
+import os
 import shutil
 
 import pytest
@@ -24,6 +25,7 @@ from pain.provenance import (
     read_origin,
     record_of,
     start_from,
+    write_csv_with_origin,
     write_origin,
 )
 
@@ -39,6 +41,20 @@ def net(tmp_path):
     path.write_bytes(b"weights")
     write_origin(path, FOLD)
     return path
+
+
+def test_a_table_is_nowhere_without_its_record(tmp_path, monkeypatch):
+    """By the table a step is told done, and a kill may come at any time."""
+    table, replace, there = tmp_path / "predictions.csv", os.replace, []
+
+    def replace_and_look(partial, path):
+        replace(partial, path)
+        there.append(table.exists() and read_origin(table))
+    monkeypatch.setattr(os, "replace", replace_and_look)
+    for rows in [[(1, 2)], [(3, 4)]]:
+        write_csv_with_origin(table, ("a", "b"), rows, FOLD)
+    assert there == [False, FOLD, Origin(), FOLD]
+    assert table.read_text() == "a,b\n3,4\n"
 
 
 def test_a_record_says_where_the_file_comes_from(net):

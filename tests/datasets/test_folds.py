@@ -221,7 +221,7 @@ def test_an_interrupted_fold_is_never_taken_for_finished(aligned, tmp_path, monk
         with pytest.raises(KeyboardInterrupt):
             folds.make_folds(aligned, out)
         finished = [path for path in out.iterdir() if not path.name.startswith(".")]
-        assert len(finished) == max(0, after - 3)
+        assert len(finished) == max(0, after - 3) and all((fold / "train.origin.json").exists() for fold in finished)
         monkeypatch.setattr(folds, "write_lmdb", write_lmdb)
         folds.make_folds(aligned, out)
         assert sorted(path.name for path in out.iterdir()) == ["01-001-aa001", "02-002-bb002", "03-003-cc003"]

@@ -56,7 +56,13 @@ def holding(path):
 
 def write_csv(path, columns, rows):
     """Write `rows` (sequences in the order of `columns`) to the CSV file `path`, whole or not at all."""
-    with replacing(path) as partial, open(str(partial), "w", newline="", encoding="utf-8") as file:
+    with replacing(path) as partial:
+        write_rows(partial, columns, rows)
+
+
+def write_rows(path, columns, rows):
+    """As write_csv(), but as it goes along."""
+    with open(str(path), "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)

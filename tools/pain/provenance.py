@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 from typing import NamedTuple, Optional, Tuple
 
-from pain.files import read_json, replacing, sha256
+from pain.files import read_json, replacing, sha256, write_rows
 
 KINDS = ARCHIVE, OWN, UNKNOWN, SYNTHETIC = "archive", "own", "unknown", "synthetic"  # the most trustworthy first
 
@@ -64,9 +64,20 @@ def record_of(file):
     return Path(file).with_suffix(".origin.json")
 
 
-def write_origin(file, origin):
-    """Write the record of `file`, which has this Origin, whole or not at all. One that says the same is left alone."""
-    record, text = record_of(file), json.dumps(dict(sha256=sha256(file), **as_dict(origin)), indent=1) + "\n"
+def write_csv_with_origin(file, columns, rows, origin):
+    """write_csv(), the record first: a file that is there, by which a step is told done, has its record, too."""
+    with replacing(file) as partial:
+        write_rows(partial, columns, rows)
+        write_origin(file, origin, partial)
+
+
+def write_origin(file, origin, partial=None):
+    """Write the record of `file`, which has this Origin, whole or not at all. One that says the same is left alone.
+
+    partial: where its content is until it is there.
+    """
+    digest = sha256(partial or file)
+    record, text = record_of(file), json.dumps(dict(sha256=digest, **as_dict(origin)), indent=1) + "\n"
     if not record.exists() or record.read_bytes() != text.encode("utf-8"):
         with replacing(record) as partial:
             partial.write_text(text, encoding="utf-8")

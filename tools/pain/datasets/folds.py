@@ -161,11 +161,10 @@ def make_folds_alone(aligned, out, parts, settings, jobs):
         for number, part in enumerate(parts):
             if folders[number].name == names[number]:
                 bar.update(kept - part.keep.sum())
-                continue
-            make_train(parts, folders, number, settings["seed"], bar)
+            else:
+                make_train(parts, folders, number, settings["seed"], bar)
+            write_origin(folders[number] / "train.txt", Origin(data._replace(left_out=(names[number],))))
             folders[number] = folders[number].rename(out / names[number])
-    for folder in folders:
-        write_origin(folder / "train.txt", Origin(data._replace(left_out=(folder.name,))))
 
 
 def data_of(frames_csv, parts, subjects):

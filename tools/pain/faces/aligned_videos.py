@@ -14,7 +14,7 @@ from pain.faces.workers import Alignment, align_all
 from pain.files import making, swept, write_csv
 from pain.pieces.where import Here, Where
 from pain.progress import progress
-from pain.provenance import Origin, write_origin
+from pain.provenance import Origin, write_csv_with_origin
 
 NAMED = 20  # frames left out that are named one by one
 
@@ -89,9 +89,8 @@ def align_faces(root: str | Path, out: str | Path, where: Where | None = None) -
     with swept(out, "*/.*.partial"):
         align_all(pieces, where or Here())
     rows = [row for piece in pieces for row in piece.rows()]
-    frames_csv = Path(out) / "frames.csv"
-    write_csv(frames_csv, AlignedFrame._fields, rows)
-    write_origin(frames_csv, Origin(data_of_videos(root, Counter(row.subject for row in rows))))
+    write_csv_with_origin(Path(out) / "frames.csv", AlignedFrame._fields, rows,
+                          Origin(data_of_videos(root, Counter(row.subject for row in rows))))
     return rows
 
 

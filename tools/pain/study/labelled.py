@@ -21,13 +21,13 @@ from pain.errors import Problem
 from pain.evaluation.metrics import mae, pcc
 from pain.evaluation.printing import decimals
 from pain.evaluation.results import COLUMNS
-from pain.files import or_none, replacing, rounded, write_csv
+from pain.files import or_none, replacing, rounded
 from pain.labels.agreement import Agreement, agreement
 from pain.labels.matching import subject_of
 from pain.labels.record import Labels
 from pain.notice import notice
 from pain.people_tables import PeopleTable
-from pain.provenance import Origin, as_dict, merged, record_of, write_origin
+from pain.provenance import Origin, as_dict, merged, record_of, write_csv_with_origin
 from pain.study.participants import PARTICIPANT, Named, partners
 from pain.video.labels import main_person, mean_of, on_frames
 from pain.video.tracks import in_order, track_of
@@ -175,8 +175,7 @@ def write_predictions(folder: Path, curves: Sequence[LabelledCurve], settings: d
                 old.unlink()
     origin = merged([curve.origin for curve in curves])
     for name, rows in tables.items():
-        write_csv(folder / name, COLUMNS, rows)
-        write_origin(folder / name, origin)
+        write_csv_with_origin(folder / name, COLUMNS, rows, origin)
     found = ceiling(curves)
     about = dict(notice=notice(origin), origin=as_dict(origin), **settings, counted=counts(curves),
                  curves={curve.video: dict(subject=curve.subject, raters=list(curve.labels), **counts([curve]))

@@ -10,12 +10,12 @@ from google.protobuf.message import DecodeError
 from pain.datasets.lmdbs import key, open_lmdb, read_list
 from pain.errors import Problem
 from pain.evaluation.results import COLUMNS
-from pain.files import read_csv, write_csv
+from pain.files import read_csv
 from pain.locks import alone_in
 from pain.nets import finite, load_net, use_gpu
 from pain.pieces.piece import Piece
 from pain.pieces.where import Here
-from pain.provenance import read_origin, write_origin
+from pain.provenance import read_origin, write_csv_with_origin
 from pain.training.made_with import refuse_changes
 
 
@@ -110,9 +110,9 @@ class FoldPredictions(Piece):
         with alone_in(self.training.folder):
             iteration, model = self.model()
             predictions, names, labels = predict(self.training, iteration)
-            write_csv(self.outputs[0], COLUMNS, [(*frame, "%.6f" % prediction)
-                                                 for frame, prediction in zip(identified(names, labels), predictions)])
-            write_origin(self.outputs[0], read_origin(model))
+            rows = [(*frame, "%.6f" % prediction)
+                    for frame, prediction in zip(identified(names, labels), predictions)]
+            write_csv_with_origin(self.outputs[0], COLUMNS, rows, read_origin(model))
         means.update(1)
 
 

@@ -16,12 +16,12 @@ from pain.datasets.folds import subjects_left_out
 from pain.datasets.lmdbs import open_lmdb, read_list
 from pain.errors import Problem
 from pain.evaluation.results import COLUMNS
-from pain.files import fingerprint, read_json, replacing, write_csv
+from pain.files import fingerprint, read_json, replacing
 from pain.nets import load_net, use_gpu
 from pain.pieces.piece import Piece
 from pain.progress import progress
 from pain.prototxts import read_prototxt, with_changes
-from pain.provenance import read_origin, start_from, write_origin
+from pain.provenance import read_origin, start_from, write_csv_with_origin
 from pain.training.caffe_train import Training
 from pain.training.made_with import refuse_changes
 
@@ -218,7 +218,6 @@ def write_sequences(folder, sequences, left_out, steps):
 def predict_temporal(training, base, sequences):
     """Write predictions.csv of whom the fold leaves out by the LSTM."""
     model = training.folder / training.snapshot(training.last_snapshot(), "caffemodel")
-    out = training.folder / "predictions.csv"
     net, rows, left_out = load_net(training.folder / training.net, model), [], subjects_left_out(training.data)
     for video in videos_of(sequences.names):
         if sequences.names[video.start].split("/")[0] not in left_out:
@@ -229,6 +228,6 @@ def predict_temporal(training, base, sequences):
             predicted.append(float(net.forward()["intensity"][0, 0]))
         rows += [(*Path(name).with_suffix("").parts, label, "%.6f" % value)
                  for name, label, value in zip(sequences.names[video], sequences.label[video], predicted)]
-    write_csv(out, COLUMNS, rows)
     of_frames = base.folder / base.snapshot(base.last_snapshot(), "caffemodel")
-    write_origin(out, read_origin(model)._replace(start=start_from(of_frames)))
+    write_csv_with_origin(training.folder / "predictions.csv", COLUMNS, rows,
+                          read_origin(model)._replace(start=start_from(of_frames)))
