@@ -14,7 +14,7 @@ def start(tmp_path, body, **options):
     """Start a tool whose main() is `body`, lines of Python."""
     path = tmp_path / "tool.py"
     path.write_text("import errno, os, signal, sys, time\n"
-                    "from pain.command import Parser, fail, run\n"
+                    "from pain.command import fail, run\nfrom pain.command_line import Parser\n"
                     "from pain.errors import Problem\n\n"
                     "def main():\n    %s\n\nrun(main)\n" % body.replace("\n", "\n    "))
     options = dict(dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE), **options)
@@ -116,15 +116,24 @@ def test_a_missing_package_is_one_line(tool):
     assert_one_line_error(process, tool + ": this command: needs the package", "install")
 
 
-def test_an_interrupt_while_it_is_imported_is_one_line(tmp_path, usual_signals):
+@pytest.mark.parametrize("package", ["numpy", "argparse"])
+def test_an_interrupt_while_it_is_imported_is_one_line(tmp_path, usual_signals, package):
     """Even where the package takes the exception for another, as NumPy does."""
-    (tmp_path / "numpy.py").write_text("import os, signal, time\n"
+    (tmp_path / (package + ".py")).write_text("import os, signal, time\n"
                                        "try:\n    os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(600)\n"
                                        "except BaseException as error:\n    raise ImportError('damaged') from error\n")
     process = subprocess.run([sys.executable, str(ROOT / "tools" / "evaluate.py")], text=True, stderr=subprocess.PIPE,
                              env=dict(os.environ, PYTHONPATH=str(tmp_path)))
     assert process.returncode == 130
     assert process.stderr == "evaluate.py: interrupted; run the same command again to go on\n"
+
+
+def test_an_interrupt_once_it_is_imported_is_one_line(tmp_path, usual_signals):
+    (tmp_path / "tool.py").write_text("from pain.command import starting\nwith starting(__name__):\n"
+                                      "    import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    process = subprocess.run([sys.executable, str(tmp_path / "tool.py")], capture_output=True, text=True,
+                             env=dict(os.environ, PYTHONPATH=str(ROOT / "tools")))
+    assert process.stderr == "tool.py: interrupted; run the same command again to go on\n"
 
 
 def test_a_package_that_is_missing_later_is_one_line(tmp_path):

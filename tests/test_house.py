@@ -12,8 +12,8 @@ import sys
 from support.project import ROOT
 
 FLOORS = [  # of pain, from the ground up; what stands in a set are rooms side by side, which do not know each other
-    {"command ending_with_parent errors files folders images leases locks notice people_tables plots processes "
-     "progress project tables temporary variants video_names"},
+    {"command command_line ending_with_parent errors files folders images leases locks notice people_tables plots "
+     "processes progress project tables temporary variants video_names"},
     {"documents models nets pieces prototxts provenance weights"},
     {"datasets"},
     {"faces"},
@@ -74,6 +74,18 @@ def test_nothing_but_a_test_imports_a_command():
     for path in PYTHON:
         if ROOT / "tests" not in path.parents:
             assert not commands & roots(imports(path)), path
+
+
+def test_a_command_imports_within_starting():
+    """And all that it needs for that is small: whoever types Ctrl-C before sees a traceback."""
+    for path in COMMANDS:
+        first, *others = [node for node in ast.parse(path.read_text(encoding="utf-8")).body
+                          if isinstance(node, (ast.Import, ast.ImportFrom, ast.With))]
+        assert first.module == "pain.command", path
+        assert [type(node) for node in others] == [ast.With], path
+    before = set.union(*(imports(ROOT / "tools" / "pain" / name, everywhere=False)
+                         for name in ("__init__.py", "command.py", "errors.py")))
+    assert roots(before) == {"_thread", "contextlib", "errno", "importlib", "os", "pain", "signal", "sys", "time"}
 
 
 def test_packages_know_only_what_is_below_them():

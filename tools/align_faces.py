@@ -9,11 +9,12 @@ A frame is `detected`; or `interpolated`: no face was found, its landmarks are t
 `missing`, with the reason, and then has no aligned image. A video is made in .<video>.partial and renamed when it is
 complete; one that is complete and newer than its frames is not made again.
 """
-import os
-
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    import os
+
+    from pain.command_line import Parser
     from pain.errors import Problem
     from pain.faces.aligned_videos import align_faces, files_left_out, summary
     from pain.pieces.arguments import add_where, read_where

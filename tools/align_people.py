@@ -8,12 +8,13 @@ An image, of any type that Pillow reads, is `detected`; or `missing`, with the r
 several faces the one nearest the image's centre is taken. A person is made in .<person>.partial and renamed when it is
 complete; one that is complete and newer than its images is not made again.
 """
-import os
-from pathlib import Path
-
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    import os
+    from pathlib import Path
+
+    from pain.command_line import Parser
     from pain.errors import Problem
     from pain.faces.aligned_people import align_people, left_out, list_faces, write_faces
     from pain.faces.photographs import list_people

@@ -25,16 +25,17 @@ that where all have more than --quota-mb, and all at the end, however this ends.
 
 pain/page/origin_guard.py says who may ask; jobs.py there does the work.
 """
-import contextlib
-import re
-import secrets
-import signal
-from pathlib import Path
-from urllib.parse import quote
-
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    import contextlib
+    import re
+    import secrets
+    import signal
+    from pathlib import Path
+    from urllib.parse import quote
+
+    from pain.command_line import Parser
     from pain.errors import Problem
     from pain.notice import terminal_lines
     from pain.page.jobs import QUOTA

@@ -9,12 +9,13 @@
 The archive itself, known by its first subject, is compared with what is known of it (pain/datasets/unbc.py); any other
 data only with itself. The exit status is 1 if anything is wrong that may change the paper's figures.
 """
-import os
-import sys
-
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    import os
+    import sys
+
+    from pain.command_line import Parser
     from pain.datasets.audit import audit, lines_of, may_change_figures
     from pain.datasets.inventory import faces_of_aligned, find_faces, read_dataset
     from pain.errors import Problem

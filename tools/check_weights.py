@@ -8,11 +8,12 @@ Reads caffemodels of all formats: today's, the older V1 and V0, and HDF5. The ex
 and nothing refused, else 1; weights that are no numbers (NaN) are an error. tools/train.py and tools/predict.py go by
 the same rules.
 """
-import sys
-
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    import sys
+
+    from pain.command_line import Parser
     from pain.models import find_net
     from pain.nets import build_net, copy_weights
     from pain.weights import count, listed, match, names, read_blobs, shapes_text, summary

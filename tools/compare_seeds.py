@@ -7,11 +7,12 @@
 
 tools/make_slim.py --seed writes nets and solvers of other seeds. pain/evaluation/seeds.py says what an interval is.
 """
-from pathlib import Path
-
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    from pathlib import Path
+
+    from pain.command_line import Parser
     from pain.errors import Problem
     from pain.evaluation.seeds import compare_seeds
     from pain.tables import markdown, write

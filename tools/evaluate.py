@@ -5,11 +5,12 @@
 In pain/evaluation/, metrics.py says what a figure is, protocols.py over what it is averaged, uncertainty.py how sure it
 is, and results.py which files can be read.
 """
-import json
-
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    import json
+
+    from pain.command_line import Parser
     from pain.errors import Problem
     from pain.evaluation.arguments import add_arguments, read_arguments
     from pain.evaluation.evaluate import evaluate

@@ -11,11 +11,12 @@ CURVE is a folder of tools/predict_video.py, or a curve.csv. Into it, or into --
 
 Times are a player's clock.
 """
-from pathlib import Path
-
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    from pathlib import Path
+
+    from pain.command_line import Parser
     from pain.errors import Problem
     from pain.notice import terminal_lines
     from pain.video.episodes import THRESHOLDS, check_above

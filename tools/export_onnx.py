@@ -8,11 +8,12 @@ means and where the weights come from, by their record, stand in the file's meta
 
     onnxruntime.InferenceSession(FILE).get_modelmeta().custom_metadata_map
 """
-from pathlib import Path
-
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    from pathlib import Path
+
+    from pain.command_line import Parser
     from pain.errors import Problem
     from pain.export.onnx_file import export
     from pain.progress import progress, write

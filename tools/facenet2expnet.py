@@ -6,11 +6,12 @@
 
 What is finished is not done again, so that the command goes on after Ctrl-C.
 """
-from pathlib import Path
-
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    from pathlib import Path
+
+    from pain.command_line import Parser
     from pain.training.arguments import add_arguments, where_of
     from pain.training.caffe_train import train
     from pain.training.facenet2expnet import STUDENT, two_stages

@@ -14,9 +14,10 @@ A card of the manifest, a file:
 
 A file that is there is checked and never replaced, unless --force says so.
 """
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    from pain.command_line import Parser
     from pain.downloads.fetch import describe, fetch
     from pain.downloads.manifest import MANIFEST, read_manifest
     from pain.errors import Problem

@@ -9,16 +9,17 @@ frame whose file it names, or to the one of its number in the order of frames.cs
 from their neighbours. Frames of which `make align` has no face are left out, as no net predicts them either.
 pain/baselines/action_units.py says how each program is read.
 """
-import datetime
-import json
-from pathlib import Path
-
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    import datetime
+    import json
+    from pathlib import Path
+
     import numpy as np
 
     from pain.baselines.action_units import FITS, filled, find_table, intensities, is_archive, read_coders, read_table
+    from pain.command_line import Parser
     from pain.datasets.frames_csv import read_frames
     from pain.datasets.pspi import CLASSES
     from pain.errors import Problem

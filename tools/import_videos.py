@@ -13,12 +13,13 @@ and whose face a video shows, is told by columns and names (pain/own_data/matchi
 is not read again, unless it, its labels or the settings have changed. Videos that cannot be used are left out and
 named; the exit status is then 1.
 """
-import os
-from pathlib import Path
-
-from pain.command import Parser, fail_if_left_out, run, starting
+from pain.command import fail_if_left_out, run, starting
 
 with starting(__name__):
+    import os
+    from pathlib import Path
+
+    from pain.command_line import Parser
     from pain.errors import Problem, one_line
     from pain.folders import is_name
     from pain.labels.arguments import add_reading, reading_of

@@ -12,11 +12,12 @@ ELAN's or BORIS's (docs/labels.md): files, or folders of them. In --out come
 
 A label file or a curve that cannot be used is named and left out; the others are done, and the exit status is 1.
 """
-from pathlib import Path
-
-from pain.command import Parser, fail_if_left_out, run, starting
+from pain.command import fail_if_left_out, run, starting
 
 with starting(__name__):
+    from pathlib import Path
+
+    from pain.command_line import Parser
     from pain.errors import Problem, leaving_out, one_line
     from pain.labels.arguments import add_reading, reading_of
     from pain.labels.matching import find_label_files, owned, with_raters

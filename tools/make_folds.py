@@ -13,14 +13,15 @@ is in two, and frames, and frames that show pain, are shared out as evenly as wh
 Keys and Datums are byte for byte those of Caffe's convert_imageset. Every image is decoded once, into its val_lmdb,
 from which the train_lmdbs copy it. A fold is built in .NN-subject.partial, and renamed when it is complete.
 """
-import os
-from pathlib import Path
-
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    import os
+    from pathlib import Path
+
     import numpy as np
 
+    from pain.command_line import Parser
     from pain.datasets.folds import make_folds
     from pain.datasets.pspi import CLASSES
     from pain.datasets.redundant_frames import RULES

@@ -10,12 +10,13 @@
 A label is the person's number in folder order, from 0, people with too few faces not counted. Keys and Datums are byte
 for byte those of Caffe's convert_imageset. The LMDB is made again when faces, --least or --seed have changed.
 """
-import os
-from pathlib import Path
-
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    import os
+    from pathlib import Path
+
+    from pain.command_line import Parser
     from pain.datasets.lmdbs import HEIGHT, WIDTH
     from pain.errors import Problem
     from pain.faces.aligned_people import left_out

@@ -6,12 +6,13 @@
 Pose, light, colours, blur and grain are drawn anew for every image, as if each were another camera's, so that only the
 face tells people apart. People of other seeds are other people, and none is a subject of make_synthetic.py's.
 """
-import functools
-import os
-
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    import functools
+    import os
+
+    from pain.command_line import Parser
     from pain.datasets.synthetic.folder import SEEDS, check_ranges, make_once, said
     from pain.datasets.synthetic.people import draw_people
 

@@ -4,11 +4,12 @@
 
 H.264, or else MPEG-4, at 25 frames a second. The same every time.
 """
-from pathlib import Path
-
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    from pathlib import Path
+
+    from pain.command_line import Parser
     from pain.errors import Problem
     from pain.files import replacing, write_csv
     from pain.video.sample import RATE, SECONDS, draw, write_video

@@ -5,11 +5,12 @@
 For trying things out in minutes. The heads, the losses and the names stay; so does the layout, so that a solver's
 relative `net:` finds the slim net. --batch and --solver are for the variants; pretrain.py has its own.
 """
-from pathlib import Path
-
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    from pathlib import Path
+
+    from pain.command_line import Parser
     from pain.errors import Problem
     from pain.prototxts import PROTOTXT, make_slim
 

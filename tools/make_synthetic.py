@@ -7,9 +7,10 @@ lips that slide over what lies behind them. That is one map, and one interpolati
     Face coordinates: origin between the eyes, x along the eyes to the right of the photograph, y down, in its pixels
     (44 between the pupils). The tables say one side of the face, x > 0; the other is its mirror image.
 """
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    from pain.command_line import Parser
     from pain.datasets.synthetic.folder import SEEDS, check_ranges, make_once, said
     from pain.datasets.synthetic.videos import draw_dataset
 

@@ -6,14 +6,15 @@
 Features are landmarks, LBP and Gabor (pain/baselines/features.py), each kind's PCA and scale learned from the training
 subjects alone. They are kept in data/features, and made once. A fold that is there, made from the same, is left alone.
 """
-import itertools
-import os
-
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    import itertools
+    import os
+
     from pain.baselines.osvr import OSVR, check_parameters
     from pain.baselines.osvr_folds import Fold, Inputs, VideoFeatures
+    from pain.command_line import Parser
     from pain.errors import Problem
     from pain.pieces.arguments import add_where, read_where
     from pain.training.fold_trainings import select_folds

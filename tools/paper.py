@@ -7,12 +7,13 @@
 Each step is a `make` of its own. Ctrl-C ends it, and the same command goes on where it was: what is done is known by
 its files. The end is the report, in which each measured figure stands beside the paper's, with its interval.
 """
-import os
-from pathlib import Path
-
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    import os
+    from pathlib import Path
+
+    from pain.command_line import Parser
     from pain.errors import Problem
     from pain.paper.costs import free, size_of
     from pain.paper.plan import Measured, plan, plan_text

@@ -5,11 +5,12 @@
 Subjects and videos go by name, or by number from 1 in the result's order: `--subject 3 --video 2` is the same video in
 our results and in the authors' .mat file, which has only numbers.
 """
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
     import numpy as np
 
+    from pain.command_line import Parser
     from pain.errors import Problem
     from pain.evaluation.frames import full_name
     from pain.evaluation.origins import origin_lines, origin_warning

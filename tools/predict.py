@@ -6,9 +6,10 @@
 Run by the Python of the caffe that is to do it, after tools/train.py. A fold's predictions that are newer than its
 snapshot are left as they are.
 """
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    from pain.command_line import Parser
     from pain.pieces.arguments import add_where, read_where
     from pain.progress import write
     from pain.training.fold_trainings import fold_training, left_over, select_folds

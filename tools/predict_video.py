@@ -20,14 +20,15 @@ Of several VIDEOs, a folder of videos, a glob or a list each has a folder of its
 same command goes on after an interruption, and leaves curves as they are unless their video, the models or the options
 have changed. What cannot be rated is named at the end, and the exit status is then 1.
 """
-import sys
-import time
-from collections import Counter
-from pathlib import Path
-
-from pain.command import Parser, fail, run, starting
+from pain.command import fail, run, starting
 
 with starting(__name__):
+    import sys
+    import time
+    from collections import Counter
+    from pathlib import Path
+
+    from pain.command_line import Parser
     from pain.errors import Problem, one_line
     from pain.evaluation.calibration import Calibration
     from pain.files import fingerprint, or_none

@@ -11,9 +11,10 @@
 It is nothing but `caffe train -solver solver.prototxt` in that folder. Ctrl-C makes caffe write a snapshot; the same
 command goes on from the last one, and leaves a finished training as it is.
 """
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    from pain.command_line import Parser
     from pain.errors import Problem
     from pain.training.pretraining import pretrain
 

@@ -8,12 +8,13 @@
 
 The page is pain/report/static/page.html, a Jinja template, with its style and script. plotly.js, embedded, draws it.
 """
-from pathlib import Path
-
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    from pathlib import Path
+
     from pain import tables
+    from pain.command_line import Parser
     from pain.errors import Problem
     from pain.evaluation.arguments import add_arguments, read_arguments
     from pain.report.contents import evaluate_all

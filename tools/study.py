@@ -12,12 +12,13 @@ CURVES are folders with curves in them or in folders below, each as tools/predic
 
 A curve that cannot be read is named and left out; the others are done, and the exit status is 1.
 """
-from importlib.util import find_spec
-from pathlib import Path
-
-from pain.command import Parser, fail_if_left_out, run, starting
+from pain.command import fail_if_left_out, run, starting
 
 with starting(__name__):
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    from pain.command_line import Parser
     from pain.errors import Problem, leaving_out, needed_for, one_line
     from pain.notice import terminal_lines
     from pain.progress import progress

@@ -14,11 +14,12 @@
 
 What is finished is not done again. --where has a cluster do it (docs/scale.md).
 """
-from pathlib import Path
-
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    from pathlib import Path
+
+    from pain.command_line import Parser
     from pain.tables import markdown, write
     from pain.training.arguments import add_arguments, where_of
     from pain.training.fold_trainings import select_folds

@@ -9,12 +9,13 @@
 Run after `make train predict` of all folds of the variant. Features take a pass of a fold's net over all frames, and
 are kept in features.npz beside its snapshot. What is finished is not done again.
 """
-from pathlib import Path
-
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    from pathlib import Path
+
     from pain.baselines.smoothing import predict_smoothed
+    from pain.command_line import Parser
     from pain.datasets.folds import subjects_left_out
     from pain.evaluation.results import read_result
     from pain.training.arguments import add_arguments, where_of

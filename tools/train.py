@@ -13,11 +13,12 @@ the same is
     cd models/<variant>/NN-subject
     PYTHONPATH=../../.. caffe train -solver ../../../prototxt/solvers/<variant>.prototxt
 """
-from pathlib import Path
-
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    from pathlib import Path
+
+    from pain.command_line import Parser
     from pain.training.arguments import add_arguments, where_of
     from pain.training.caffe_train import train
     from pain.training.fold_trainings import fold_training, select_folds

@@ -10,11 +10,12 @@ One training is nothing but train.py's. What is finished is not done again, so t
 Intervals are a percentile bootstrap over subjects and seeds: both are drawn with replacement, 10,000 times, and the
 figure of a draw is the mean over its pairs of a seed and a subject; differences are taken pair by pair.
 """
-from pathlib import Path
-
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    from pathlib import Path
+
+    from pain.command_line import Parser
     from pain.errors import Problem
     from pain.tables import markdown, write
     from pain.training.arguments import add_arguments, where_of

@@ -12,13 +12,14 @@ says which threshold to take: accuracy is that of the best one on these very pai
 
 Run by the Python of the caffe that is to do it. pain/evaluation/verification.py defines every figure.
 """
-import json
-import os
-from pathlib import Path
-
-from pain.command import Parser, run, starting
+from pain.command import run, starting
 
 with starting(__name__):
+    import json
+    import os
+    from pathlib import Path
+
+    from pain.command_line import Parser
     from pain.errors import Problem
     from pain.evaluation.lfw import NET, lines_of, verify_faces, write_roc
     from pain.files import or_none, replacing

@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import os
 import random
+import re
 import signal
 import sys
 import tempfile
@@ -21,7 +22,8 @@ from support.project import ROOT
 SIGNALS = signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT
 MARK = "KILLED_AT_RANDOM"  # an environment variable, by which whatever a command has started is found
 GONE = 10  # seconds after a kill, not counting those in which the machine was too busy to let it run
-PYTHON_BEGINS = "Fatal Python error: init_"  # what Python says of Ctrl-C before it looks at any line of ours
+# What Python says of Ctrl-C before it runs any line of ours: as it begins itself, or compiles the command's file.
+PYTHON_BEGINS = re.compile(r"Fatal Python error: init_|\ATraceback.*\n  File .*, line 0, in <module>\nKeyboardInterrupt")
 FIND_FACES = "predict_video", "app"  # themselves, and not their workers
 
 
@@ -117,7 +119,7 @@ class Command:
             os.kill(pid, signal.SIGKILL)
         self.wait(GONE)
         error = self.said()
-        traced = "Traceback" in error and PYTHON_BEGINS not in error
+        traced = "Traceback" in error and not PYTHON_BEGINS.search(error)
         wrong = "still running: %s\n%s" % (left, error[-2000:]) if left else error if traced or status else ""
         return Ended(status, seconds, wrong)
 

@@ -6,7 +6,8 @@ import os
 import time
 from pathlib import Path
 
-from pain.command import Parser, run
+from pain.command import run
+from pain.command_line import Parser
 from pain.errors import Problem
 from pain.locks import alone_in
 from pain.pieces.arguments import add_where, read_where

@@ -1,14 +1,14 @@
-"""How every command behaves: errors of one line, exit statuses, Ctrl-C."""
+"""How every command behaves: errors of one line, exit statuses, Ctrl-C.
+
+Its own imports are few and small: Ctrl-C before starting() is heard by Python alone, whose answer is a traceback.
+"""
 import _thread
-import argparse
 import contextlib
 import errno
 import os
 import signal
 import sys
-import threading
 import time
-from pathlib import Path
 
 from pain.errors import Problem, needed_for, one_line
 
@@ -23,29 +23,22 @@ class ToldToEnd(KeyboardInterrupt):
     """The Ctrl-C that is none, but a signal of ENDING: whoever sent it will not wait long."""
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser of command lines whose errors are one line, too. doc: the tool's; its first line is the description."""
-
-    def __init__(self, doc):
-        super().__init__(description=doc.split("\n")[0])
-
-    def error(self, message):
-        fail("%s; see --help" % message)
-
-
 @contextlib.contextmanager
 def starting(name):
     """Around a command's imports: a package that is missing is one line, and so is Ctrl-C. name: its __name__."""
     if name != "__main__":
         yield
         return
-    with one_line_at_the_end(), ending_at_once(signal.SIGINT):
+    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:  # nohup ignores it
+        signal.signal(signal.SIGINT, end_at_once)  # until run() hears it
+    with one_line_at_the_end():
         yield
 
 
 @contextlib.contextmanager
 def importing():
     """Around what a command loads later, which takes long: a signal ends it at once. Elsewhere this does nothing."""
+    import threading
     in_command = signal.getsignal(signal.SIGTERM) == interrupt and \
         threading.current_thread() == threading.main_thread()
     with ending_at_once(*[signal.SIGINT, *ENDING] if in_command else ()):
@@ -68,7 +61,7 @@ def ending_at_once(*numbers):
 
 def end_at_once(*_):
     """Handle Ctrl-C while nothing is at stake. An exception could be taken for another, as NumPy's import does."""
-    print("%s: %s" % (Path(sys.argv[0]).name, INTERRUPTED), file=sys.stderr, flush=True)
+    print("%s: %s" % (os.path.basename(sys.argv[0]), INTERRUPTED), file=sys.stderr, flush=True)
     os._exit(130)
 
 
@@ -87,7 +80,7 @@ def run(main):
         with one_line_at_the_end():
             try:
                 for number in [signal.SIGINT] * as_program + ENDING:
-                    if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):  # nohup ignores one
+                    if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler, end_at_once):
                         signal.signal(number, interrupt)
                 main()
                 sys.stdout.flush()
@@ -111,6 +104,7 @@ def hear_no_more():
 
 def leave_threads(status):
     """End this process where threads still compute what nobody wants any more: Python would wait for them."""
+    import threading
     if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
         with contextlib.suppress(OSError):
             sys.stdout.flush()
@@ -183,7 +177,7 @@ def end_late():
 
 def fail(message, status=2):
     """Print `message` as the program's one line of error and exit with `status`."""
-    print("%s: %s" % (Path(sys.argv[0]).name, one_line(message)), file=sys.stderr)
+    print("%s: %s" % (os.path.basename(sys.argv[0]), one_line(message)), file=sys.stderr)
     sys.exit(status)
 
 
