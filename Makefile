@@ -140,9 +140,11 @@ trained_trunk: $(SETUP)
 transfer:
 	$(MAKE) trained_trunk DEMO=$(call q,$(TRANSFER)) SUBJECTS=$(TRANSFER_SUBJECTS)
 	$(MAKE) align folds WORK=$(call q,$(TRANSFER)) DATA=$(call q,$(TRANSFER)/data/synthetic)
-	$(CAFFE_PYTHON) tools/transfer.py --folds $(call q,$(TRANSFER)/data/folds) \
-	    --prototxt $(call q,$(TRANSFER)/prototxt) --weights $(call q,$(TRANSFER)/models/face_verification.caffemodel) \
-	    --out $(call q,$(TRANSFER)) --seeds $(SEEDS) --jobs $(JOBS) $(THERE) --caffe $(call q,$(CAFFE_COMMAND)) $(ON_GPU)
+	for sweep in starts variants; do \
+	    $(CAFFE_PYTHON) tools/sweep.py prototxt/sweeps/$$sweep.yaml --folds $(call q,$(TRANSFER)/data/folds) \
+	        --prototxt $(call q,$(TRANSFER)/prototxt) --out $(call q,$(TRANSFER)) --seeds $(SEEDS) --jobs $(JOBS) $(THERE) \
+	        --weights $(call q,$(TRANSFER)/models/face_verification.caffemodel) --caffe $(call q,$(CAFFE_COMMAND)) $(ON_GPU) || exit; \
+	done
 
 # Every variant and every baseline, as `make paper` has them, once a seed; then all seeds in one table.
 comparison:
@@ -216,16 +218,17 @@ onnx: $(SETUP)
 	$(PYTHON) tools/export_onnx.py --net $(call q,$(WORK)/prototxt/pain_regression.prototxt) \
 	    $(call q,$(MODELS)/$(VARIANT))/$(if $(FOLD),$(shell printf %02d $(FOLD)),*)-*/pain_iter_*.caffemodel
 
-# Every variant that has predictions, as the shell's arguments.
+# Every variant that has predictions, as the shell's arguments; a sweep's trainings, below seed-N/, are none.
 EVERY_RESULT = set -f; IFS=$$(printf '\n_'); IFS=$${IFS%_}; \
-    set -- $$(find $(call q,$(MODELS)) -name predictions.csv | sed 's|/[^/]*/[^/]*$$||' | sort -u); \
+    set -- $$(find $(call q,$(MODELS)) -name 'seed-*' -prune -o -name predictions.csv -print | sed 's|/[^/]*/[^/]*$$||' | sort -u); \
     test $$\# -gt 0 || set -- $(call q,$(MODELS)); set -x
 evaluate: $(SETUP)
 	@$(EVERY_RESULT); $(PYTHON) tools/evaluate.py "$$@"
 
-# The same results as one HTML file, with tables and figures for a paper.
+# The same results, and sweeps, as one HTML file, with tables and figures for a paper.
 report: $(SETUP)
-	@$(EVERY_RESULT); $(PYTHON) tools/report.py "$$@" --out $(call q,$(REPORT))
+	@$(EVERY_RESULT); $(PYTHON) tools/report.py "$$@" --out $(call q,$(REPORT)) \
+	    $$(find $(call q,$(MODELS)) -name '*_subjects.csv' | sort | sed 's|^|--sweep=|')
 
 # All of the above on the archive, with a plan first. PLAN=1: only that. ONLY, SKIP: names of steps, as the plan has them.
 PLAN ?=

@@ -15,7 +15,7 @@ NO_FACE, UNREADABLE = "no face found", "unreadable: truncated, or no image"
 
 
 # What takes longest begins first, or one worker of `make test` is left with it at the end.
-LONGEST = ("test_readme.py", "test_caffe_train.py", "test_predict_video.py", "test_under_bvlc.py", "test_transfer.py",
+LONGEST = ("test_readme.py", "test_caffe_train.py", "test_predict_video.py", "test_under_bvlc.py", "test_starts.py",
            "test_fuzz.py", "test_full_nets.py", "test_pretraining.py", "test_solvers.py", "test_graphs.py")
 
 

@@ -17,6 +17,7 @@ with starting(__name__):
     from pain.command_line import Parser
     from pain.errors import Problem
     from pain.evaluation.arguments import add_arguments, read_arguments
+    from pain.evaluation.sweeps import read_swept
     from pain.report.contents import evaluate_all
     from pain.report.figures import draw_figures
     from pain.report.page import write_page
@@ -26,13 +27,15 @@ with starting(__name__):
 def main():
     parser = Parser(__doc__)
     add_arguments(parser)
+    parser.add_argument("--sweep", action="append", default=[], type=Path, metavar="FILE", help="a sweep's "
+                        "..._subjects.csv, to be shown as well; may be given again")
     parser.add_argument("--out", default="report", metavar="FOLDER", help="where it goes (default: %(default)s)")
     args = parser.parse_args()
     results, scoring = read_arguments(args)
     out = Path(args.out)
     if out.exists() and not out.is_dir():
         raise Problem("%s: is a file; name a folder" % out)
-    evaluation = evaluate_all(results, scoring, args.draws, args.seed)
+    evaluation = evaluate_all(results, scoring, args.draws, args.seed, list(map(read_swept, args.sweep)))
     every_table = all_tables(evaluation)
     for table in every_table:
         tables.write(table, out / "tables")

@@ -66,8 +66,8 @@ def steps(scale):
                          % (SOLVER, TRAINING, length), ("predict",)),
         "facenet2expnet": Step("facenet2expnet.py", "--weights face.caffemodel --prototxt prototxt --fold 1 "
                                + TRAINING),
-        "transfer": Step("transfer.py", "--weights face.caffemodel --prototxt prototxt --folds folds --out transfer "
-                         "--seeds 1 --starts-only " + CAFFE),
+        "sweep": Step("sweep.py", "starts.yaml --weights face.caffemodel --prototxt prototxt --folds folds --out sweep "
+                      + CAFFE),
         "pretrain": Step("pretrain.py", "prototxt/face_verification_solver.prototxt --models models --identities "
                          "identities --batch %d %s,base_lr:0.0001 %s" % (scale.batch, length, CAFFE), ("identities",)),
         "verify": Step("verify_faces.py", "people --net prototxt/face_verification.prototxt --model "
@@ -149,6 +149,7 @@ def prepare_first(folder, scale):
     with mock.patch.dict(os.environ, GLOG_minloglevel="2"):
         net = caffe.Net(str(folder / "prototxt/face_verification.prototxt"), caffe.TEST, stages=["deploy"])
     net.save(str(folder / "face.caffemodel"))
+    (folder / "starts.yaml").write_text("variants: [%s]\nstarts: [scratch, frozen, finetuned]\n" % VARIANT)
     scores.openface(folder)
     (folder / "frames.csv").rename(folder / "units.csv")
     curves.summed_up(folder)

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 import report
+from pain.evaluation.sweeps import COLUMNS
 from pain.evaluation.trivial import TRIVIAL
+from pain.files import write_csv
 from pain.provenance import SYNTHETIC, Data, Origin, write_origin
 from support.browser import Browser, needs_browser
 from support.predictions import refuses, write
@@ -42,6 +44,19 @@ def rows(noise, seed):
     return made
 
 
+SETTINGS = "base_lr: 0.01", 'lr_policy: "<i>&$"'
+
+
+def write_swept(path, settings=SETTINGS):
+    """A sweep of two settings, two seeds and three subjects; MAE is a tenth of their numbers' sum, wMSE undefined."""
+    lines = [("mse", "scratch", setting, "", seed, subject, (i + seed + s) / 10, 2, 0.5 - i, 3, "")
+             for i, setting in enumerate(settings) for seed in (1, 2) for s, subject in enumerate("abc")]
+    lines += [("all zeros", "", "", "", "", subject, 1, 1, "", 1, "") for subject in "abc"]
+    write_csv(path, COLUMNS, lines)
+    write_origin(path, Origin(Data(SYNTHETIC)))
+    return path
+
+
 def run_report(*arguments):
     with contextlib.redirect_stdout(io.StringIO()) as out:
         with mock.patch.object(sys, "argv", ["report.py", *map(str, arguments)]):
@@ -55,7 +70,8 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     for name, noise in ("smooth_l1", 0.5), (OTHER, 1.5):
         write(folder / name / "predictions.csv", rows(noise, seed=1))
-    out = run_report(folder / "smooth_l1", folder / OTHER, "--out", folder / "out", "--draws", 300)
+    out = run_report(folder / "smooth_l1", folder / OTHER, "--out", folder / "out", "--draws", 300, "--sweep",
+                     write_swept(folder / "rates_subjects.csv"))
     assert "report.html: open it in a browser" in out
     return folder / "out"
 
@@ -96,17 +112,51 @@ def test_tables_hold_what_evaluate_says(made):
 
 def test_every_table_in_three_formats_and_every_figure_in_two(made):
     names = {"table_1", "table_2", "agreement", "pain", "comparisons", "subjects", "videos", "lags", "confusion",
-             "by_intensity", "reliability", "published"}
+             "by_intensity", "reliability", "published", "sweep_rates", "sweep_rates_differences"}
     files = {path.name for path in (made / "tables").iterdir()}
     assert files == {name + suffix for name in names for suffix in (".csv", ".tex", ".md")}
     figures = list((made / "figures").iterdir())
-    assert {path.stem for path in figures} == {"intervals", "subjects", "calibration", "confusion", "curve"}
+    assert {path.stem for path in figures} == {"intervals", "subjects", "calibration", "confusion", "curve",
+                                                 "sweep_rates"}
     for path in figures:
         if path.suffix == ".png":
             picture = image.imread(str(path))
             assert 0.01 < (picture[..., :3].min(axis=-1) < 0.9).mean() < 0.9 and picture.shape[1] > 500
         else:
             assert path.read_bytes()[:5] == b"%PDF-" and path.stat().st_size > 5000
+
+
+def test_a_sweep_is_summed_up_over_seeds_and_subjects(made, page):
+    table, (pair, *others) = read_table(made, "sweep_rates"), read_table(made, "sweep_rates_differences")
+    assert [row["row"] for row in table] == [*SETTINGS, "all zeros"] and len(others) == 2
+    assert [float(row["mae"]) for row in table] == pytest.approx([0.25, 0.35, 1])  # 1.5 + 1 tenths; one more; as it is
+    random = np.random.RandomState(0)
+    drawn = (1 + random.randint(2, size=(20000, 2)).mean(axis=1) + random.randint(3, size=(20000, 3)).mean(axis=1)) / 10
+    assert [float(table[0]["mae_low"]), float(table[0]["mae_high"])] == pytest.approx(
+        np.percentile(drawn, [2.5, 97.5]), abs=0.02)
+    assert [float(pair[key]) for key in ("mae", "mae_low", "mae_high", "pcc")] == pytest.approx([-0.1] * 3 + [1])
+    assert {row["wmse"] for row in table} == {""} and table[2]["pcc"] == ""
+    assert page.count("Means over 3 subjects and 2 seeds; 95 % intervals over both. Trained and tested on synth") == 2
+
+
+@pytest.mark.parametrize("change, words", [
+    (lambda text: text.replace("mse,scratch,base_lr: 0.01,,1,a,0.1,2,0.5,3,\n", ""), "not every seed has every"),
+    (lambda text: text.replace(",0.1,2,", ",much,2,"), "not every seed has every"),
+    (lambda text: text.replace(",,2,", ",,3,", 3), "not every row has the same seeds"),
+    (lambda text: text.replace("scratch", ""), "not every row has the same seeds"),
+    (lambda text: text.replace("chosen_by", "by"), "no column chosen_by")])
+def test_a_damaged_sweep_is_one_line(made, tmp_path, change, words):
+    path = write_swept(tmp_path / "rates_subjects.csv")
+    path.write_text(change(path.read_text()))
+    assert words in refuses(made.parent / "smooth_l1", "--sweep", path, "--out", tmp_path / "out", main=report.main)
+    assert "not a sweep's" in refuses(made.parent / "smooth_l1", "--sweep", tmp_path, main=report.main)
+    assert not (tmp_path / "out").exists()
+
+
+def test_sweeps_of_one_name(made, tmp_path):
+    path = write_swept(tmp_path / "rates_subjects.csv")
+    assert "two are called rates" in refuses(made.parent / "smooth_l1", "--sweep", path, "--sweep", path, "--draws", 2,
+                                             "--out", tmp_path / "out", main=report.main)
 
 
 def test_the_page_names_its_protocol_and_loads_nothing(page):
@@ -195,7 +245,7 @@ def test_opens_without_a_network_and_draws_every_chart(opened):
              if event["method"] == "Network.requestWillBeSent"}
     assert asked <= {"file", "data", "blob", "about"}, asked
     for chart, marks in (("figures", 5 * 4), ("pain", 3 * 4), ("subjects", 4), ("reliability", 3), ("intensity", 2),
-                         ("video", 3)):
+                         ("video", 3), ("sweep-0", 5 * 3)):
         assert opened.js("document.querySelectorAll('#chart-%s .scatterlayer .trace').length" % chart) == marks, chart
     assert opened.js("document.querySelectorAll('#chart-confusion .heatmaplayer image').length") == 1
     assert opened.js("document.querySelectorAll('#chart-lag .boxlayer .trace').length") == 2
@@ -257,7 +307,7 @@ def test_zoom_by_dragging(opened):
 def test_every_link_works(opened):
     links = opened.js("Array.from(document.querySelectorAll('a'), a => [a.getAttribute('href'), a.download])")
     inside = [href for href, _ in links if href.startswith("#")]
-    assert len(inside) == 7 + 6 and len(links) == 13 + 33
+    assert len(inside) == 8 + 6 and len(links) == 14 + 39
     for href in set(inside) - {"#video-%d" % v for v in range(1, 7)}:
         assert opened.js("document.querySelectorAll(arguments[0]).length", href) == 1
         opened.click("a[href='%s']" % href)

@@ -2,10 +2,12 @@
 import csv
 from unittest import mock
 
+import numpy as np
 import pytest
 from caffe.proto import caffe_pb2
 from google.protobuf import text_format
 
+import evaluate
 import sweep as command
 from pain.datasets.inner_folds import inner_folds
 from pain.datasets.lmdbs import open_lmdb, read_list
@@ -68,25 +70,33 @@ def pretend(trainings, *_):
             (*name[:-4].split("/"), label, label + off) for name, label in zip(names, labels)])
 
 
-def run(work, out, grid):
+def run(work, out, grid, *options):
+    """What a sweep of a grid, of which nothing is trained, comes to: its rows, every subject's, and what is said."""
     (out / "grid.yaml").write_text(grid)
     with mock.patch.multiple(sweep, train=lambda *_: None, predict_folds=pretend):
         process = run_here(command.main, out / "grid.yaml", "--folds", work / "folds", "--prototxt", work / "prototxt",
-                           "--out", out / "out")
+                           "--out", out / "out", *options)
     assert process.returncode == 0, process.stderr
-    with open(str(out / "out/sweep.csv")) as table, open(str(out / "out/subjects.csv")) as subjects:
-        return list(csv.DictReader(table)), list(csv.DictReader(subjects)), process.stdout
+    return rows_of(out / "out/grid.csv"), rows_of(out / "out/grid_subjects.csv"), process.stdout
+
+
+def rows_of(path):
+    with open(str(path)) as file:
+        return list(csv.DictReader(file))
 
 
 def test_every_variant_seed_and_setting_is_compared(work, tmp_path):
     rows, subjects, said = run(work, tmp_path, GRID)
-    assert [(row["setting"], float(row["mae"])) for row in rows] == [
-        ("base_lr: 0.01", pytest.approx(1.15)), ("base_lr: 0.02", pytest.approx(2.15)),
-        ("base_lr: 0.01", pytest.approx(0.15)), ("base_lr: 0.02", pytest.approx(1.15))]
-    assert len(subjects) == 2 * 2 * 2 * 4 and len({tuple(row.values())[:4] for row in subjects}) == 32
-    assert "base_lr: 0.02" in said and "4 subjects and 2 seeds" in said
+    assert [(row["row"], float(row["mae"])) for row in rows[:4]] == [
+        ("mse, base_lr: 0.01", pytest.approx(1.15)), ("mse, base_lr: 0.02", pytest.approx(2.15)),
+        ("smooth l1, base_lr: 0.01", pytest.approx(0.15)), ("smooth l1, base_lr: 0.02", pytest.approx(1.15))]
+    assert [row["row"] for row in rows[4:]] == ["all zeros", "all mean"] and len(rows_of(
+        tmp_path / "out/grid_differences.csv")) == 6 * 5 / 2
+    assert len(subjects) == 2 * 2 * 2 * 4 + 2 * 4 and len({tuple(row.values())[:6] for row in subjects}) == 40
+    assert "base_lr: 0.02" in said and "4 subjects and 2 seeds" in said and said.count("from scratch") == 1
+    assert "Trained and tested on data of unknown origin." in said
     for seed in 1, 2:
-        folder = tmp_path / "out/base_lr_0p02" / ("seed-%d" % seed)
+        folder = tmp_path / "out/scratch/base_lr=0.02" / ("seed-%d" % seed)
         solver = (folder / "prototxt/solvers/mse.prototxt").read_text()
         assert "base_lr: 0.02" in solver and "random_seed: %d" % seed in solver
         assert len(read_result(folder / "models/mse").videos) == 4
@@ -96,20 +106,57 @@ def test_a_setting_is_chosen_by_the_training_subjects_alone(work, tmp_path):
     """The better one in every fold but the second, whose training subjects say otherwise."""
     rows, subjects, _ = run(work, tmp_path, "variants: [mse]\nsettings: {base_lr: [0.01, 0.02]}\nchoose: mae\n"
                                             "groups: 2\nfolds: [1, 2]\n")
-    assert {row["subject"]: row["setting"] for row in subjects} == {
-        "001-aa001": "base_lr_0p01", "002-bb002": "base_lr_0p02"}
-    assert [row["setting"] for row in rows] == ["chosen by MAE"]
+    assert {row["subject"]: row["setting"] for row in subjects if row["start"]} == {
+        "001-aa001": "base_lr: 0.01", "002-bb002": "base_lr: 0.02"}
+    assert {row["chosen_by"] for row in subjects if row["start"]} == {"mae"}
+    assert [row["row"] for row in rows] == ["mse", "all zeros", "all mean"]
     assert float(rows[0]["mae"]) == pytest.approx((1.1 + 2.1) / 2)
+
+
+def test_a_table_is_of_evaluate_s_figures_and_intervals_of_draws_by_hand(work, tmp_path):
+    rows, subjects, _ = run(work, tmp_path, "variants: [mse, smooth_l1]\nseeds: [1, 2, 3]")
+    seeds = [tmp_path / "out/scratch" / ("seed-%d" % seed) / "models/mse" for seed in (1, 2, 3)]
+    process = run_here(evaluate.main, *seeds, "--csv", tmp_path / "evaluate.csv")
+    assert process.returncode == 0, process.stderr
+    said = rows_of(tmp_path / "evaluate.csv")
+    for metric in "mae", "mse", "wmae", "wmse":
+        assert float(rows[0][metric]) == pytest.approx(np.mean([float(row[metric]) for row in said[:3]]), rel=1e-9)
+        assert float(rows[2][metric]) == pytest.approx(float(said[3][metric]), rel=1e-9)
+    values = np.array([[float(row["wmae"]) for row in subjects if row["variant"] == "mse" and row["seed"] == seed]
+                       for seed in "123"])
+    random = np.random.RandomState(0)
+    drawn = [values[random.randint(3, size=3)][:, random.randint(4, size=4)].mean() for _ in range(4000)]
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    assert [float(rows[0]["wmae_low"]), float(rows[0]["wmae_high"])] == pytest.approx([low, high], abs=0.03)
+    assert 0.05 < high - low < 0.5
+
+
+def test_settings_that_differ_have_folders_that_do():
+    settings = [{"base_lr": 0.01}, {"base_lr": -0.01}, {"base_lr": 1e-05}, {"base_lr": 1e+25}, {"base_lr": "1e-3"},
+                {"lr_policy": "poly"}, {"lr_policy": "poly,power=1"}, {"lr_policy": "poly", "power": 1},
+                {"lr_policy": "a b"}, {"lr_policy": "a_b"}, {"lr_policy": "a/b"}, {"stepvalue": [1, 2]},
+                {"stepvalue": [12]}, {}]
+    folders = [sweep.folder_of(setting) for setting in settings]
+    assert len(set(folders)) == len(settings) and not any("/" in folder for folder in folders)
+    assert folders[4] == "base_lr=1e-3" and sweep.text_of(settings[4]) == "base_lr: 1e-3"  # YAML's text
+    assert sweep.text_of(settings[7]) == 'lr_policy: "poly" power: 1'
 
 
 @pytest.mark.parametrize("grid, words", [
     ("a: [", "no YAML text"), ("variants: mse", "variants: takes a list"), ("seeds: [1]", "variants: takes a list"),
-    ("variants: [mse]\nepochs: 3", "epochs: there are variants, seeds"), ("variants: [none]", "none.prototxt: no such"),
+    ("variants: [mse]\nepochs: 3", "epochs: there are variants, starts"),
+    ("variants: [none]", "none.prototxt: no such"),
     ("variants: [mse]\nsettings: {base_lr: 1}", "each takes a list of values"),
     ("variants: [mse]\nsettings: {rate: [1]}", "settings: not a SolverParameter prototxt"),
     ("variants: [mse]\nchoose: beauty", "choose: takes mae, mse"),
     ("variants: [mse]\nfolds: [9]", "there are 01 to 04"),
-    ("variants: [mse]\nseeds: [0]", "seeds: of numbers, 1 or more")])
+    ("variants: [mse]\nseeds: [0]", "seeds: of numbers, 1 or more"), ("variants: [[mse]]", "a list of names"),
+    ("variants: [mse]\nseeds: [2, 2]", "seeds: 2 is there twice"),
+    ("variants: [mse]\nsettings: {base_lr: [1, 1]}", "base_lr: 1 is there twice"),
+    ("variants: [mse]\nsettings: {base_lr: [2020-01-01]}", "settings: not a SolverParameter prototxt"),
+    ("variants: [mse]\nstarts: [middle]", "starts: takes scratch, frozen, finetuned"),
+    ("variants: [mse]\nstarts: [scratch, frozen]", "starts: frozen: of which weights?"),
+    ("variants: [facenet2expnet_style]", "facenet2expnet_style: is taught by --weights")])
 def test_what_a_grid_cannot_say_is_one_line(work, tmp_path, grid, words):
     (tmp_path / "grid.yaml").write_text(grid)
     assert words in refuses(tmp_path / "grid.yaml", "--folds", work / "folds", "--prototxt", work / "prototxt", "--out",

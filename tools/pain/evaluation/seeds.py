@@ -23,7 +23,7 @@ from pain.evaluation.trivial import trivial_results
 from pain.evaluation.uncertainty import DRAWS, SEED, interval, make_draws
 from pain.folders import natural
 from pain.notice import learned_from
-from pain.provenance import Origin, merged
+from pain.provenance import Data, Origin, merged
 from pain.tables import Column, Estimate, Table
 from pain.variants import METRICS, VARIANTS
 
@@ -66,17 +66,26 @@ def read_seeds(folders: Sequence[Path]) -> list[list[Result]]:
     return [results[i:i + len(every)] for i in range(0, len(results), len(every))]
 
 
+def note_of(values: np.ndarray, data: Data) -> str:
+    """What stands below a table of rows like `values` (R, S, M), and what they have learned from."""
+    return "Means over %d subjects and %d seed%s; 95 %% intervals over both. Trained and tested on %s." % (
+        values.shape[1], len(values), "" if len(values) == 1 else "s", learned_from(data))
+
+
+def tables_of(names: tuple[str, str], heading: str, values: dict[str, np.ndarray], note: str) -> tuple[Table, Table]:
+    """The tables of rows, and of every two rows' difference. names: theirs; values: {row: METRICS, (R, S, M)}."""
+    figures = [Column(name, title(name), interval=True) for name in METRICS]
+    rows = [[name, *estimates(value)] for name, value in values.items()]
+    pairs = [["%s - %s" % (a, b), *estimates(values[a] - values[b])] for a, b in itertools.combinations(values, 2)]
+    return (Table(names[0], heading, [Column("row", "")] + figures, rows, note),
+            Table(names[1], "Differences, the first less the second", [Column("pair", "")] + figures, pairs, note))
+
+
 def compare_seeds(folders: Sequence[Path]) -> tuple[Table, Table]:
     """The tables of all rows, with the trivial ones, and of every two rows' difference. As read_seeds()."""
     seeds = read_seeds(folders)
     results = [seed + trivial_results([seed]) for seed in seeds]
     values = {of_row[0].name: np.stack(list(map(subject_figures, of_row))) for of_row in zip(*results)}
     known = filter(None, (origin_of_result(result.path) for seed in seeds for result in seed))
-    data = merged(list(known) or [Origin()]).data
-    note = "Means over %d subjects and %d seed%s; 95 %% intervals over both. Trained and tested on %s." % (
-        len(next(iter(values.values()))[0]), len(seeds), "" if len(seeds) == 1 else "s", learned_from(data))
-    figures = [Column(name, title(name), interval=True) for name in METRICS]
-    rows = [[name, *estimates(value)] for name, value in values.items()]
-    pairs = [["%s - %s" % (a, b), *estimates(values[a] - values[b])] for a, b in itertools.combinations(values, 2)]
-    return (Table("comparison", "Every row with every seed", [Column("row", "")] + figures, rows, note),
-            Table("differences", "Differences, the first less the second", [Column("pair", "")] + figures, pairs, note))
+    note = note_of(next(iter(values.values())), merged(list(known) or [Origin()]).data)
+    return tables_of(("comparison", "differences"), "Every row with every seed", values, note)

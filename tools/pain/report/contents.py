@@ -1,7 +1,7 @@
 """Everything that the report's tables, figures and page are made of."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Sequence
 
 from pain.evaluation import diagnosis
 from pain.evaluation.origins import origin_lines, origin_warning
@@ -13,6 +13,7 @@ from pain.evaluation.trivial import trivial_results
 
 if TYPE_CHECKING:
     from pain.evaluation.frames import Result
+    from pain.evaluation.sweeps import Swept
     from pain.variants import Scoring
 
 COMPARED = "mae", "mse", "pcc", "icc31", "ccc", "wmae", "wmse"
@@ -33,6 +34,7 @@ class Evaluation(NamedTuple):
     videos: list[list[dict[str, Any]]]  # diagnosis.by_video() of each result
     nets: list[str]  # what is known of the results' nets, in lines
     warning: str  # what must be said of them, short, or ""
+    sweeps: Sequence[Swept]
 
     @property
     def top(self) -> int:
@@ -40,8 +42,8 @@ class Evaluation(NamedTuple):
         return self.scoring.top
 
 
-def evaluate_all(results, scoring, draws, seed):
-    """An Evaluation of results: everything that the tables, the figures and the page are made of."""
+def evaluate_all(results, scoring, draws, seed, sweeps=()):
+    """An Evaluation of results: everything that the tables, the figures and the page are made of. sweeps: Swepts."""
     results = side_by_side([chosen(result, scoring) for result in results])
     measured, known = len(results), (origin_lines(results), origin_warning(results))
     protocol = protocol_name(scoring, [results])
@@ -50,4 +52,4 @@ def evaluate_all(results, scoring, draws, seed):
     return Evaluation(results, measured, scoring, protocol, draws, seed,
                       [score(result, *how) for result in results], compare_all(results, COMPARED, *how),
                       [diagnosis.by_subject(result) for result in results],
-                      [diagnosis.by_video(result) for result in results], *known)
+                      [diagnosis.by_video(result) for result in results], *known, sweeps)

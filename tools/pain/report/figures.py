@@ -17,9 +17,10 @@ GREY = "#888888"
 
 def draw_figures(evaluation, folder):
     """Draw every figure of an Evaluation (of contents.py) into `folder`. Returns the paths, PNG and PDF of each."""
-    made = []
-    for name, drawing in FIGURES.items():
-        figure = drawing(evaluation)
+    made, figures = [], {name: drawing(evaluation) for name, drawing in FIGURES.items()}
+    for swept in evaluation.sweeps:
+        figures["sweep_" + swept.name] = sweep(swept)
+    for name, figure in figures.items():
         box = figure.get_tightbbox(figure.canvas.get_renderer()).padded(0.1)  # once, and not for each format
         for suffix in ".png", ".pdf":
             made.append(folder / (name + suffix))
@@ -40,16 +41,28 @@ def plain(text):
 
 def intervals(evaluation):
     """Each result's figure and interval, in the paper's metrics."""
-    figure, axes = new_figure(11, 0.6 + 0.28 * len(evaluation.rows), len(METRICS))
-    for one, metric in zip(axes, METRICS):
-        for i, row in enumerate(evaluation.rows):
-            low, high = row["interval"][metric]
-            one.plot([low, high], [i, i], color=color(evaluation, i), linewidth=2)
-            one.plot(row[metric], i, "o", color=color(evaluation, i), markersize=5)
+    return of_rows([(row["name"], [(row[metric], *row["interval"][metric]) for metric in METRICS], color(evaluation, i))
+                    for i, row in enumerate(evaluation.rows)])
+
+
+def sweep(swept):
+    """The same of a sweep's rows."""
+    return of_rows([(name, cells, COLORS[0] if i < swept.measured else GREY)
+                    for i, (name, *cells) in enumerate(swept.tables[0].rows)])
+
+
+def of_rows(rows):
+    """Figures and intervals of rows: name, (figure, low, high) in each of METRICS, and colour."""
+    figure, axes = new_figure(11, 0.6 + 0.28 * len(rows), len(METRICS))
+    for m, (one, metric) in enumerate(zip(axes, METRICS)):
+        for i, (_, cells, of_row) in enumerate(rows):
+            value, low, high = cells[m]
+            one.plot([low, high], [i, i], color=of_row, linewidth=2)
+            one.plot(value, i, "o", color=of_row, markersize=5)
         one.set_title(title(metric), fontsize=9)
-        one.set_ylim(len(evaluation.rows) - 0.5, -0.5)
-        one.set_yticks(range(len(evaluation.rows)))
-        one.set_yticklabels([plain(row["name"]) for row in evaluation.rows] if metric == METRICS[0] else [], fontsize=8)
+        one.set_ylim(len(rows) - 0.5, -0.5)
+        one.set_yticks(range(len(rows)))
+        one.set_yticklabels([] if m else [plain(name) for name, _, _ in rows], fontsize=8)
         one.tick_params(labelsize=8)
     return figure
 

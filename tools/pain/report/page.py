@@ -9,7 +9,8 @@ from pain.evaluation import diagnosis
 from pain.evaluation.frames import frame_numbers, frames_of
 from pain.evaluation.metrics import ERRORS, title
 from pain.report.contents import COMPARED
-from pain.report.tables import SURE
+from pain.report.tables import SURE, sweep_tables
+from pain.variants import METRICS
 
 PAGE = Path(__file__).resolve().parent / "static"
 
@@ -20,6 +21,7 @@ def write_page(evaluation, every_table, path):
     write_document(path, PAGE, "page.html", "page.css", "page.js", evaluation=evaluation,
                    tables={table.name: table for table in every_table}, sure=SURE, plotly=get_plotlyjs(),
                    matrices=[(metric, title(metric), matrix(evaluation, metric)) for metric in COMPARED],
+                   sweeps=[(swept, *sweep_tables(swept)) for swept in evaluation.sweeps],
                    data=safe_json(page_data(evaluation)))
 
 
@@ -59,6 +61,9 @@ def page_data(evaluation):
                     for rows in evaluation.subjects],
         figures=[{metric: [row[metric], *row["interval"][metric]] for metric in row["over"]}
                  for row in evaluation.rows],
+        sweeps=[dict(measured=swept.measured, rows=[dict(name=name, figures=dict(zip(METRICS, cells)))
+                                                    for name, *cells in swept.tables[0].rows])
+                for swept in evaluation.sweeps],
         confusion=[diagnosis.confusion(*frames_of(result), evaluation.top).tolist() for result in measured],
         reliability=[diagnosis.reliability(*frames_of(result), evaluation.top) for result in measured],
         by_intensity=[diagnosis.by_intensity(*frames_of(result)) for result in measured])

@@ -1,6 +1,7 @@
 """The report's tables."""
 import numpy as np
 
+from pain.errors import Problem
 from pain.evaluation import diagnosis
 from pain.evaluation.frames import frames_of
 from pain.evaluation.metrics import PAIN_METRICS, title
@@ -13,11 +14,22 @@ SURE = 0.05  # corrected p below which a difference is shown as one
 
 
 def all_tables(evaluation):
-    """Every table of the report, a list of Table."""
+    """Every table of the report, a list of Table. Raises Problem where sweeps have one name."""
     papers = [paper_table(evaluation, heading, metrics) for heading, metrics in TABLES.items()]
-    return papers + [table(evaluation) for table in (
+    every = papers + [table(evaluation) for table in (
         agreement_table, pain_table, comparison_table, subject_table, video_table, lag_table, confusion_table,
         intensity_table, reliability_table)] + [published_table()]
+    for swept in evaluation.sweeps:
+        for table in sweep_tables(swept):
+            if table.name in [other.name for other in every]:
+                raise Problem("--sweep: two are called %s; call one otherwise" % swept.name)
+            every.append(table)
+    return every
+
+
+def sweep_tables(swept):
+    """A Swept's tables, under names that the report's own do not have."""
+    return [table._replace(name="sweep_" + table.name) for table in swept.tables]
 
 
 def estimate(row, metric):

@@ -1,43 +1,48 @@
-"""A sweep: variants trained with several seeds and settings, all compared, or in every fold the best one chosen.
+"""A sweep: variants trained from several starts, with several seeds and settings: all compared, or the best one chosen.
 
-    <out>/<setting>/seed-1/prototxt, models/<variant>/NN-subject/     as train.py and predict.py make them
+    <out>/<start>/<setting>/seed-1/prototxt, models/<variant>/NN-subject/     as train.py and predict.py make them
     <out>/inner/NN-subject/                  with `choose`: folds of that fold's training subjects alone
-    <out>/<setting>/seed-1/inner/NN-subject/<variant>/NN-of-M/        by which its setting is chosen
+    <out>/<start>/<setting>/seed-1/inner/NN-subject/<variant>/NN-of-M/        by which its setting is chosen
+
+Sweeps can have one folder `out`: what one has trained, the other has, too.
 """
 from __future__ import annotations
 
 import itertools
 import json
-import re
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 import numpy as np
 
 from pain.datasets.inner_folds import inner_folds
 from pain.errors import Problem, needed_for
-from pain.evaluation.metrics import ERRORS, title
+from pain.evaluation.metrics import ERRORS
 from pain.evaluation.results import read_result
-from pain.evaluation.seeds import estimates, subject_figures
-from pain.tables import Column, Table
+from pain.evaluation.seeds import subject_figures
+from pain.evaluation.sweeps import END, STARTS, Swept, read_swept, write_swept
 from pain.training.caffe_train import train
+from pain.training.facenet2expnet import STUDENT, two_stages
 from pain.training.fold_trainings import fold_training
 from pain.training.predictions import predict_folds
-from pain.training.transfer import write_prototxt
-from pain.variants import METRICS, title_of
+from pain.training.starts import write_prototxt
+from pain.variants import METRICS
 
-FIELDS = {"variants": list, "seeds": list, "settings": dict, "folds": list, "choose": str, "groups": int}
+FIELDS = {"variants": list, "starts": list, "seeds": list, "settings": dict, "folds": list, "choose": str,
+          "groups": int}
 
 
 class Grid(NamedTuple):
-    """What is swept, as grid.yaml has it. settings: of the solver, texts of prototxt, one a combination; folds: their
-    numbers, or None for all; choose: one of METRICS, or None to compare all; groups: of training subjects, left out in
-    turn to choose by.
+    """What is swept, as grid.yaml has it. starts: of STARTS, or None for what the weights allow; settings: dicts of
+    the solver's fields, one a combination; folds: their numbers, or None for all; choose: one of METRICS, or None to
+    compare all; groups: of training subjects, left out in turn to choose by.
     """
 
     variants: list
-    seeds: list
-    settings: list
+    starts: list | None = None
+    seeds: list = [1]
+    settings: list = [{}]
     folds: list | None = None
     choose: str | None = None
     groups: int = 3
@@ -61,106 +66,112 @@ def read_grid(path: Path) -> Grid:
     settings = said.get("settings", {})
     if not all(isinstance(values, list) and values for values in settings.values()):
         raise Problem("%s: settings: each takes a list of values" % path)
-    if not said.get("variants") or not all(type(seed) is int and seed > 0 for seed in said.get("seeds", [1])):
+    for name, values in {**said, **settings}.items():
+        twice = [value for value in values if values.count(value) > 1] if isinstance(values, list) else []
+        if twice:
+            raise Problem("%s: %s: %s is there twice" % (path, name, twice[0]))
+    if not said.get("variants") or not all(isinstance(name, str) for name in said["variants"]) or not all(
+            type(seed) is int and seed > 0 for seed in said.get("seeds", [1])):
         raise Problem("%s: variants: takes a list of names, seeds: of numbers, 1 or more" % path)
+    if not all(start in list(STARTS) for start in said.get("starts", [])):
+        raise Problem("%s: starts: takes %s" % (path, ", ".join(STARTS)))
     if said.get("choose", METRICS[0]) not in METRICS or said.get("groups", 2) < 2:
         raise Problem("%s: choose: takes %s; groups: 2 or more" % (path, ", ".join(METRICS)))
-    combinations = [" ".join("%s: %s" % (field, json.dumps(value)) for field, value in zip(settings, values))
-                    for values in itertools.product(*settings.values())]
-    return Grid(**dict(said, settings=combinations, seeds=said.get("seeds", [1])))
+    combinations = [dict(zip(settings, values)) for values in itertools.product(*settings.values())]
+    return Grid(**dict(said, settings=combinations))
+
+
+def value_of(value):
+    """A setting's value as prototxt. What YAML reads as a text and is a number, as 1e-3 is, is one."""
+    try:
+        return value if isinstance(value, str) and float(value) is not None else json.dumps(value, default=str)
+    except ValueError:
+        return json.dumps(value)
+
+
+def text_of(setting):
+    """A setting, a dict, as prototxt on a line."""
+    return " ".join("%s: %s" % (field, value_of(value)) for field, value in setting.items())
+
+
+def folder_of(setting):
+    """A name for a folder, unlike that of any other setting."""
+    return ",".join("%s=%s" % (field, quote(value_of(value).strip('"'), safe="")) for field, value in setting.items())
 
 
 class Sweep:
-    """A Grid on `folds`, a list of folders. prototxt: the folder of nets and solvers; weights: a caffemodel or None."""
+    """A Grid on `folds`, a list of folders. prototxt: the folder of nets and solvers; weights: a caffemodel or None.
+
+    Raises Problem where folds or weights are not there that the grid asks for.
+    """
 
     def __init__(self, grid, folds, prototxt, weights, out):
         self.grid, self.weights, self.out, self.prototxt = grid, weights, Path(out), Path(prototxt)
+        self.starts = grid.starts or ["finetuned" if weights else "scratch"]
         self.all_folds, self.written = folds, set()
         self.folds = [fold for fold in folds if not grid.folds or int(fold.name.split("-")[0]) in grid.folds]
         if not self.folds:
             raise Problem("folds: none of these numbers; there are %s to %s"
                           % (folds[0].name.split("-")[0], folds[-1].name.split("-")[0]))
+        if not weights and self.starts != ["scratch"]:
+            raise Problem("starts: %s: of which weights? name them with --weights" % self.starts[-1])
+        if STUDENT in grid.variants and self.starts != ["finetuned"]:
+            raise Problem("variants: %s: is taught by --weights, and starts are [finetuned] alone" % STUDENT)
 
-    def solver(self, variant, setting, seed):
-        """The solver of a run, and the folder that the run has; its prototxts are written."""
-        folder = self.out / (re.sub(r"\W+", "_", setting.replace(".", "p")).strip("_") or "as_it_is") / (
-            "seed-%d" % seed)
+    def training(self, variant, start, setting, seed, fold, within=None):
+        """The Training of a fold; its prototxts are written. within: the fold that it is a fold within."""
+        folder = self.out / start / folder_of(setting) / ("seed-%d" % seed)
         if folder not in self.written:
-            write_prototxt(self.prototxt, folder / "prototxt", seed, False, setting)
+            write_prototxt(self.prototxt, folder / "prototxt", seed, start == "frozen", text_of(setting))
             self.written.add(folder)
-        return folder / "prototxt" / "solvers" / (variant + ".prototxt"), folder
+        return fold_training(folder / "prototxt" / "solvers" / (variant + ".prototxt"), fold,
+                             folder / "inner" / within.name if within else folder / "models",
+                             None if start == "scratch" else self.weights)
 
-    def outer(self, variant, setting, seed, fold):
-        """The Training of a fold."""
-        solver, folder = self.solver(variant, setting, seed)
-        return fold_training(solver, fold, folder / "models", self.weights)
-
-    def inner(self, variant, setting, seed, fold):
+    def inner(self, variant, start, setting, seed, fold):
         """The Trainings of the folds within a fold."""
-        solver, folder = self.solver(variant, setting, seed)
-        return [fold_training(solver, within, folder / "inner" / fold.name, self.weights) for within in inner_folds(
+        return [self.training(variant, start, setting, seed, inner, fold) for inner in inner_folds(
             fold, self.all_folds, self.grid.groups, self.out / "inner" / fold.name)]
 
-    def runs(self):
-        """{(variant, setting, seed): a Training a fold}, or with `choose` {(variant, None, seed): of chosen settings}.
-        """
-        pairs = list(itertools.product(self.grid.variants, self.grid.seeds))
-        if not self.grid.choose:
-            return {(variant, setting, seed): [self.outer(variant, setting, seed, fold) for fold in self.folds]
-                    for (variant, seed), setting in itertools.product(pairs, self.grid.settings)}
-        return {(variant, None, seed): [self.outer(variant, self.chosen(variant, seed, fold), seed, fold)
-                                        for fold in self.folds] for variant, seed in pairs}
+    def outer(self):
+        """(variant, start, setting), seed and Training of all that is compared, with `choose` of chosen settings."""
+        return [((variant, start, text_of(setting)), seed, self.training(variant, start, setting, seed, fold))
+                for variant, start in itertools.product(self.grid.variants, self.starts)
+                for every in ([None] if self.grid.choose else self.grid.settings)
+                for seed, fold in itertools.product(self.grid.seeds, self.folds)
+                for setting in [every if every is not None else self.chosen(variant, start, seed, fold)]]
 
-    def chosen(self, variant, seed, fold):
+    def chosen(self, variant, start, seed, fold):
         """The setting that is best for those whom a fold trains on, each left out in turn."""
         metric = self.grid.choose
         means = []
         for setting in self.grid.settings:
-            figures = figures_of(self.inner(variant, setting, seed, fold))[:, METRICS.index(metric)]
+            figures = np.concatenate([subject_figures(read_result(training.folder / "predictions.csv"))
+                                      for training in self.inner(variant, start, setting, seed, fold)])
+            figures = figures[:, METRICS.index(metric)]
             means.append(np.nanmean(figures) if not np.isnan(figures).all() else np.nan)
         signed = np.array(means) * (-1 if metric in ERRORS else 1)
         return self.grid.settings[int(np.argmax(np.nan_to_num(signed, nan=-np.inf)))]
 
-    def see_through(self, caffe="caffe", gpu=None, where=None):
-        """Train and predict what is not there yet. Returns the table of all runs, and that of every subject's figures.
-        """
+    def see_through(self, name, caffe="caffe", gpu=None, where=None) -> Swept:
+        """Train and predict what is not there yet. Returns the Swept of this name, which is written, too."""
         if self.grid.choose:
-            inner = [training for variant, setting, seed, fold in itertools.product(
-                self.grid.variants, self.grid.settings, self.grid.seeds, self.folds)
-                for training in self.inner(variant, setting, seed, fold)]
-            train(inner, caffe, gpu, where, "%d trainings to choose by" % len(inner))
-            predict_folds(inner, gpu, where)
-        runs = self.runs()
-        every = [training for trainings in runs.values() for training in trainings]
-        train(every, caffe, gpu, where, "%d trainings" % len(every))
-        predict_folds(every, gpu, where)
-        return make_tables(self.grid, runs)
+            inner = [training for variant, start, setting, seed, fold in itertools.product(
+                self.grid.variants, self.starts, self.grid.settings, self.grid.seeds, self.folds)
+                for training in self.inner(variant, start, setting, seed, fold)]
+            self.train(inner, "to choose by", caffe, gpu, where)
+        outer = self.outer()
+        self.train([training for _, _, training in outer], "in all", caffe, gpu, where)
+        path = self.out / (name + END)
+        write_swept(path, [((*row, self.grid.choose or ""), seed, training.folder / "predictions.csv")
+                           for row, seed, training in outer])
+        return read_swept(path)
 
-
-def figures_of(trainings):
-    """METRICS of each subject whom these trainings predict, (S, M)."""
-    return np.concatenate([subject_figures(read_result(training.folder / "predictions.csv")) for training in trainings])
-
-
-def make_tables(grid, runs):
-    """The tables of see_through(). runs: Sweep.runs()."""
-    figures = [Column(name, title(name), interval=True) for name in METRICS]
-    rows, tidy = [], []
-    for variant, setting in dict.fromkeys((variant, setting) for variant, setting, _ in runs):
-        values = np.stack([figures_of(runs[variant, setting, seed]) for seed in grid.seeds])
-        rows.append([title_of(variant), setting if setting is not None else "chosen by " + grid.choose.upper(),
-                     *estimates(values)])
-    for (variant, _, seed), trainings in runs.items():
-        for training in trainings:
-            setting = training.folder.parents[3].name
-            result = read_result(training.folder / "predictions.csv")
-            for subject, of_subject in zip(dict.fromkeys(video.subject for video in result.videos),
-                                           subject_figures(result)):
-                tidy.append([variant, setting, str(seed), subject, *map(float, of_subject)])
-    note = "Means over %d subjects and %d seeds; 95 %% intervals over both." % (values.shape[1], values.shape[0])
-    if grid.choose:
-        note += " Settings were chosen in every fold by its training subjects, left out in %d groups." % grid.groups
-    keys = [Column(name, name) for name in ("variant", "setting")]
-    return (Table("sweep", "Every variant and setting", keys + figures, rows, note),
-            Table("subjects", "Every subject", [*keys, Column("seed", "seed"), Column("subject", "subject"),
-                                                *(Column(name, title(name)) for name in METRICS)], tidy, note))
+    def train(self, trainings, what, caffe, gpu, where):
+        """Train and predict, those first that teach."""
+        teaching, taught = two_stages([training for training in trainings if training.name == STUDENT], self.weights)
+        trainings = [training for training in trainings if training.name != STUDENT] + taught
+        if teaching:
+            train(teaching, caffe, gpu, where, "%d trainings that teach, %s" % (len(teaching), what))
+        train(trainings, caffe, gpu, where, "%d trainings %s" % (len(trainings), what))
+        predict_folds(trainings, gpu, where)

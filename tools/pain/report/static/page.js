@@ -48,26 +48,37 @@
 
   // The charts.
 
-  function drawFigures() {
+  // Figures with intervals, in the paper's metrics. rows: {name, figures, color} each, the first at the top.
+  function drawIntervals(id, rows) {
     const metrics = ["mae", "mse", "pcc", "wmae", "wmse"], layout = {annotations: []}, traces = [];
-    const rows = chosen().reverse();
+    rows = rows.slice().reverse();
     metrics.forEach((metric, m) => {
       const n = m ? String(m + 1) : "", width = 0.165;
       layout["xaxis" + n] = {domain: [m * 0.2087, m * 0.2087 + width], anchor: "y" + n, nticks: 5};
       layout["yaxis" + n] = {anchor: "x" + n, tickvals: rows.map((_, k) => k), range: [-0.6, rows.length - 0.4],
-        ticktext: m ? rows.map(() => "") : rows.map(i => names[i]), automargin: m === 0};
+        ticktext: rows.map(row => m ? "" : row.name), automargin: m === 0};
       layout.annotations.push({text: "<b>" + data.titles[metric] + "</b>", showarrow: false, xref: "paper",
         yref: "paper", x: m * 0.2087 + width / 2, y: 1, yanchor: "bottom", xanchor: "center"});
-      rows.forEach((i, k) => {
-        const [figure, low, high] = data.figures[i][metric];
-        traces.push({type: "scatter", mode: "markers", name: names[i], x: [figure], y: [k],
-          xaxis: "x" + n, yaxis: "y" + n, marker: {color: color(i), size: 8},
+      rows.forEach((row, k) => {
+        const [figure, low, high] = row.figures[metric];
+        traces.push({type: "scatter", mode: "markers", name: row.name, x: [figure], y: [k],
+          xaxis: "x" + n, yaxis: "y" + n, marker: {color: row.color, size: 8},
           error_x: {type: "data", symmetric: false, array: [high - figure], arrayminus: [figure - low],
-            color: color(i), thickness: 2, width: 0, visible: low !== null},
+            color: row.color, thickness: 2, width: 0, visible: low !== null},
           hovertemplate: "%{x:.3f}" + (low === null ? "" : `, ${low.toFixed(3)} to ${high.toFixed(3)}`)});
       });
     });
-    return plot("chart-figures", traces, layout, Math.max(200, 70 + 24 * rows.length));
+    return plot(id, traces, layout, Math.max(200, 70 + 24 * rows.length));
+  }
+
+  function drawFigures() {
+    return drawIntervals("chart-figures", chosen().map(
+      i => ({name: names[i], figures: data.figures[i], color: color(i)})));
+  }
+
+  function drawSweep(sweep, s) {
+    return drawIntervals("chart-sweep-" + s, sweep.rows.map((row, i) => (
+      {name: plain(row.name), figures: row.figures, color: style(i < sweep.measured ? "c0" : "grey")})));
   }
 
   function drawPain() {
@@ -244,7 +255,7 @@
   function redraw() {
     document.querySelectorAll("#results i").forEach((mark, i) => { mark.style.background = color(i); });
     return Promise.all([drawFigures(), drawPain(), drawSubjects(), drawReliability(), drawIntensity(), drawLag(),
-      drawConfusion(), drawVideo()]);
+      drawConfusion(), drawVideo(), ...data.sweeps.map(drawSweep)]);
   }
 
   function redrawThumbnails() {
