@@ -12,6 +12,7 @@ Gradients come from autograd, for one layer at a time: every blob has its own gr
 and scripts to read and to write. A layer whose gradient in Caffe is not the derivative (Filter, say) has a backward of
 its own.
 """
+import math
 from collections import namedtuple
 
 import torch
@@ -24,6 +25,7 @@ from caffe.proto import caffe_pb2
 from caffe.serialize import blobproto_values, check_blobs
 
 TABLE = {}  # type -> class
+LITTLE = 2 ** 22  # multiplications that are done before threads have been woken
 
 # What autograd has recorded of a layer's forward. edges: of each top, (edge, dtype), or None; inputs, weights: the
 # tensors of the bottoms and of the layer's blobs; captured: a CUDA graph repeats the forward, on these tensors.
@@ -63,6 +65,7 @@ class Layer:
     follows_blobs = False  # BVLC's computes its gradients from what bottoms and blobs hold by then
     passive = False  # forward has nothing to do, nor has reshape while shapes stay
     capturable = True  # what it computes of its bottoms needs nothing of the host, nor a state but its blobs
+    is_little = False  # a CPU's single thread computes it sooner than several do
 
     def __init__(self, param, context):
         self.param, self.context = param, context
@@ -97,7 +100,7 @@ class Layer:
 
         On a GPU it is the net that raises, when the forward is over: to look now would be to wait for the GPU.
         """
-        if not wrong.numel():
+        if not wrong.numel() or wrong.device.type == "cpu" and not wrong.any():
             return
         first = wrong.flatten().byte().argmax().reshape(1)
         pair = torch.cat([wrong.any().reshape(1).float(), values.flatten().gather(0, first).float()])
@@ -151,6 +154,10 @@ class Layer:
         """
         return self.computed if self.computes_in_half and self.context.autocast else self.compute
 
+    def work(self, bottoms, tops):
+        """For how many multiplications' time it computes, about, with bottoms and tops of these shapes."""
+        return 64 * sum(map(math.prod, (*bottoms, *tops)))
+
     def wanted_weights(self):
         """For each of self.blobs, whether a backward computes its gradient."""
         return self.param_propagate_down
@@ -197,6 +204,8 @@ class Layer:
         shapes = [blob._shape for blob in (*bottom, *self.blobs)]
         if shapes != self._reshaped[0]:
             self._reshaped = shapes, self.top_shapes(*shapes[:len(bottom)])
+            self.is_little = (self.context.device.type == "cpu"
+                              and self.work(shapes[:len(bottom)], self._reshaped[1]) < LITTLE)
         for blob, shape in zip(top, self._reshaped[1]):
             if blob._shape != shape:
                 try:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from caffe import threads
 from caffe.blob import Blob
 from caffe.layer import Layer, Tape
 
@@ -35,7 +36,8 @@ class Node:
         needs = self.needs if self.need_backward and backward_follows else None
         try:
             self.reshape()
-            self.tape = self.layer.forward(self.bottoms, self.tops, needs)
+            with threads.alone(needs is not None and self.layer.is_little):
+                self.tape = self.layer.forward(self.bottoms, self.tops, needs)
         except Exception as error:
             self.layer.name_error(error)
             raise
@@ -56,7 +58,8 @@ class Node:
             if any(tensor.data_ptr() != blob.tensor.data_ptr() for tensor, blob in zip(taped, blobs)):
                 self.tape = None
         try:
-            self.layer.backward(self.tops, self.needs, self.bottoms, self.tape)
+            with threads.alone(self.layer.is_little):
+                self.layer.backward(self.tops, self.needs, self.bottoms, self.tape)
         except Exception as error:
             self.layer.name_error(error)
             raise

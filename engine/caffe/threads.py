@@ -4,7 +4,6 @@ Those of OpenMP's usual library keep their cores busy while they wait, for milli
 cores, those are milliseconds in which nobody computes what is waited for: a net of many small layers takes ten times as
 long, or a hundred times. Asleep they wake within microseconds (tests/bench/waiting.py measures both).
 """
-import contextlib
 import os
 import sys
 
@@ -26,19 +25,24 @@ def load_torch():
             del os.environ["OMP_WAIT_POLICY"]  # not for the processes that this one starts
 
 
-@contextlib.contextmanager
-def alone(whether: bool):
+class alone:
     """In a `with`, if so: PyTorch computes in the thread that calls it.
 
-    oneDNN's gradients of weights are computed by threads that wait for each other awake, without sleeping: where the
-    cores are shared, a convolution of microseconds takes milliseconds.
+    To wake others takes longer than little things do. And oneDNN's gradients of weights are computed by threads that
+    wait for each other awake, without sleeping: where the cores are shared, a convolution of microseconds takes
+    milliseconds.
     """
-    import torch
-    before = torch.get_num_threads()
-    if whether:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        if whether:
-            torch.set_num_threads(before)
+
+    def __init__(self, whether: bool):
+        self._whether = whether
+
+    def __enter__(self):
+        if self._whether:
+            import torch
+            self._before = torch.get_num_threads()
+            torch.set_num_threads(1)
+
+    def __exit__(self, *error):
+        if self._whether:
+            import torch
+            torch.set_num_threads(self._before)

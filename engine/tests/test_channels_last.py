@@ -44,9 +44,11 @@ def test_winograd(images, channels, outputs, height, width, pad, cached, monkeyp
 @pytest.mark.parametrize("said, channels, is_winograd", [
     ("num_output: 128 kernel_size: 3 pad: 1", 64, True), ("num_output: 5 kernel_size: 3 stride: 2", 3, False),
     ("num_output: 4 kernel_size: 2 pad: 1 bias_term: false", 1, False)])
-def test_convolution(said, channels, is_winograd, monkeypatch):
+@pytest.mark.parametrize("tiny", [False, True])
+def test_convolution(said, channels, is_winograd, tiny, monkeypatch):
     """Also where a script has written to the bottom after the forward, whose values then count in the backward."""
-    monkeypatch.setattr(convolution, "LITTLE", 0)
+    monkeypatch.setattr(convolution, "LITTLE", 2 ** 40 if tiny else 0)
+    monkeypatch.setattr(convolution, "TINY", 2 ** 40)
     suited = []
     suits = winograd.suits
     monkeypatch.setattr(winograd, "suits", lambda *given: suited.append(suits(*given)) or suited[-1])
@@ -67,7 +69,7 @@ def test_convolution(said, channels, is_winograd, monkeypatch):
         diff = RANDOM.randn(*net.blobs["y0"].shape)
         for found, wanted in zip([gradient(net, diff), *(blob.diff for blob in layer.blobs)], by_torch()[1](diff)):
             assert_near(found, wanted)
-    assert suited == [is_winograd] * len(suited) and suited
+    assert suited == ([] if tiny else [is_winograd] * 2)
 
 
 @pytest.mark.parametrize("shape", [(7, 3, 4, 5), (4, 3, 2)])

@@ -7,6 +7,7 @@ import torch
 
 import caffe
 from caffe.errors import CaffeError
+from caffe.layer_types import neurons
 from one_layer import gradient, make_net
 
 X = np.array([[-2, -1, -0.5, 0.25, 1, 3]], np.float32)
@@ -34,6 +35,32 @@ def test_refused_while_the_net_is_built(layer, bottom, said):
 def test_absval_in_place_is_refused():
     with pytest.raises(CaffeError, match="AbsVal.*in place"):
         make_net('type: "AbsVal"', in_place=True)
+
+
+@pytest.mark.parametrize("count, threads", [(4, 1), (2 ** 17, 2)])
+def test_one_thread_computes_a_little_layer(count, threads, monkeypatch):
+    found = []
+
+    class Noted(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            found.append(torch.get_num_threads())
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, grad):
+            found.append(torch.get_num_threads())
+            return grad
+    monkeypatch.setattr(neurons.ReLU, "compute", lambda self, x: Noted.apply(x))
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        net = make_net('type: "ReLU"', [(1, count)])
+        net.run_forward()
+        gradient(net, 1)
+        assert found == [threads] * 2 and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_more_channels_than_slopes_are_refused():

@@ -21,9 +21,12 @@ def class_labels(layer, label, shape, classes, ignored=None):
     Raises CaffeError for a label that is neither ignored nor one of so many classes.
     """
     label = label.float().trunc().reshape(shape)
-    counted = torch.ones_like(label, dtype=torch.bool) if ignored is None else label != ignored
-    label = torch.where(counted, label, 0)
-    fits = (label >= 0) & (label < classes)
+    if ignored is None:
+        counted = torch.ones_like(label, dtype=torch.bool)
+    else:
+        counted = label != ignored
+        label = torch.where(counted, label, 0)
+    fits = label.clamp(0, classes - 1) == label
     layer.check_values(~fits, label, "label %%g, but there are %d classes, 0 to %d; mend the labels, or set num_output "
                        "or ignore_label" % (classes, classes - 1))
     return torch.where(fits, label, 0).long(), counted

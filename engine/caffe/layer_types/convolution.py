@@ -5,12 +5,12 @@ import math
 import torch
 import torch.nn.functional as F
 
-from caffe import channels_last, packed, threads
-from caffe.layer import Layer, layer
+from caffe import channels_last, packed
+from caffe.layer import LITTLE, Layer, layer
 
 # Above, oneDNN's gradients of the weights crash (torch 2.13): from 16384 and from about 48,000 on. By columns then.
 MOST_STRIDE, MOST_OUTPUTS = 2 ** 12, 2 ** 15
-LITTLE = 2 ** 22  # multiplications that are done before threads have been woken
+TINY = 2 ** 20  # multiplications that are done before oneDNN has begun
 
 
 class Windows:
@@ -135,11 +135,9 @@ class Convolution(Windowed):
             weight = self.blobs[0]
             weight.tensor = weight.tensor.contiguous(memory_format=torch.channels_last)
 
-    def backward(self, top, propagate_down, bottom, tape):
-        places = (math.prod((*blob.shape[:self.first], *blob.shape[self.first + 1:])) for blob in (*bottom, *top))
-        work = self.blobs[0].count * max(places)
-        with threads.alone(work < LITTLE):
-            super().backward(top, propagate_down, bottom, tape)
+    def work(self, bottoms, tops):
+        places = (math.prod((*shape[:self.first], *shape[self.first + 1:])) for shape in (*bottoms, *tops))
+        return self.blobs[0].count * max(places)
 
     def weight_channels(self, p):
         return p.num_output, self.channels // p.group
@@ -168,8 +166,11 @@ class Convolution(Windowed):
         w, x = self.windows, self.widened(x)
         if self.can_pack and not torch.is_grad_enabled():
             return packed.convolve(x, weight, bias, w.stride, w.pad)
-        if self.can_pack and weight.numel() * x[:, 0].numel() >= LITTLE:
+        work = weight.numel() * x.numel() // max(1, self.channels)
+        if self.can_pack and work >= LITTLE:
             return channels_last.Convolve.apply(x, weight, bias, w.stride, w.pad)
+        if self.can_pack and work < TINY:
+            return torch._C._nn.thnn_conv2d(x.contiguous(), weight, w.kernel, bias, w.stride, w.pad)
         if x.device.type == "cpu":  # with channels side by side, oneDNN has crashed with groups and dilation
             x = x.contiguous()
         if not self.dims:

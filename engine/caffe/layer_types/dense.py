@@ -29,6 +29,9 @@ class InnerProduct(Layer):
                    % (found, self.inputs))
         return [(*shape[:first], p.num_output)]
 
+    def work(self, bottoms, tops):
+        return self.inputs * math.prod(tops[0])
+
     def compute(self, x, weight, bias=None):
         p = self.param.inner_product_param
         y = F.linear(x.reshape(-1, self.inputs), weight.t() if p.transpose else weight, bias)

@@ -70,12 +70,36 @@ class NormalizedLoss(Loss):
 
     def normalized(self, losses, counted):
         """The sum of the losses, of which axis 0 is the batch, where they count (bool), over the normaliser."""
+        return torch.where(counted, losses, 0).sum() / self.normaliser(counted)
+
+    def normaliser(self, counted):
         if self.normalization == LossParameter.VALID:
-            count = counted.sum().clamp(min=1)
-        else:
-            count = max(1, {LossParameter.FULL: counted.numel(), LossParameter.BATCH_SIZE: len(counted),
-                            LossParameter.NONE: 1}[self.normalization])
-        return torch.where(counted, losses, 0).sum() / count
+            return counted.sum().clamp(min=1)
+        return max(1, {LossParameter.FULL: counted.numel(), LossParameter.BATCH_SIZE: len(counted),
+                       LossParameter.NONE: 1}[self.normalization])
+
+
+class CrossEntropy(torch.autograd.Function):
+    """-log p of the labels, indices (outer, inner), where they count (bool), over the normaliser; and all log p.
+
+    x: (outer, classes, inner).
+    """
+
+    @staticmethod
+    def forward(ctx, x, label, counted, normaliser):
+        logs, label = F.log_softmax(x, 1), label.unsqueeze(1)
+        ctx.save_for_backward(logs, label, counted)
+        ctx.normaliser = normaliser
+        ctx.mark_non_differentiable(logs)
+        own = logs.gather(1, label).squeeze(1).clamp(min=math.log(torch.finfo(torch.float32).tiny))
+        return torch.where(counted, -own, 0).sum() / normaliser, logs
+
+    @staticmethod
+    def backward(ctx, grad, _):
+        logs, label, counted = ctx.saved_tensors
+        x_grad = logs.exp()
+        x_grad.scatter_(1, label, x_grad.gather(1, label) - 1)
+        return x_grad.mul_((counted * (grad / ctx.normaliser)).unsqueeze(1)), None, None, None
 
 
 class SoftmaxLoss(NormalizedLoss):
@@ -89,12 +113,12 @@ class SoftmaxLoss(NormalizedLoss):
         self.check_labels(label, outer * inner)
         return [loss, shape][:self.top_count]
 
-    def log_probabilities(self, x):
-        """The logarithms of the probabilities, (outer, classes, inner)."""
-        return F.log_softmax(x.float().reshape(around(self, self.softmax_axis(), x.shape)), 1)
+    def classes_apart(self, x):
+        """x as (outer, classes, inner)."""
+        return x.float().reshape(around(self, self.softmax_axis(), x.shape))
 
     def labels(self, label, logs):
-        """Labels as indices and where they count, both (outer, inner), for log_probabilities."""
+        """Labels as indices and where they count, both (outer, inner), for values (outer, classes, inner)."""
         outer, classes, inner = logs.shape
         return class_labels(self, label, (outer, inner), classes, self.ignored)
 
@@ -111,10 +135,10 @@ class SoftmaxWithLoss(SoftmaxLoss):
         return self.param.softmax_param.axis
 
     def compute(self, x, label):
-        logs = self.log_probabilities(x)
-        label, counted = self.labels(label, logs)
-        own = AtLeast.apply(logs.gather(1, label.unsqueeze(1)).squeeze(1), math.log(torch.finfo(torch.float32).tiny))
-        return self.with_probabilities(self.normalized(-own, counted), logs, x)
+        values = self.classes_apart(x)
+        label, counted = self.labels(label, values)
+        loss, logs = CrossEntropy.apply(values, label, counted, self.normaliser(counted))
+        return self.with_probabilities(loss, logs, x)
 
 
 @layer("InfogainLoss")
@@ -147,7 +171,7 @@ class InfogainLoss(SoftmaxLoss):
         return tops
 
     def compute(self, x, label, gain=None):
-        logs = self.log_probabilities(x)
+        logs = F.log_softmax(self.classes_apart(x), 1)
         classes = logs.shape[1]
         label, counted = self.labels(label, logs)
         gain = (self.gain if gain is None else gain.float()).reshape(classes, classes)

@@ -57,6 +57,9 @@ class Recurrent(Layer):
         outputs = self.param.recurrent_param.num_output
         return [(*x[:2], outputs)] + [(1, x[1], outputs)] * (self.top_count - 1)
 
+    def work(self, bottoms, tops):
+        return math.prod(bottoms[0][:2]) * sum(blob.count for blob in self.blobs)
+
     def wanted_weights(self):
         return [True] * len(self.blobs)  # as in BVLC's, whatever their lr_mult
 
