@@ -306,6 +306,7 @@ ifeq ($(GPU),)
 	$(BENCH)/engine.py
 	$(BENCH)/training.py
 	$(BENCH)/runtimes.py
+	$(BENCH)/small.py
 	$(BENCH)/waiting.py
 	$(BENCH)/folds.py
 	$(BENCH)/video.py

@@ -147,6 +147,8 @@ class Memory:
         """On a CPU, what stays the same while the values do; None while somebody holds the array, and may write."""
         if self.is_exposed and sys.getrefcount(self._array) > 2:  # this object, and the function
             return None
+        if self._tensor is None:
+            return self._changes, None, 0
         return self._changes, self._tensor.data_ptr(), self._tensor._version
 
     def free(self):

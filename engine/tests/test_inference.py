@@ -158,6 +158,17 @@ def test_groups_and_dilation_are_left_to_the_layout_that_is_safe(tmp_path, monke
     assert len(given) == 3 and all(x.is_contiguous() for x in given)
 
 
+def test_blobs_that_nobody_has_set_are_what_they_are_at_first(tmp_path):
+    """BatchNorm's, which have no filler."""
+    (tmp_path / "net").write_text("""
+        layer { name: "x" type: "Input" top: "x" input_param { shape { dim: [2, 3] } } }
+        layer { name: "norm" type: "BatchNorm" bottom: "x" top: "y" batch_norm_param { eps: 0.25 } }""")
+    net = caffe.Net(str(tmp_path / "net"), caffe.TEST)
+    for _ in range(3):
+        net.blobs["x"].data[...] = RANDOM.randn(2, 3)
+        np.testing.assert_allclose(net.forward()["y"], 2 * net.blobs["x"].data, rtol=1e-6)
+
+
 def test_images_of_another_size(net):
     for height, width in (5, 8), (9, 8), (12, 4):
         assert_right(net, RANDOM.randn(2, 3, height, width).astype(np.float32))

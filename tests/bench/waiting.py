@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from bench.nets import squeezenet
 from support.project import BVLC, ENGINE
 
 FORWARD = """
@@ -31,38 +32,6 @@ BVLC_PYTHON, ENGINE_PYTHON = BVLC / "python", ENGINE / "python"
 KINDS = {"genuine": (BVLC_PYTHON, {}), "engine": (ENGINE_PYTHON, {}),
          "engine, active": (ENGINE_PYTHON, {"OMP_WAIT_POLICY": "active"}),
          "engine, OpenMP's": (ENGINE_PYTHON, {"KMP_BLOCKTIME": "0"})}  # GNU's OpenMP does not know the name: no choice
-
-
-def squeezenet():
-    """The prototxt of SqueezeNet 1.1 (Iandola et al., 2016), untrained."""
-    text = ['layer { name: "x" type: "Input" top: "x" input_param { shape { dim: [1, 3, 227, 227] } } }']
-
-    def add(name, kind, bottoms, param):
-        text.append('layer { name: "%s" type: "%s" %s top: "%s" %s }'
-                    % (name, kind, " ".join('bottom: "%s"' % bottom for bottom in bottoms), name, param))
-        return name
-
-    def convolve(name, bottom, outputs, size, param=""):
-        add(name, "Convolution", [bottom], "convolution_param { num_output: %d kernel_size: %d %s "
-            'weight_filler { type: "xavier" } }' % (outputs, size, param))
-        text.append('layer { name: "relu_%s" type: "ReLU" bottom: "%s" top: "%s" }' % (name, name, name))
-        return name
-
-    def pool(name, bottom):
-        return add(name, "Pooling", [bottom], "pooling_param { kernel_size: 3 stride: 2 }")
-
-    last = pool("pool1", convolve("conv1", "x", 64, 3, "stride: 2"))
-    for i, width in enumerate([16, 16, 32, 32, 48, 48, 64, 64], start=2):
-        squeezed = convolve("squeeze%d" % i, last, width, 1)
-        expanded = [convolve("expand%d_1" % i, squeezed, 4 * width, 1),
-                    convolve("expand%d_3" % i, squeezed, 4 * width, 3, "pad: 1")]
-        last = add("fire%d" % i, "Concat", expanded, "")
-        if i in (3, 5):
-            last = pool("pool%d" % i, last)
-    mean = add("mean", "Pooling", [convolve("conv10", last, 1000, 1)],
-               "pooling_param { pool: AVE global_pooling: true }")
-    add("prob", "Softmax", [mean], "")
-    return "\n".join(text)
 
 
 def at_once(kind, net, processes):
