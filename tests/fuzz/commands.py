@@ -23,7 +23,7 @@ SIGNALS = signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT
 MARK = "KILLED_AT_RANDOM"  # an environment variable, by which whatever a command has started is found
 GONE = 10  # seconds after a kill, not counting those in which the machine was too busy to let it run
 # What Python says of Ctrl-C before it runs any line of ours: as it begins itself, or compiles the command's file.
-PYTHON_BEGINS = re.compile(r"Fatal Python error: init_|\ATraceback.*\n  File .*, line 0, in <module>\nKeyboardInterrupt")
+PYTHON_BEGINS = re.compile(r"Fatal Python error: init_|\ATraceback.*\n  File .*, line 0, in <module>\nKeyb")
 FIND_FACES = "predict_video", "app"  # themselves, and not their workers
 
 
