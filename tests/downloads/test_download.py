@@ -46,10 +46,30 @@ def test_a_stalled_transfer_goes_on(server, tmp_path, monkeypatch):
 def test_a_server_that_says_nothing(server, tmp_path, monkeypatch):
     monkeypatch.setattr(download, "TIMEOUT", 0.3)
     server.answers = [answer(stop=0, stall=True)]
-    with pytest.raises(Problem, match="sent nothing for 0.3 seconds"):
+    with pytest.raises(Problem, match="sent next to nothing for 0.3 seconds"):
         fetch.fetch(card(server), tmp_path)
     assert fetched(tmp_path) == ([], None)
     wait_until(lambda: len(server.seen) == 5)
+
+
+@pytest.mark.parametrize("begin", [b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n", b"HTTP/1.1 200 "])
+def test_a_server_that_sends_a_byte_now_and_then(server, tmp_path, monkeypatch, begin):
+    def drip(handler):
+        handler.wfile.write(begin)
+        with contextlib.suppress(OSError):  # it has hung up
+            while not server.over.wait(0.05):
+                handler.wfile.write(b"a")
+    monkeypatch.setattr(download, "TIMEOUT", 0.3)
+    server.answers = [drip]
+    with pytest.raises(Problem, match="sent next to nothing for 0.3 seconds; run the same command again to go on"):
+        fetch.fetch(card(server, None), tmp_path)
+    wait_until(lambda: len(server.seen) == 5)
+
+
+def test_a_server_that_breaks_off_after_a_byte(server, tmp_path):
+    server.answers = [answer(stop=1)]
+    with pytest.raises(Problem, match="broke after 5 of 200000 bytes"):
+        fetch.fetch(card(server), tmp_path)
 
 
 def test_the_same_command_goes_on(server, tmp_path, monkeypatch):

@@ -13,8 +13,8 @@ from pain.downloads.checks import check_space, fault
 from pain.errors import Problem
 from pain.progress import progress, write
 
-TIMEOUT = 30  # seconds without a byte before the server counts as stalled
-TRIES = 5  # in a row that bring nothing new
+TIMEOUT, LEAST = 30, 16000  # seconds in which a server that is not stalled sends at least so many bytes
+TRIES = 5  # in a row that bring fewer new ones
 PAUSE = 2  # seconds before the second of them; twice as long before each further one
 CHUNK = 1 << 16  # bytes
 MOST = 1 << 34  # bytes that are fetched of a file of unknown size
@@ -27,11 +27,34 @@ class Interrupted(Exception):
 
 
 class Answer(http.client.HTTPResponse):
-    """An answer whose Lines end."""
+    """An answer that comes at a Pace, and whose Lines end."""
 
-    def __init__(self, *args, **options):
-        super().__init__(*args, **options)
-        self.fp = Lines(self.fp.detach())
+    def __init__(self, connection, *args, **options):
+        super().__init__(connection, *args, **options)
+        self.fp = Lines(Pace(self.fp.detach(), connection))
+
+
+class Pace(io.RawIOBase):
+    """What a socket's file brings. Raises socket.timeout when the server sends fewer than LEAST bytes in TIMEOUT."""
+
+    def __init__(self, file, connection):
+        self.file, self.connection, self.left, self.size = file, connection, TIMEOUT, 0
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        began = time.monotonic()
+        self.connection.settimeout(max(self.left, 0.001))
+        size = self.file.readinto(buffer)
+        self.left, self.size = self.left - (time.monotonic() - began), self.size + size
+        if self.size >= LEAST:
+            self.left, self.size = TIMEOUT, 0
+        return size
+
+    def close(self):
+        self.file.close()
+        super().close()
 
 
 class Lines(io.BufferedReader):
@@ -102,7 +125,7 @@ def download(url, path, size=None, sha256=None):
                     transfer(url, file, path, size)
                     whole = True
                 except Interrupted as interrupted:
-                    tries = 1 if file.tell() > most else tries + 1
+                    tries = 1 if file.tell() >= most + LEAST else tries + 1
                     most = max(most, file.tell())
                     if tries >= TRIES:
                         raise Problem("%s: %s; run the same command again to go on"
@@ -241,7 +264,7 @@ def reason(error):
     """Why the connection failed, in a few words."""
     error = getattr(error, "reason", error)  # of an URLError the exception within
     if isinstance(error, socket.timeout):
-        return "the server sent nothing for %g seconds" % TIMEOUT
+        return "the server sent next to nothing for %g seconds" % TIMEOUT
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
