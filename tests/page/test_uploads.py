@@ -1,6 +1,7 @@
 """What is refused, and what becomes of it: videos that are too large, or none; names that are no file's."""
 import contextlib
 import csv
+import functools
 import io
 import json
 import shutil
@@ -11,7 +12,9 @@ from unittest import mock
 
 import numpy as np
 import pytest
+import uvicorn
 from PIL import Image
+from uvicorn.protocols.websockets.auto import AutoWebSocketsProtocol
 from websockets.sync.client import connect
 
 from pain.page import answers, job, jobs, uploads
@@ -128,6 +131,54 @@ def test_connections_without_a_request_are_closed(served, monkeypatch):
         camera.ping().wait(PATIENCE)
         camera.send("a text")
         assert "no picture" in camera.recv(timeout=PATIENCE)
+
+
+@pytest.fixture
+def unread(tmp_path, monkeypatch):
+    """A server that sends little in advance, and waits little; a connection to it; the addresses of those it has lost.
+    """
+    lost = []
+
+    def lost_too(usual):
+        def connection_lost(self, error):
+            usual(self, error)
+            lost.append(self.client)
+        return connection_lost
+
+    def made(self, transport, usual=page_server.Protocol.connection_made):
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        usual(self, transport)
+    monkeypatch.setattr(page_server.Protocol, "connection_made", made)
+    for protocol in page_server.Protocol, AutoWebSocketsProtocol:
+        monkeypatch.setattr(protocol, "connection_lost", lost_too(protocol.connection_lost))
+    monkeypatch.setattr(page_server, "UNREAD", 0.2)
+    monkeypatch.setattr(page_server.uvicorn, "Config", functools.partial(uvicorn.Config, ws_ping_interval=1,
+                                                                         ws_ping_timeout=1))
+    with serving(tmp_path / "server") as client, contextlib.closing(socket.socket()) as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        line.settimeout(PATIENCE)
+        line.connect(("127.0.0.1", client.port))
+        yield client, line, lost
+
+
+@pytest.mark.parametrize("size, close", [(10 ** 6, ""), (40000, ""), (40000, "Connection: close\r\n")])
+def test_connections_that_read_nothing_are_closed(unread, grey, size, close):
+    """In the midst of an answer, or where the end of it waits in the server."""
+    client, line, lost = unread
+    job = client.upload(grey + bytes(size))
+    line.sendall(("GET /api/jobs/%s/video HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n%s\r\n" % (
+        job["id"], client.port, close)).encode())
+    wait(lambda: line.getsockname() in lost)
+
+
+def test_a_camera_that_reads_nothing_is_closed(unread):
+    client, line, lost = unread
+    line.sendall(("GET /api/live HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nOrigin: %s\r\nUpgrade: websocket\r\n"
+                  "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n" % (
+                      client.port, client.origin, 22 * "A" + "==")).encode())
+    assert b" 101 " in line.recv(100)
+    line.sendall(b"\x81\x81\0\0\0\0a" * 3000)  # texts, to which it says that they are no pictures
+    wait(lambda: line.getsockname() in lost)
 
 
 def test_a_client_that_goes_away_leaves_nothing(served, grey):

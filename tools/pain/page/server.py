@@ -1,6 +1,7 @@
 """The page's server: its application, the address it listens on, and how it says that something went wrong."""
 import asyncio
 import contextlib
+import math
 import socket
 from pathlib import Path
 
@@ -83,23 +84,46 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 SILENT = 30  # seconds for which a connection may be there without a request
+UNREAD = 60  # seconds in which something is read of an answer
 
 
 class Protocol(H11Protocol):
     """uvicorn's HTTP, but a connection without a request is closed, be it that none comes, or half of one.
 
-    And a request that turns out to be none gets one answer, not the application's, too.
+    So is one whose answers are not read. And a request that turns out to be none gets one answer, not the
+    application's, too.
     """
 
-    silence = None  # a timer
+    silence = look = None  # timers
+    unread = math.inf  # bytes that waited to be read at the last look; infinite if more have been since
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
         self.wait_for_request()
+        self.look_whether_it_reads()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        super().connection_lost(error)
+        self.look.cancel()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        self.unread = math.inf
         self.wait_for_request()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.unread = math.inf
+
+    def look_whether_it_reads(self) -> None:
+        closing, is_websocket = self.transport.is_closing(), self.transport.get_protocol() is not self
+        has_pings = is_websocket and not closing  # and is closed where they are not answered
+        unread = 0 if has_pings else self.transport.get_write_buffer_size()
+        if unread >= self.unread > 0:
+            self.transport.abort()
+        elif unread or not closing:
+            self.unread = unread
+            self.look = self.loop.call_later(UNREAD, self.look_whether_it_reads)
 
     def wait_for_request(self) -> None:
         if self.silence:
