@@ -14,7 +14,7 @@ from caffe.context import Context
 from caffe.node import Node
 from caffe.proto import caffe_pb2
 from caffe.serialize import array_to_blobproto, check_blobs
-from caffe.turns import alone, engines_turn, rest, turn
+from caffe.turns import alone, engines_turn, free, rest, turn
 
 
 class Net:
@@ -49,6 +49,8 @@ class Net:
         for name in self.outputs:
             log.info("This network produces output " + name, at="net.cpp:244")
         log.info("Network initialization done.", at="net.cpp:257")
+
+    __del__ = free
 
     # Running.
 

@@ -23,7 +23,7 @@ from caffe.errors import CaffeError
 from caffe.proto import caffe_pb2
 from caffe.solver_nets import make_test_nets, make_train_net
 from caffe.solver_param import check_param, check_prefix, read_param
-from caffe.turns import alone, engines_turn, turn
+from caffe.turns import alone, engines_turn, free, turn
 
 REMEDY = "Lower base_lr, set clip_gradients, or look at the data"
 TYPES = {}  # SolverParameter.type -> class
@@ -74,6 +74,8 @@ class Solver:
         self._update = graphs.Update(self, uses_time=self.update is updates.adam)
         self._clock, self._displayed = time.perf_counter(), 0
         log.info("Solver scaffolding done.", at="solver.cpp:57")
+
+    __del__ = free
 
     # Training.
 

@@ -4,7 +4,8 @@ Callbacks, and Python layers' methods, are scripts, too. What a turn is to the v
 
 A thread in the engine may hold locks of PyTorch's, or be deep in its C++. A forked child would find them locked for
 ever, and a program that ended would be aborted. Before either, all other threads are halted: where they enter the
-engine, or between two layers.
+engine, or between two layers. What holds tensors is freed in the engine, too: PyTorch gives up the GIL as it frees one,
+and a thread that comes back to find the program ending would abort it.
 """
 from __future__ import annotations
 
@@ -119,6 +120,23 @@ def others_halted():
         yield
     finally:
         go_on()
+
+
+_kept = []  # what is not to be freed while threads are halted
+
+
+def free(instance: object) -> None:
+    """The __del__ of a class whose instances hold tensors: it frees them in the engine, or later."""
+    me = threading.get_ident()
+    was_inside = me in _inside
+    _inside.add(me)
+    if _halted_by in (None, me):
+        instance.__dict__.clear()
+        _kept.clear()
+    else:  # to wait here might be for ever: anything may be locked where Python frees what is not used
+        _kept.append(instance.__dict__)
+    if not was_inside:
+        _inside.discard(me)
 
 
 # One thread at a time.

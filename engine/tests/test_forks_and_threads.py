@@ -2,11 +2,15 @@
 import os
 import subprocess
 import sys
+import threading
+import weakref
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import caffe
+from caffe import turns
 from genuine import GENUINE, HERE, PATIENCE, error, needs_genuine
 
 MANY = 1000
@@ -81,6 +85,20 @@ def test_children_compute_and_the_program_ends_in_peace(tmp_path):
     assert (found.returncode, found.stderr) == (0, "")
     child, parent = eval(found.stdout)
     assert child == parent  # both read the batch that comes next
+
+
+def test_nets_that_threads_drop_while_they_are_halted_are_freed_later(tmp_path):
+    """Freed at the end of a program, outside the engine, a tensor could abort it."""
+    (tmp_path / "net").write_text(BIG)
+    nets = [caffe.Net(str(tmp_path / "net"), caffe.TEST) for _ in range(2)]
+    blobs = [weakref.ref(net.blobs["x"]) for net in nets]
+    with turns.others_halted():
+        thread = threading.Thread(target=nets.pop)
+        thread.start()
+        thread.join()
+        assert None not in [blob() for blob in blobs]
+    nets.clear()
+    assert [blob() for blob in blobs] == [None, None]
 
 
 def compare(first, count, folder):
