@@ -1,6 +1,7 @@
 """locks.py and leases.py: one holder at a time, and none after a holder's end."""
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -136,9 +137,18 @@ def test_a_lease_that_is_not_renewed_is_taken_over(content, tmp_path, monkeypatc
 
 
 def test_of_many_that_find_a_stale_lease_one_takes_it(tmp_path, monkeypatch, hurried):
-    """Holders on as many machines, whom no lock keeps apart, and for all of whom it becomes stale at once."""
-    hours, inside, most, refused = [0], [], [], []
+    """Holders on as many machines, whom no lock keeps apart, and for all of whom it becomes stale at once.
+
+    What they read is old news when they act on it.
+    """
+    hours, inside, most, refused, read = [0], [], [], [], leases.Lease.read
     monkeypatch.setattr(leases, "time", SimpleNamespace(monotonic=lambda: 3600 * hours[0], sleep=time.sleep))
+
+    def read_slowly(self):
+        found = read(self)
+        time.sleep(random.random() / 50)
+        return found
+    monkeypatch.setattr(leases.Lease, "read", read_slowly)
     lease_of_another_machine(tmp_path)
 
     def work(number):
@@ -158,6 +168,15 @@ def test_of_many_that_find_a_stale_lease_one_takes_it(tmp_path, monkeypatch, hur
     for thread in threads:
         thread.join()
     assert most == [1] and len(refused) == 7 and os.listdir(str(tmp_path)) == []
+
+
+def test_one_who_died_taking_a_lease_over_keeps_nobody_out(tmp_path, monkeypatch, hurried):
+    monkeypatch.setattr(leases, "STALE", 0.2)
+    lease_of_another_machine(tmp_path)
+    (tmp_path / ".lease.x").write_text('{"id": "y", "machine": "third"}')
+    with alone_in(tmp_path):
+        assert json.loads((tmp_path / ".lease").read_text())["process"] == os.getpid()
+    assert os.listdir(str(tmp_path)) == []
 
 
 @pytest.mark.parametrize("take", [lease_of_another_machine, lambda folder: (folder / ".lease").unlink()])

@@ -40,23 +40,24 @@ class Lease:
 
         alone_on_this_machine: as a lock says, so that a lease of this machine is a dead holder's
         """
-        first, since, said = self.read(), time.monotonic(), False
+        watched, since, said = self.read(), time.monotonic(), False
         while not self.make():
             holder = self.read()
-            if alone_on_this_machine and holder.get("machine") == this_machine():
-                self.remove(holder)
-            elif holder and holder != first:
-                raise Occupied("%s: another process is at work here, number %s on %s; wait until it is done, or end it"
-                               % (self.path.parent, holder.get("process"), holder.get("host")))
-            elif time.monotonic() - since > STALE:
-                self.remove(holder)
-            else:
+            is_stale = holder == watched and time.monotonic() - since > STALE
+            if is_stale or alone_on_this_machine and holder.get("machine") == this_machine():
+                if self.take_over(holder, alone_on_this_machine):
+                    break
+            elif holder == watched:
                 if not said:
                     print("%s: waiting up to %d seconds, to see whether %s is still at work here"
                           % (self.path.parent, STALE, holder.get("host", "another machine")), file=sys.stderr)
                     said = True
                 time.sleep(EVERY / 10)
-        threading.Thread(target=self.renew, daemon=True).start()
+            elif holder:
+                raise Occupied("%s: another process is at work here, number %s on %s; wait until it is done, or end it"
+                               % (self.path.parent, holder.get("process"), holder.get("host")))
+            else:  # made a moment ago
+                watched, since = holder, time.monotonic()
 
     def make(self):
         """Make the file. Returns whether there was none."""
@@ -80,32 +81,40 @@ class Lease:
         except (OSError, ValueError):
             return {}
 
-    def remove(self, stale):
-        """Remove a lease that says what `stale` does. What was made in its place meanwhile is put back."""
-        aside = self.path.with_name("%s.%s" % (self.path.name, self.id))
-        with contextlib.suppress(OSError):  # another was quicker
-            os.rename(str(self.path), str(aside))
-            if Lease(aside).read().get("id") != stale.get("id"):
-                os.link(str(aside), str(self.path))
-        with contextlib.suppress(OSError):
-            aside.unlink()
+    def take_over(self, stale, alone_on_this_machine):
+        """Put this lease in the place of one that says what `stale` does. Returns whether it did.
+
+        Only who holds the right to it may: a lease of its own, named for the stale one, and renamed to take its place.
+        """
+        right = Lease(self.path.with_name("%s.%s" % (self.path.name, stale.get("id"))))
+        right.id = self.id
+        try:
+            right.take(alone_on_this_machine)
+            if self.read().get("id") == stale.get("id"):
+                os.replace(str(right.path), str(self.path))
+                return True
+            right.path.unlink()
+        except (Occupied, FileNotFoundError):  # another was quicker
+            pass
+        return False
 
     def renew(self):
         """Say again and again that the holder lives, until it gives the lease back or finds that it has lost it."""
-        beat = missed = 0
-        while missed < 2 and not self.ended.wait(EVERY):  # once is while remove() puts it back
+        beat, is_ours = 0, True
+        while is_ours and not self.ended.wait(EVERY):
             beat += 1
-            with contextlib.suppress(OSError, ValueError):  # a file system that is away may be back at the next
-                try:
-                    missed = 0 if self.say_again(beat) else 2
-                except FileNotFoundError:
-                    missed += 1
+            try:
+                is_ours = self.say_again(beat)
+            except FileNotFoundError:
+                is_ours = False
+            except (OSError, ValueError):  # a file system that is away may be back at the next
+                pass
         if self.lost and not self.ended.is_set():
             self.lost()
 
     def say_again(self, beat):
         """Write the lease once more. Returns whether it is this holder's."""
-        with open(str(self.path), "r+") as file:  # what is written to one that was put aside goes nowhere
+        with open(str(self.path), "r+") as file:  # what is written to one that was replaced goes nowhere
             is_ours = json.loads(file.read()).get("id") == self.id
             if is_ours:
                 file.seek(0)
@@ -127,6 +136,7 @@ def leased(path, alone_on_this_machine, lost=None):
     """Hold the lease `path` in the block. As Lease and its take()."""
     lease = Lease(path, lost)
     lease.take(alone_on_this_machine)
+    threading.Thread(target=lease.renew, daemon=True).start()
     try:
         yield
     finally:
