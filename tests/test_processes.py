@@ -4,11 +4,13 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
 from pain.errors import Problem
-from pain.processes import Crashed, call_apart, workers
+from pain.processes import Crashed, call_apart, deaf, workers
 from support.processes import PATIENCE, is_running, started, wait_until
 from support.project import ROOT
 
@@ -73,6 +75,25 @@ def test_a_worker_that_is_told_to_end_before_it_begins_says_nothing(tmp_path, us
     (tmp_path / "tool.py").write_text(TOLD_AT_BIRTH)
     done = subprocess.run([sys.executable, str(tmp_path / "tool.py")], capture_output=True, text=True, env=PAIN)
     assert done.returncode == 2 and done.stderr.startswith("tool.py: a worker process died")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM])
+def test_no_signal_comes_between_while_a_process_is_started(number):
+    """Nor one that another thread is given, such as that of a progress bar."""
+    heard, over = [], threading.Event()
+    other = threading.Thread(target=over.wait)
+    usual = signal.signal(number, lambda number, _: heard.append(number))
+    try:
+        other.start()
+        with deaf():
+            signal.pthread_kill(other.ident, number)
+            time.sleep(0.02)
+            assert heard == []
+        wait_until(lambda: heard == [number])
+    finally:
+        signal.signal(number, usual)
+        over.set()
+        other.join()
 
 
 def test_a_worker_that_dies_is_one_line():

@@ -30,17 +30,25 @@ class Workers(concurrent.futures.ProcessPoolExecutor):
 def deaf():
     """Start processes in the block that never see the signals of the terminal, nor SIGTERM until they are ready for it.
 
-    This one sees them after the block.
+    This one sees them after the block, and SIGALRM, by which pain.command repeats them: an exception would leave a
+    process or a thread half started.
     """
     if not hasattr(signal, "pthread_sigmask"):  # on Windows
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, *(
-        getattr(signal, name) for name in FROM_THE_TERMINAL)])
+    numbers = [signal.SIGTERM, signal.SIGALRM, *(getattr(signal, name) for name in FROM_THE_TERMINAL)]
+    before, late, handlers = signal.pthread_sigmask(signal.SIG_BLOCK, numbers), [], {}
     try:
+        if threading.current_thread() is threading.main_thread():  # whose handlers run for other threads' signals, too
+            for number in filter(lambda number: callable(signal.getsignal(number)), numbers):
+                handlers[number] = signal.signal(number, lambda number, _: late.append(number))
         yield
     finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number in late:
+            signal.raise_signal(number)
 
 
 @contextlib.contextmanager
