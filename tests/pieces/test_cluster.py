@@ -37,7 +37,7 @@ def numbers(folder, name):
     """What a piece has counted, and the processes that did, in order."""
     file = folder / name / "counted"
     lines = [line.split() for line in file.read_text().splitlines()] if file.exists() else []
-    return [int(number) for number, _ in lines], list(dict.fromkeys(int(process) for _, process in lines))
+    return [int(line[0]) for line in lines], list(dict.fromkeys(int(line[1]) for line in lines))
 
 
 @pytest.mark.parametrize("where", ["here", "there"])

@@ -17,7 +17,8 @@ STEP = 0.2  # seconds a number
 
 
 class Counting(Piece):
-    """Counts from where its file says to `length`. Each line has the number, and when and by whom it was begun."""
+    """Counts from where its file says to `length`. A line has the number, by what process, for which worker, and when.
+    """
 
     unit = "number"
 
@@ -39,7 +40,7 @@ class Counting(Piece):
                     raise Problem("3 is a bad number")
                 time.sleep(STEP)
                 with open(str(self.folder / "counted"), "a") as file:
-                    file.write("%d %d\n" % (number, os.getpid()))
+                    file.write("%d %d %d %.3f\n" % (number, os.getpid(), os.getppid(), time.time()))
                 means.update(1)
             (self.folder / "done").touch()
 
