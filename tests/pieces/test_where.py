@@ -1,4 +1,5 @@
 """--where: which place it names, and what is wrong with it. Slurm's batch script, as dask-jobqueue writes it."""
+import shutil
 import sys
 from types import ModuleType
 
@@ -43,6 +44,17 @@ def test_the_hosts_of_ssh_have_a_worker_each_and_the_first_the_scheduler(monkeyp
     assert arguments.over_ssh(["node1", "node2"]) == ["node1", "node1", "node2"]
 
 
+def test_a_host_that_does_not_let_us_in(monkeypatch):
+    distributed = pytest.importorskip("distributed")
+
+    def refuse(hosts):
+        raise RuntimeError("Cluster failed to start: Name or service not known")
+    monkeypatch.setitem(sys.modules, "asyncssh", ModuleType("asyncssh"))
+    monkeypatch.setattr(distributed, "SSHCluster", refuse)
+    with pytest.raises(Problem, match="--where ssh: .*: Name or service not known; each host must let `ssh HOST"):
+        arguments.over_ssh(["node1"])
+
+
 YAML = {"cores": 8, "processes": 1, "memory": "32GB", "walltime": "12:00:00", "queue": "gpu", "interface": "lo",
         "scheduler-options": {"dashboard_address": ":0"}, "job-extra-directives": ["--gres=gpu:1"],
         "worker-extra-args": ["--resources", "GPU=1"]}
@@ -53,19 +65,24 @@ def test_slurm_s_batch_script(monkeypatch):
     jobqueue = pytest.importorskip("dask_jobqueue")
     import dask
     asked = []
-    monkeypatch.setattr(jobqueue.SLURMCluster, "scale", lambda self, jobs: asked.append(jobs))
+    monkeypatch.setattr(shutil, "which", lambda name: name)
+    monkeypatch.setattr(jobqueue.SLURMCluster, "adapt", lambda self, **jobs: asked.append(jobs))
     with dask.config.set({"jobqueue.slurm.%s" % key: value for key, value in YAML.items()}):
         with slurm(3) as cluster:
             lines = cluster.job_script().splitlines()
     for line in "-p gpu", "-n 1", "--cpus-per-task=8", "--mem=30G", "-t 12:00:00", "--gres=gpu:1":
         assert "#SBATCH " + line in lines, lines
-    assert lines[0] == "#!/usr/bin/env bash" and asked[0] == 3
+    assert lines[0] == "#!/usr/bin/env bash" and asked == [{"minimum_jobs": 3, "maximum_jobs": 3}]
     worker = lines[-1]
     for part in sys.executable, "--nthreads 8", "--memory-limit 29.80GiB", "--resources GPU=1":
         assert part in worker, worker
 
 
-def test_slurm_without_its_settings():
+def test_slurm_without_its_settings_and_without_slurm(monkeypatch):
     pytest.importorskip("dask_jobqueue")
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(Problem, match="--where slurm: there is no sbatch here"):
+        slurm(1)
+    monkeypatch.setattr(shutil, "which", lambda name: name)
     with pytest.raises(Problem, match="--where slurm: You must specify how much cores .*; say it in .*jobqueue.yaml"):
         slurm(1)

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import importlib
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,12 +44,14 @@ def slurm(jobs):
     """A cluster whose workers Slurm starts, as many batch jobs as `jobs`."""
     with needed_for("--where slurm"):
         from dask_jobqueue import SLURMCluster
+    if not shutil.which("sbatch"):
+        raise Problem("--where slurm: there is no sbatch here; run this on a machine that submits jobs to Slurm")
     try:
         cluster = SLURMCluster()
     except ValueError as error:
         raise Problem("--where slurm: %s; say it in Dask's configuration, as ~/.config/dask/jobqueue.yaml"
                       % str(error).split(",")[0]) from error
-    cluster.scale(jobs=jobs)
+    cluster.adapt(minimum_jobs=jobs, maximum_jobs=jobs)  # unlike scale(), starts others for those whose time is over
     return cluster
 
 
@@ -68,4 +72,8 @@ def over_ssh(hosts):
     with needed_for("--where ssh:"):
         importlib.import_module("asyncssh")  # what Dask does it with
         from distributed import SSHCluster
-    return SSHCluster([hosts[0], *hosts])
+    try:
+        return SSHCluster([hosts[0], *hosts])
+    except RuntimeError as error:  # Dask's, of whatever it is
+        raise Problem("--where ssh: %s; each host must let `ssh HOST %s` in without a password"
+                      % (error, sys.executable)) from error
