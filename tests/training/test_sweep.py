@@ -1,5 +1,6 @@
 """Sweeps: the grid, folds within folds, what is chosen by whom, and the tables."""
 import csv
+import os
 from unittest import mock
 
 import numpy as np
@@ -61,9 +62,10 @@ def test_within_a_fold_nobody_is_of_whom_it_leaves_out(work, tmp_path):
 def pretend(trainings, *_):
     """Predict labels that are off by the rate in hundreds, and of fold 2's training subjects the other way round."""
     for training in trainings:
+        assert os.path.exists(os.path.normpath(str(training.folder / training.net)))
         solver = text_format.Merge(training.solver.read_text(), caffe_pb2.SolverParameter())
         off = round(100 * solver.base_lr) - 1 + 0.1 * solver.random_seed + (training.name == "mse")
-        if "inner/02-" in str(training.folder):
+        if "inner-02-" in str(training.folder):
             off = 3 - off
         names, labels = read_list(training.data / "val.txt")
         write(training.folder / "predictions.csv", [

@@ -2,7 +2,7 @@
 
     <out>/<start>/<setting>/seed-1/prototxt, models/<variant>/NN-subject/     as train.py and predict.py make them
     <out>/inner/NN-subject/                  with `choose`: folds of that fold's training subjects alone
-    <out>/<start>/<setting>/seed-1/inner/NN-subject/<variant>/NN-of-M/        by which its setting is chosen
+    <out>/<start>/<setting>/seed-1/inner-NN-subject/<variant>/NN-of-M/        by which its setting is chosen
 
 Sweeps can have one folder `out`: what one has trained, the other has, too.
 """
@@ -125,7 +125,7 @@ class Sweep:
             write_prototxt(self.prototxt, folder / "prototxt", seed, start == "frozen", text_of(setting))
             self.written.add(folder)
         return fold_training(folder / "prototxt" / "solvers" / (variant + ".prototxt"), fold,
-                             folder / "inner" / within.name if within else folder / "models",
+                             folder / ("inner-" + within.name) if within else folder / "models",
                              None if start == "scratch" else self.weights)
 
     def inner(self, variant, start, setting, seed, fold):
