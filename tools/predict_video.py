@@ -25,7 +25,6 @@ from pain.command import fail, run, starting
 with starting(__name__):
     import sys
     import time
-    from collections import Counter
     from pathlib import Path
 
     from pain.command_line import Parser
@@ -37,19 +36,20 @@ with starting(__name__):
     from pain.models import find_models, find_net
     from pain.notice import terminal_lines
     from pain.pieces.arguments import add_where, read_where
-    from pain.progress import progress, write
+    from pain.pieces.where import message
+    from pain.progress import progress
     from pain.provenance import origin_said
     from pain.video.arguments import add_arguments
-    from pain.video.curve import FACES, FOUND
     from pain.video.curve_folder import about_curve, finish_curve, finished_with, record_curve, refuse_earlier
     from pain.video.episodes import THRESHOLDS
     from pain.video.estimator import LEAST_FACE, MIN_FACE, load_estimator
+    from pain.video.in_words import report_lines
     from pain.video.many import ManyVideos, Options
     from pain.video.named_videos import find_videos, is_single
     from pain.video.smoothing import smoothing
     from pain.video.source import RATE, open_video
     from pain.video.tracking import GAP, MOST_GAP
-    from pain.video.video_piece import VideoCurve
+    from pain.video.video_piece import pieces_of
 
 
 def arguments():
@@ -97,47 +97,6 @@ def arguments():
 def report(curve_csv, rows, summary, rate, min_face):
     """Print what came out: report_lines()."""
     print("\n".join(report_lines(curve_csv, rows, summary, rate, min_face)))
-
-
-def report_lines(curve_csv, rows, summary, rate, min_face):
-    """What came out, a line for the frames and one a person. rate: frames a second, or None."""
-    count = Counter(row.face for row in rows)
-    doubts = Counter(row.doubt for row in rows if row.doubt)
-    lines = ["%s: %d frames%s; faces: %s%s" % (
-        curve_csv, summary["frames"], ", %.1f a second" % rate if rate else "",
-        ", ".join("%d %s" % (count[face], face) for face in FACES),
-        "; doubted for " + ", ".join("%s %d" % pair for pair in doubts.most_common()) if doubts else "")]
-    with_face = len({row.frame for row in rows if row.face == FOUND})
-    if with_face < summary["frames"] / 2 and min_face > LEAST_FACE:
-        lines.append(
-            "  a face in %d of %d frames; smaller ones than %g %% of the image's height were not looked for, as "
-            "--min-face %.2g would" % (with_face, summary["frames"], 100 * min_face, max(LEAST_FACE, min_face / 2)))
-    turned = summary.get("turned", ())
-    if any(stretch["degrees"] for stretch in turned):
-        said = ["by %(degrees)d degrees from %(from_s).1f s on" % stretch for stretch in turned]
-        lines.append("  people are turned, clockwise, %s; their faces were righted" % (
-            ", ".join(said[:3]) + ", ..." * (len(said) > 3)))
-    for person in summary["people"]:
-        lines += person_lines(person)
-    if "agreement" in summary:
-        lines.append("  with the labels, %(frames)d frames: " % summary["agreement"] + ", ".join(
-            "%s %s" % (name.upper(), "-" if value is None else "%.3f" % value)
-            for name, value in summary["agreement"].items() if name in ("mae", "mse", "pcc", "wmae", "wmse")))
-    return lines
-
-
-def person_lines(person):
-    """What is said of one of a summary's people."""
-    lines, mean, peak, elsewhere = [], person["mean"], person["peak"], person["elsewhere_s"]
-    if elsewhere:
-        lines.append("  person %d: in another place from %s on, and perhaps another person; --track tells people apart"
-                     % (person["person"], ", ".join("%.1f s" % at for at in elsewhere[:3])
-                        + (", ..." * (len(elsewhere) > 3))))
-    if mean is None:
-        return [*lines, "  person %d: no intensity" % person["person"]]
-    episodes = ", ".join("%d of %g and more" % (len(at["episodes"]), at["at_least"]) for at in person["thresholds"])
-    return [*lines, "  person %d: mean %.2f, peak %.2f at %.1f s; episodes: %s" % (
-        person["person"], mean, peak["intensity"], peak["media_time_s"], episodes)]
 
 
 def main():
@@ -195,44 +154,26 @@ def labels_file(args):
 def rate_many(args, models, smoothed_by, truth, calibration):
     """Rate every video into a folder of its own below --out, and say at the end which could not be."""
     found = find_videos(args.video, args.list)
-    estimator = load_estimator(models, args.net, args.gpu, args.min_face, args.gap, args.track, calibration)
+    loading = dict(models=models, net=args.net, gpu=args.gpu, min_face=args.min_face, gap=args.gap, track=args.track,
+                   calibration=args.calibration)
+    estimator = load_estimator(**dict(loading, calibration=calibration))
     print("\n".join(terminal_lines(estimator.nets.origin)))
-    options = Options(sorted(args.threshold), smoothed_by, truth, labels_file(args), args.annotate, args.rate,
-                      args.stream, args.calibration, args.overwrite)
-    many = ManyVideos(found.videos, estimator, args.out, options, lambda folder, rows, summary: report_lines(
-        folder / "curve.csv", rows, summary, None, args.min_face))
-    if args.where != "here":
-        rate_elsewhere(args, models, found, many)
-        return
-    wrong, rated, as_before, computed, start = list(found.wrong.values()), 0, 0, 0, time.monotonic()
-    with progress(total=many.count(), unit="frame", desc="%d videos" % len(found.videos)) as bar:
-        for outcome in many.rate(bar):
-            computed += outcome.computed
-            rated, as_before = rated + bool(outcome.said), as_before + outcome.as_it_was
-            wrong += [outcome.wrong] * bool(outcome.wrong)
-            for line in [outcome.note] * bool(outcome.note) + (outcome.said or []):
-                write(line)
-    rate = computed / (time.monotonic() - start)
+    many = ManyVideos(estimator, args.out, Options(
+        sorted(args.threshold), smoothed_by, truth, labels_file(args), args.annotate, args.rate, args.stream,
+        args.calibration, args.overwrite))
+    with many.at_work(), read_where(args.where) as where:
+        pieces, damaged = pieces_of(many, found.videos, loading)
+        start = time.monotonic()
+        failed = where.try_all(pieces, "%d videos" % len(found.videos))
+    computed = sum(many.computed)
     print("%s: %d videos rated%s; %d left as they were" % (
-        one_line(args.out), rated, ", %.1f frames a second" % rate if computed else "", as_before))
+        one_line(args.out), len(pieces) - len(failed), ", %.1f frames a second" % (
+            computed / (time.monotonic() - start)) if computed else "", len(found.videos) - len(pieces)))
+    wrong = [*found.wrong.values(), *damaged, *map(message, failed.values())]
     for why in wrong:
         print(one_line(why), file=sys.stderr)
     if wrong:
         fail("%d of %d videos could not be rated, or not whole" % (len(wrong), len(found.videos) + len(found.wrong)), 1)
-
-
-def rate_elsewhere(args, models, found, many):
-    """Rate the videos on a cluster, and say at the end which could not be."""
-    loading = dict(models=models, net=args.net, gpu=args.gpu, min_face=args.min_face, gap=args.gap, track=args.track,
-                   calibration=args.calibration)
-    todo = [video for video in found.videos if not many.is_whole(video)]
-    for why in found.wrong.values():
-        print(one_line(why), file=sys.stderr)
-    with read_where(args.where) as where:
-        where.see_through([VideoCurve(video, loading, args.out, many.options) for video in todo], "videos")
-    print("%s: %d videos rated; %d left as they were" % (one_line(args.out), len(todo), len(found.videos) - len(todo)))
-    if found.wrong:
-        fail("%d of %d videos could not be rated" % (len(found.wrong), len(found.videos) + len(found.wrong)), 1)
 
 
 if __name__ == "__main__":

@@ -17,13 +17,14 @@ from pathlib import Path
 
 import caffe
 
-from pain.progress import LoggedProgress
+from pain.pieces.where import Here
 from pain.video.curve_folder import about_curve, about_nets, finish_curve, record_curve
 from pain.video.episodes import THRESHOLDS
 from pain.video.estimator import GAP, MIN_FACE, load_estimator
 from pain.video.many import ManyVideos, Options
 from pain.video.named_videos import find_videos
 from pain.video.source import open_video
+from pain.video.video_piece import pieces_of
 from support.project import PAIN, ROOT
 from video import drawn_faces, write_video
 
@@ -44,9 +45,9 @@ def one_after_the_other(estimator, videos, out):
 
 def at_a_time(estimator, videos, out):
     """Rate the videos as the command does with many."""
-    many = ManyVideos(videos, estimator, out, Options(THRESHOLDS), lambda *_: "")
-    for outcome in many.rate(LoggedProgress(total=many.count(), disable=True)):
-        assert not outcome.wrong, outcome
+    many = ManyVideos(estimator, out, Options(THRESHOLDS))
+    with many.at_work():
+        Here().see_through(pieces_of(many, videos, dict(models=[], gpu=None, calibration=None))[0], "videos")
 
 
 def compare(folder, seconds, divide, rounds):

@@ -44,6 +44,7 @@ def numbers(folder, name):
 def test_one_that_fails_does_not_stop_the_others(where, dask, tmp_path):
     done = count(tmp_path, "a", "bad", "c", where="here" if where == "here" else dask.address)
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert all("%s has counted\n" % name in done.stdout for name in "ac") and done.stdout.count("has counted") == 2
     assert "bad: 3 is a bad number\n" in done.stderr and "1 of 3 failed, see above" in done.stderr.splitlines()[-1]
     assert {path.name: sorted(inner.name for inner in path.iterdir()) for path in tmp_path.iterdir()} == {
         "a": ["counted", "done"], "bad": ["counted"], "c": ["counted", "done"]}

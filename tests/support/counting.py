@@ -43,6 +43,7 @@ class Counting(Piece):
                     file.write("%d %d %d %.3f\n" % (number, os.getpid(), os.getppid(), time.time()))
                 means.update(1)
             (self.folder / "done").touch()
+            means.say("%s has counted" % self.name)
 
 
 def main():

@@ -3,7 +3,6 @@ import json
 import os
 import pickle
 import sys
-from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
@@ -16,19 +15,19 @@ from pain.faces.alignment import TEMPLATE
 from pain.faces.detector import Face
 from pain.files import remove
 from pain.pieces.where import Here
-from pain.progress import LoggedProgress
 from pain.provenance import NOT_KNOWN
 from pain.video import curve_folder, video_piece
 from pain.video.curve_folder import about_curve, finish_curve, finished_with, record_curve
 from pain.video.estimator import Estimator
-from pain.video.many import ManyVideos, Options
+from pain.video.many import ManyVideos, Options, Outcome, damage_of
 from pain.video.named_videos import NamedVideo, find_videos, is_single
 from pain.video.smoothing import Filter
 from pain.video.source import open_video
-from pain.video.video_piece import VideoCurve
+from pain.video.video_piece import VideoCurve, pieces_of
 from support.videos import write
 
 FRAMES = 20
+LOADING = dict(models=[], gpu=None, calibration=None)
 CLIPS = "sub-01_task-arm.mkv", "sub-01_task-l\u00e9g 2.mkv", "deep/sub-02_task-arm.mkv", "other/arm.mkv"
 
 
@@ -146,20 +145,38 @@ def clips(tmp_path_factory):
     return folder
 
 
-def many(out, *sources, stop_after=None, **options):
-    """Rate them. Returns the ManyVideos' outcomes by name. stop_after: frames."""
-    of = ManyVideos(find_videos(sources).videos, Estimator(Light(), Everywhere(), gap=0), out,
-                    Options((1, 2), **options), lambda folder, rows, summary: folder)
-    bar = LoggedProgress(total=of.count(), disable=True)
-    update = bar.update
+class StoppedAfter(Here):
+    """Ctrl-C comes after so many frames."""
 
-    def counted():
-        update()
-        if stop_after and bar.n >= stop_after:
-            of.ending.set()
-    bar.update = counted
-    outcomes = {outcome.video.name: outcome for outcome in of.rate(bar)}
-    assert stop_after or bar.n == bar.total
+    def __init__(self, frames):
+        super().__init__()
+        self.frames = frames
+
+    def work(self, pieces, update, failed):
+        def counted(more):
+            update(more)
+            self.frames -= more
+            if self.frames <= 0:
+                raise KeyboardInterrupt
+        super().work(pieces, counted, failed)
+
+
+def many(out, *sources, where=None, **options):
+    """Rate them. Returns the outcomes by name, of those that were whole already, too."""
+    of, outcomes = ManyVideos(Estimator(Light(), Everywhere(), gap=0), out, Options((1, 2), **options)), {}
+    videos = find_videos(sources).videos
+    rate = of.outcome
+
+    def noted(video, *arguments):
+        outcomes[video.name] = rate(video, *arguments)
+        return outcomes[video.name]
+    of.outcome = noted
+    with of.at_work():
+        pieces, _ = pieces_of(of, videos, LOADING)
+        failed = (where or Here()).try_all(pieces, "videos")
+    assert {piece.name for piece in failed} == {name for name, outcome in outcomes.items() if outcome.wrong}
+    for video in videos:
+        outcomes.setdefault(video.name, Outcome(damage_of(out / video.name), as_it_was=True))
     return outcomes
 
 
@@ -172,7 +189,7 @@ def made(clips, tmp_path_factory):
     """The curves of a run that nothing has disturbed."""
     out = tmp_path_factory.mktemp("made") / "curves"
     outcomes = many(out, str(clips))
-    assert all(outcome.said == out / name and not outcome.wrong for name, outcome in outcomes.items())
+    assert all("20 frames; faces: 20 found" in outcome.said[0] and not outcome.wrong for outcome in outcomes.values())
     return out
 
 
@@ -193,8 +210,8 @@ def test_each_is_as_alone(clips, made, tmp_path):
 
 @pytest.mark.parametrize("frames", [1, 15, 30, 65])
 def test_stopped_anywhere_it_goes_on_to_the_same_bytes(clips, made, tmp_path, frames):
-    stopped = many(tmp_path / "curves", str(clips), stop_after=frames)
-    assert "interrupted" in {outcome.wrong for outcome in stopped.values()}
+    with pytest.raises(KeyboardInterrupt):
+        many(tmp_path / "curves", str(clips), where=StoppedAfter(frames))
     whole = {path.parent for path in (tmp_path / "curves").rglob("curve.csv") if not path.parent.name.startswith(".")}
     assert all((folder / "curve.json").exists() for folder in whole) and len(whole) < len(CLIPS)
     again = many(tmp_path / "curves", str(clips))
@@ -213,16 +230,30 @@ def test_a_bad_one_does_not_stop_the_rest(clips, made, tmp_path):
 def test_as_pieces_of_work_they_are_the_same(clips, made, tmp_path, monkeypatch):
     monkeypatch.setattr(video_piece, "load_estimator", lambda **_: Estimator(Light(), Everywhere(), gap=0))
     (tmp_path / "broken.mkv").write_bytes((clips / CLIPS[0]).read_bytes()[:100])
-    loading, out = dict(models=[], gpu=None, calibration=None), tmp_path / "curves"
-    pieces = [VideoCurve(video, loading, out, Options((1, 2)))
-              for video in find_videos([str(clips), str(tmp_path / "broken.mkv")]).videos]
+    of = ManyVideos(Estimator(Light(), Everywhere(), gap=0), tmp_path / "curves", Options((1, 2)))
+    pieces, _ = pieces_of(of, find_videos([str(clips), str(tmp_path / "broken.mkv")]).videos, LOADING)
+    assert sorted(piece.length for piece in pieces) == [1] + 4 * [FRAMES]
+    said = []
     with pytest.raises(Unfinished, match="1 of 5 failed, see above; the others are done"):
-        Here().see_through(pickle.loads(pickle.dumps(pieces)), "videos")
-    assert contents(out) == contents(made)
+        Here(say=said.append).see_through(pickle.loads(pickle.dumps(pieces)), "videos")
+    assert contents(of.out) == contents(made) and sum("20 frames; faces: 20 found" in line for line in said) == 4
+
+
+def test_how_far_a_curve_is_is_told_by_its_rows(clips, tmp_path):
+    """As long as it goes on, it is not given up, however often its worker dies."""
+    (video, *_), of = find_videos([str(clips)]).videos, ManyVideos(Estimator(Light(), Everywhere(), gap=0), tmp_path,
+                                                                   Options((1, 2)))
+    piece, done = VideoCurve(video, FRAMES, of, LOADING), []
+    assert piece.done() == 0
+    with pytest.raises(KeyboardInterrupt):
+        StoppedAfter(12).work([piece], done.append, {})
+    assert 10 <= piece.done() <= 12 == len(done)
+    Here().work([piece], done.append, {})
+    assert piece.done() == 0 and FRAMES <= sum(done) <= FRAMES + 2  # it is whole
 
 
 def test_the_command_says_what_it_did(clips, made, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(predict_video, "load_estimator", lambda *_: Estimator(Light(), Everywhere(), gap=0))
+    monkeypatch.setattr(predict_video, "load_estimator", lambda **_: Estimator(Light(), Everywhere(), gap=0))
     for already in 0, len(CLIPS):
         monkeypatch.setattr(sys, "argv", [
             "predict_video.py", str(clips), str(tmp_path / "none.mp4"), "--threshold", "2", "1", "--model",
@@ -248,8 +279,7 @@ def test_only_what_has_changed_is_rated_again(clips, tmp_path):
 
     def computed(**options):
         outcomes = many(out, str(folder), **options)
-        assert [outcome.as_it_was for outcome in outcomes.values()] == [not outcome.said
-                                                                       for outcome in outcomes.values()]
+        assert all(outcome.as_it_was != bool(outcome.said) for outcome in outcomes.values())
         return {name: outcome.computed for name, outcome in outcomes.items() if outcome.said}
 
     assert computed() == {one: FRAMES, two: FRAMES} and computed() == {}
@@ -273,7 +303,8 @@ def test_only_what_has_changed_is_rated_again(clips, tmp_path):
 
 
 def test_a_part_of_something_else_is_not_gone_on_with(clips, made, tmp_path):
-    many(tmp_path / "curves", str(clips), stop_after=30)
+    with pytest.raises(KeyboardInterrupt):
+        many(tmp_path / "curves", str(clips), where=StoppedAfter(30))
     partial = [path for path in (tmp_path / "curves").rglob("curve.csv") if path.parent.name.startswith(".")]
     assert partial
     for path in partial:
@@ -302,7 +333,7 @@ def test_what_is_to_be_said_of_a_video_is_said(clips, tmp_path, monkeypatch):
 
     monkeypatch.setattr("pain.video.many.open_video", noted)
     outcome, = many(tmp_path, str(clips / CLIPS[0])).values()
-    assert outcome.note == "it is HDR" and not outcome.wrong
+    assert outcome.said[0] == "it is HDR" and not outcome.wrong
 
 
 def test_a_fault_of_ours_is_shown_and_does_not_stop_the_rest(clips, tmp_path, capsys):
@@ -310,8 +341,8 @@ def test_a_fault_of_ours_is_shown_and_does_not_stop_the_rest(clips, tmp_path, ca
         def __call__(self, faces):
             raise ZeroDivisionError("of the test's")
 
-    of = ManyVideos([NamedVideo(name, str(clips / name)) for name in CLIPS[:2]],
-                    Estimator(Faulty(), Everywhere(), gap=0), tmp_path, Options((1,)), lambda *_: "")
-    wrong = [outcome.wrong for outcome in of.rate(SimpleNamespace(total=None, update=lambda: None))]
+    of = ManyVideos(Estimator(Faulty(), Everywhere(), gap=0), tmp_path, Options((1,)))
+    wrong = [str(error) for error in Here().try_all(pieces_of(of, [
+        NamedVideo(name, str(clips / name)) for name in CLIPS[:2]], LOADING)[0], "videos").values()]
     assert len(wrong) == 2 and all("a fault in this program" in text for text in wrong)
     assert "ZeroDivisionError: of the test's" in capsys.readouterr().err

@@ -1,8 +1,9 @@
 """A piece done in a process of its own, which a worker of a cluster starts: python -m pain.pieces.child RUN CORES
 
-Stdin has the pickled piece; stdout gets lines of JSON: {"at": how much is done}, and at the end {"ended": "done", or
-"failed" or "occupied", "why": what the user can mend}. The signals are any command's, and SIGINT is the worker's word
-that the piece is wanted no more, also where nohup or a batch script has had the worker ignore it.
+Stdin has the pickled piece; stdout gets lines of JSON: {"at": how much is done}, {"said": what for the user}, and at
+the end {"ended": "done", or "failed" or "occupied", "why": what the user can mend}. The signals are any command's, and
+SIGINT is the worker's word that the piece is wanted no more, also where nohup or a batch script has had the worker
+ignore it.
 """
 import json
 import os
@@ -42,7 +43,8 @@ def main():
     with noting(failed, piece):
         teller.update(piece.prepare())
         if teller.at < piece.length:
-            Here(1, int(sys.argv[2])).work([piece], teller.update, failed)
+            where = Here(1, int(sys.argv[2]), lambda text: teller.say(said=text))
+            where.work([piece], teller.update, failed)
     teller.say(at=teller.at)
     error = failed.get(piece)
     teller.say(ended="occupied" if isinstance(error, Occupied) else "failed" if error else "done",

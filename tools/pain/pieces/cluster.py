@@ -195,7 +195,9 @@ class Attempts:
     def hear(self, event):
         """Take what a worker tells of a piece."""
         said = event[1]
-        if said["name"] in self.at and said["at"] > self.at[said["name"]]:
+        if "said" in said:
+            write(said["said"])
+        elif said["name"] in self.at and said["at"] > self.at[said["name"]]:
             self.update(said["at"] - self.at[said["name"]])
             self.at[said["name"]] = said["at"]
 

@@ -79,8 +79,9 @@ def run_piece(pickled, needs, name, run):
     """Do a piece in a process of its own. Returns how it ended, and why.
 
     "done"; "failed", with what the user can mend; "occupied"; "unfit", with why this worker is; "died", with its last
-    words. How far it is, is told as an event of the topic `run`. When the piece is wanted no more, because whoever
-    wanted it has cancelled it or is gone, it is interrupted; when this worker is closed, told to end, which is quicker.
+    words. How far it is and what it says are told as events of the topic `run`. When the piece is wanted no more,
+    because whoever wanted it has cancelled it or is gone, it is interrupted; when this worker is closed, told to end,
+    which is quicker.
     """
     from dask.system import CPU_COUNT
     from distributed import get_worker
@@ -110,10 +111,10 @@ def run_piece(pickled, needs, name, run):
             for line in process.stdout:
                 begun.set()
                 said = json.loads(line)
-                if "at" in said:
-                    worker.log_event(run, {"name": name, "at": said["at"]})
-                else:
+                if "ended" in said:
                     ended = said["ended"], said["why"]
+                else:
+                    worker.log_event(run, dict(said, name=name))
         log.seek(0)
         words = log.read().decode(errors="replace").split("\n")
     return ended or ("died", "; ".join(filter(None, words[-3:])) or "killed by signal %d" % -process.returncode)

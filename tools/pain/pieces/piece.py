@@ -9,11 +9,15 @@ from typing import Callable, NamedTuple, Sequence
 
 from pain.processes import signal_all
 
-PROGRAM, PROCESS, WHOLE = "waits for a program", "computes in a process", "computes with all cores"  # how one is done
+# How one is done: it waits for a program; it computes in a process of its own; in a thread, beside others with which it
+# shares what they compute with; or alone, with all cores.
+PROGRAM, PROCESS, THREAD, WHOLE = "program", "process", "thread", "whole"
 
 
 class Children(set):
-    """The running programs of pieces. Once stopped, also those that start later are asked to stop."""
+    """The running programs of pieces. Once stopped, also those that start later are asked to stop; pieces that have
+    none look whether they are.
+    """
 
     stopped = False
 
@@ -43,6 +47,7 @@ class Means(NamedTuple):
 
     threads: int  # cores that it may use
     update: Callable[[int], None]  # to be called with how many units more are done
+    say: Callable[[str], None]  # to be called with lines for whoever has started the command
     children: Children  # where its programs are to be as long as they run
 
 
@@ -56,6 +61,7 @@ class Piece:
 
     unit = "piece"
     how = WHOLE
+    at_a_time = None  # how many are done at a time in THREADs
     method = None  # multiprocessing's, by which a process is started for pieces that are computed in one
 
     def __init__(self, name: str, inputs: Sequence[Path], outputs: Sequence[Path], length: int = 1,

@@ -8,9 +8,9 @@ from typing import Callable, Sequence
 
 from pain.command import ToldToEnd
 from pain.errors import Problem, Unfinished, one_line
-from pain.pieces.piece import PROCESS, PROGRAM, Children, Means, Piece
+from pain.pieces.piece import PROCESS, PROGRAM, THREAD, Children, Means, Piece
 from pain.processes import workers
-from pain.progress import progress
+from pain.progress import progress, write
 
 PATIENCE, A_DAY = 8, 86400  # seconds to put away work: when someone has told us to end, who will soon end us; at Ctrl-C
 
@@ -24,10 +24,21 @@ class Where:
     """A place where pieces are done."""
 
     def see_through(self, pieces: Sequence[Piece], title: str) -> None:
-        """Do all of the pieces, which are of one kind, with one bar called `title`.
+        """try_all(). Raises the Problem or OSError of a piece that is the only one, and else, when a line was printed
+        to stderr on each that has failed, Unfinished.
+        """
+        failed = self.try_all(pieces, title)
+        if failed and len(pieces) == 1:
+            raise failed[pieces[0]]
+        for piece, error in failed.items():
+            print("%s: %s" % (piece.name, one_line(message(error))), file=sys.stderr)
+        if failed:
+            raise Unfinished("%d of %d failed, see above%s" % (
+                len(failed), len(pieces), "; the others are done" * (len(failed) < len(pieces))))
 
-        One that fails does not stop the others. Raises its Problem or OSError if it is the only one, and else, when
-        the others are done and a line on each was printed to stderr, Unfinished.
+    def try_all(self, pieces: Sequence[Piece], title: str) -> dict[Piece, Exception]:
+        """Do all of the pieces, which are of one kind, with one bar called `title`. One that fails does not stop the
+        others. Returns the Problem or OSError of each that has.
         """
         failed, todo, done = {}, [], 0
         for piece in pieces:
@@ -39,13 +50,7 @@ class Where:
                       unit=pieces[0].unit if pieces else "piece", desc=title) as bar:
             if todo:
                 self.work(todo, bar.update, failed)
-        if failed and len(pieces) == 1:
-            raise failed[pieces[0]]
-        for piece, error in failed.items():
-            print("%s: %s" % (piece.name, one_line(message(error))), file=sys.stderr)
-        if failed:
-            raise Unfinished("%d of %d failed, see above%s" % (
-                len(failed), len(pieces), "; the others are done" * (len(failed) < len(pieces))))
+        return failed
 
     def prepare(self, piece: Piece) -> int:
         """Make a piece ready. As Piece.prepare()."""
@@ -86,17 +91,17 @@ def message(error):
 class Here(Where):
     """This machine: `jobs` pieces at a time, each with its share of the cores, or of those that take all one.
 
-    cores: how many of the machine's to use, all by default
+    cores: how many of the machine's to use, all by default; say: as Means has it
     """
 
-    def __init__(self, jobs: int = 1, cores: int | None = None):
-        self.jobs, self.cores = jobs, cores or os.cpu_count()
+    def __init__(self, jobs: int = 1, cores: int | None = None, say: Callable[[str], None] = write):
+        self.jobs, self.cores, self.say = jobs, cores or os.cpu_count(), say
 
     def work(self, pieces, update, failed):
         how = pieces[0].how
-        jobs = min(self.jobs, len(pieces)) if how in (PROGRAM, PROCESS) else 1
-        means = Means(max(1, self.cores // jobs), update, Children())
-        if how == PROGRAM:
+        jobs = min(pieces[0].at_a_time or self.jobs, len(pieces)) if how in (PROGRAM, PROCESS, THREAD) else 1
+        means = Means(max(1, self.cores // jobs), update, self.say, Children())
+        if how in (PROGRAM, THREAD):
             in_threads(pieces, jobs, means, failed)
         elif how == PROCESS:
             in_processes(pieces, jobs, means, failed)
@@ -107,7 +112,7 @@ class Here(Where):
 
 
 def in_threads(pieces, jobs, means, failed):
-    """Do pieces whose programs run in processes of their own."""
+    """Do pieces whose programs run in processes of their own, or that share what they compute with."""
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         futures = {}
         try:
@@ -134,5 +139,5 @@ def in_processes(pieces, jobs, means, failed):
 def run_apart(piece, threads):
     """What a worker process does. Returns how many units were done."""
     done = []
-    piece.run(Means(threads, done.append, Children()))
+    piece.run(Means(threads, done.append, write, Children()))
     return sum(done)

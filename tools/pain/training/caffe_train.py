@@ -215,6 +215,7 @@ class Training:
         remove(self.folder / RUN)
         if status:
             raise Problem("%s: caffe stopped with status %d: %s" % (self.log, status, last_words(tail)))
+        means.update(max(0, self.max_iter - done))  # it may not have said every iteration
         self.put_in_order()
 
 

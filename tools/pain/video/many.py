@@ -3,9 +3,9 @@
     curves/visit/             a curve that is whole, as of the command for one video
     curves/.visit.partial/    one that is in the making, with which the next run goes on
 
-Some videos are under way at a time, a thread each, which decodes, follows faces and writes; finding faces and rating
-them is done for all of them by one pool. So a video begins while the one before it ends. What a video's curve says does
-not depend on the others: its batches are its own.
+Each is a piece of work (video_piece.py). On this machine some are under way at a time, a thread each, which decodes,
+follows faces and writes; finding faces and rating them is done for all of them by one pool. So a video begins while the
+one before it ends. What a video's curve says does not depend on the others: its batches are its own.
 """
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ import contextlib
 import errno
 import json
 import os
-import threading
 import traceback
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,12 +33,12 @@ from pain.video.curve_folder import (
     record_curve,
 )
 from pain.video.estimator import Estimator
+from pain.video.in_words import report_lines
 from pain.video.named_videos import NamedVideo
 from pain.video.smoothing import Filter
 from pain.video.source import RATE, Video, open_video
-from pain.video.thread_pool import threads, workers
+from pain.video.thread_pool import workers
 
-AT_A_TIME = 2  # videos under way
 FILES = "curve.about.json", "curve.csv", "curve.png", "annotated.mp4", "curve.json"  # of a curve; the last one last
 
 
@@ -61,12 +59,10 @@ class Options(NamedTuple):
 class Outcome(NamedTuple):
     """What came of a video."""
 
-    video: NamedVideo
     wrong: str = ""  # why there is no curve, or what it is not of
-    said: Any = None  # what `describe` made of a new curve
+    said: Sequence[str] = ()  # what there is to say of a new curve, in lines
     computed: int = 0  # frames
     as_it_was: bool = False  # whether the curve was there already
-    note: str = ""  # of the Video
 
 
 class Stopped(Exception):
@@ -74,81 +70,68 @@ class Stopped(Exception):
 
 
 class ManyVideos:
-    """Videos to be rated into folders below `out`. describe: called with (folder, Rows, summary) of each new curve."""
+    """How videos are rated into folders below `out`, with one loading of nets and detector."""
 
-    def __init__(self, videos: Sequence[NamedVideo], estimator: Estimator, out: Path, options: Options,
-                 describe: Callable[[Path, list, dict], Any]):
-        self.videos, self.estimator, self.out, self.options, self.describe = videos, estimator, out, options, describe
+    def __init__(self, estimator: Estimator, out: Path, options: Options):
+        self.estimator, self.out, self.options = estimator, out, options
         self.of_nets = about_nets(estimator.nets.models)
-        self.ending, self.turn = threading.Event(), threading.Lock()
+        self.computed = []  # frames, of each video that has been rated
 
-    def count(self) -> int | None:
-        """How many frames they have, about, or None where one does not say; of those that cannot be read, none."""
-        frames = 0
-        for video in self.videos:
-            with contextlib.suppress(Problem, OSError), self._open(video) as opened:
-                if opened.count is None:
-                    return None
-                frames += opened.count
-        return frames
+    @contextlib.contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Be the only one who rates into `out`, and have all videos share one pool."""
+        with alone_in(self.out), workers() as self.estimator.pool:
+            yield
 
-    def rate(self, bar) -> Iterator[Outcome]:
-        """Rate them all; yields the Outcome of each, in order. bar: of progress(), of the frames."""
-        with alone_in(self.out), workers() as pool, threads(AT_A_TIME) as drivers:
-            self.estimator.pool = pool
-            pending = deque(drivers.submit(self.outcome, video, bar) for video in self.videos)
-            try:
-                while pending:
-                    yield pending.popleft().result()
-            finally:
-                self.ending.set()
-                for future in pending:
-                    future.cancel()
-
-    def is_whole(self, video: NamedVideo) -> bool:
-        """Whether a video has the curve that would be made now."""
+    def look(self, video: NamedVideo) -> tuple[int, bool]:
+        """How many frames a video has, about, 1 where nobody knows, and whether its curve is whole and as it would be.
+        """
         with contextlib.suppress(Problem, OSError), self._open(video) as opened:
-            return not self.options.overwrite and self._is_whole(self.out / video.name, self._about(opened))
-        return False
+            return max(1, opened.count or 1), not self.options.overwrite and self._is_whole(
+                self.out / video.name, self._about(opened))
+        return 1, False
 
-    def outcome(self, video: NamedVideo, bar) -> Outcome:
-        """The Outcome of a video: one that is bad does not stop the others."""
+    def outcome(self, video: NamedVideo, update: Callable[[], Any], stopped: Callable[[], bool]) -> Outcome:
+        """Rate a video. Returns its Outcome: one that is bad does not stop the others.
+
+        update: called after each frame that was computed; stopped: whether to stop after this one
+        """
         try:
-            return self._rate(video, bar)
+            return self._rate(video, update, stopped)
         except Problem as problem:
-            return Outcome(video, str(problem))
+            return Outcome(str(problem))
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 raise
-            return Outcome(video, "%s: %s" % (error.filename or video.path, error.strerror))
+            return Outcome("%s: %s" % (error.filename or video.path, error.strerror))
         except Stopped:
-            return Outcome(video, "interrupted")
+            return Outcome("interrupted")
         except Exception:
             traceback.print_exc()
-            return Outcome(video, "%s: a fault in this program, as told above" % video.path)
+            return Outcome("%s: a fault in this program, as told above" % video.path)
 
-    def _rate(self, video, bar):
+    def _rate(self, video, update, stopped):
         final, computed = self.out / video.name, 0
-        making = final.with_name(".%s.partial" % final.name)
+        making = making_of(final)
         with self._open(video) as opened:
             about = self._about(opened)
             if not self.options.overwrite and self._is_whole(final, about):
-                self._leave_out(opened.count, bar)
-                return Outcome(video, damage_of(final), as_it_was=True)
+                return Outcome(damage_of(final), as_it_was=True)
             begin(making, final, about, self.options.overwrite)
             with contextlib.closing(record_curve(self.estimator, opened, making, about, resume=True,
                                                  annotate=self.options.annotate)) as recorded:
                 for frame in recorded:
-                    if self.ending.is_set():
+                    if stopped():
                         raise Stopped
-                    computed += frame.computed
-                    with self.turn:
-                        bar.update()
+                    if frame.computed:
+                        computed += 1
+                        update()
         rows, summary = finish_curve(making, self.options.smoothing, self.options.thresholds, self.options.labels,
                                      finished_with(self.options.labels_file, opened.damage))
         put_in_place(making, final)
-        said = self.describe(final, rows, summary)
-        return Outcome(video, damage_of(final), said, computed, note=opened.note)
+        self.computed.append(computed)
+        lines = report_lines(final / "curve.csv", rows, summary, None, self.estimator.detector.min_face)
+        return Outcome(damage_of(final), [opened.note] * bool(opened.note) + lines, computed)
 
     def _open(self, video):
         return open_video(video.path, rate=self.options.rate, stream=self.options.stream)
@@ -169,11 +152,10 @@ class ManyVideos:
         return (folder / "curve.json").exists() and all(account.get(key) == wanted[key] for key in wanted) and (
             not self.options.annotate or (folder / "annotated.mp4").exists())
 
-    def _leave_out(self, frames, bar):
-        """Have the bar not count a video's frames."""
-        with self.turn:
-            if bar.total and frames:
-                bar.total -= frames
+
+def making_of(folder: Path) -> Path:
+    """Where the curve that goes into a folder is in the making."""
+    return folder.with_name(".%s.partial" % folder.name)
 
 
 def read_account(folder: Path) -> dict:
