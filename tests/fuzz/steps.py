@@ -149,7 +149,8 @@ def prepare_first(folder, scale):
     with mock.patch.dict(os.environ, GLOG_minloglevel="2"):
         net = caffe.Net(str(folder / "prototxt/face_verification.prototxt"), caffe.TEST, stages=["deploy"])
     net.save(str(folder / "face.caffemodel"))
-    (folder / "starts.yaml").write_text("variants: [%s]\nstarts: [scratch, frozen, finetuned]\n" % VARIANT)
+    (folder / "starts.yaml").write_text("variants: [%s]\nstarts: [scratch, frozen]\nfolds: [1, 2]\n"
+                                        "settings: {max_iter: [%d]}\n" % (VARIANT, 2 * scale.snapshot))
     scores.openface(folder)
     (folder / "frames.csv").rename(folder / "units.csv")
     curves.summed_up(folder)
