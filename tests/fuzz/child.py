@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pain.command import run
 
 MEMORY = 4 << 30  # bytes that a command may take
-PATIENCE = 10  # times as long as it may compute a command may take, for it may not be alone on the machine
+PATIENCE = 30  # times as long as it may compute a command may take, for it may not be alone on the machine
 PROGRESS = re.compile(r"%\||\d\d:\d\d, ")  # in lines of progress
 BUG = 70  # the status of a command that raised what it should not
 
