@@ -1,8 +1,8 @@
 """Frames a second of predict_video, next to the plain loop (mtcnn a frame, net a frame): tests/bench/video.py
 
 The same drawn video, 320 x 240 and 640 x 480, with the full trunk and a slim one, turn by turn; medians and ratios.
-What the stages take is CPU time a frame of each by itself. With `memory`, how much more of it 20,000 frames take than
-1,000.
+Where OpenVINO is installed, also next to what it makes of the net alone, of as many faces at a time. What the stages
+take is CPU time a frame of each by itself. With `memory`, how much more of it 20,000 frames take than 1,000.
 """
 import os
 import statistics
@@ -15,9 +15,12 @@ from pathlib import Path
 import av
 import caffe
 import numpy as np
+import onnx
 from PIL import Image
 
+from bench.runtimes import openvino, timed
 from pain.datasets.synthetic import faces as drawn
+from pain.export.convert import convert
 from pain.faces.alignment import align
 from pain.faces.detector import BATCH, PYRAMID_FACTOR, THRESHOLDS, image_pyramid
 from pain.progress import progress
@@ -28,6 +31,7 @@ from support.project import PAIN, ROOT
 
 SIZES = (320, 240), (640, 480)
 FRAMES, ROUNDS = 200, 3
+PASSES = 4  # of OpenVINO's in a round
 EARLY, LATE = 1000, 20000
 
 
@@ -85,6 +89,18 @@ def rate(things):
     return (count - 1) / (time.perf_counter() - start)
 
 
+def faces_a_second(net, folder):
+    """A function that says how many aligned faces OpenVINO puts through the net, or None where there is no OpenVINO."""
+    onnx.save(convert(net), str(folder / "net.onnx"))
+    faces = np.random.RandomState(0).randint(0, 256, (BATCH, 3, 112, 96)).astype(np.float32)
+    try:
+        run = openvino(folder / "net.onnx", faces)
+    except ImportError:
+        return None
+    run()
+    return lambda: PASSES * BATCH / timed(run, PASSES)[0]
+
+
 def stages(estimator, path):
     """CPU time in ms a frame of each stage by itself: dict."""
     took = {}
@@ -111,18 +127,25 @@ def bench(folder):
         net = caffe.Net(str(net_file), caffe.TEST, stages=["deploy"])
         net.save(str(folder / "random.caffemodel"))
         estimator = load_estimator([folder / "random.caffemodel"], net_file)
+        faces_alone = faces_a_second(net, folder)
         ours_way = sys.modules["mtcnn"].mtcnn.standarize_batch
         for size in SIZES:
             path = folder / ("%dx%d.mp4" % size)
             write_video(path, images, size)
-            ours, plain = [], []
+            ours, plain, net_alone = [], [], []
             for _ in range(ROUNDS):
                 sys.modules["mtcnn"].mtcnn.standarize_batch = ours_way
                 with open_video(path) as video:
                     ours.append(rate(estimator.run(video.frames())))
                 plain.append(rate(plain_loop(path, net)))
+                if faces_alone:
+                    net_alone.append(faces_alone())
             sys.modules["mtcnn"].mtcnn.standarize_batch = ours_way
             took = stages(estimator, path)
+            if net_alone:
+                print("%4s trunk, %d x %d: %.2f of the %.1f faces/s of OpenVINO's net alone" % (
+                    trunk, *size, statistics.median(a / b for a, b in zip(ours, net_alone)),
+                    statistics.median(net_alone)))
             print("%4s trunk, %d x %d: %.1f frames/s; plain loop %.1f: %.1f x; %s" % (
                 trunk, *size, statistics.median(ours), statistics.median(plain),
                 statistics.median(a / b for a, b in zip(ours, plain)), ", ".join(
