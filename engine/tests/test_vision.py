@@ -6,12 +6,17 @@ import pytest
 import torch
 
 import caffe
+from caffe.context import autocast
 from caffe.errors import CaffeError
 from one_layer import IMAGE, gradient, make_net
 
 
 def convolution(parameters):
     return 'type: "Convolution" convolution_param { %s }' % parameters
+
+
+def deconvolution(parameters):
+    return 'type: "Deconvolution" convolution_param { %s }' % parameters
 
 
 def pooling(parameters):
@@ -213,6 +218,34 @@ def test_batch_norm_is_saved_as_not_to_be_learned():
     saved = make_net('type: "BatchNorm" param { lr_mult: 0 decay_mult: 2 }').to_proto().layer[-1]
     assert [(spec.HasField("lr_mult"), spec.lr_mult) for spec in saved.param] == [(True, 0)] * 3
     assert [spec.HasField("decay_mult") for spec in saved.param] == [True, False, False]
+
+
+@pytest.mark.parametrize("layer, shape, dtype, bound", [
+    (convolution("num_output: 6 kernel_size: 7 stride: 1 stride: 3 pad: 3"), (2, 20, 4, 2), torch.bfloat16, 0.02),
+    (convolution("num_output: 32 kernel_size: 1 kernel_size: 7 stride: 3 stride: 2 pad: 0 pad: 5"), (2, 20, 8, 1),
+     torch.bfloat16, 0.02),
+    (deconvolution("num_output: 16 kernel_size: 3 stride: 3 pad: 2"), (1, 16, 2), torch.bfloat16, 0.02),
+    (convolution("num_output: 2 kernel_size: 4 kernel_size: 2 kernel_size: 2 stride: 2 stride: 2 stride: 1 pad: 3 "
+                 "pad: 1 pad: 1"), (2, 16, 4, 1, 4), None, 2e-6),
+    (deconvolution("num_output: 32 kernel_size: 4 kernel_size: 4 kernel_size: 2 stride: 2 stride: 3 stride: 2 pad: 3 "
+                   "pad: 1 pad: 0"), (2, 20, 4, 3, 2), None, 2e-6)])
+def test_gradients_that_onednn_has_wrong(layer, shape, dtype, bound):
+    """Those of the weights, which were whatever lay in memory: against float64."""
+    random = np.random.RandomState(0)
+    with autocast(dtype):
+        net = make_net(layer.replace("}", 'weight_filler { type: "xavier" } }'), [shape])
+    net.blobs["x0"].data[...] = random.normal(size=shape)
+    net.run_forward()
+    weight, w = net.nodes[-1].layer.blobs[0], net.nodes[-1].layer.windows
+    diff = random.normal(size=net.blobs["y0"].shape)
+    x_grad = gradient(net, diff)
+    functions = ([torch.conv1d, torch.conv2d, torch.conv3d] if "Conv" in layer else
+                 [torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d])
+    x, weights = (torch.tensor(array, dtype=torch.float64, requires_grad=True)
+                  for array in (net.blobs["x0"].data, weight.data))
+    y = functions[len(shape) - 3](x, weights, None, w.stride, w.pad)
+    for found, wanted in zip((x_grad, weight.diff), torch.autograd.grad(y, (x, weights), torch.tensor(diff))):
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=bound * abs(wanted).max())
 
 
 @pytest.mark.parametrize("layer", [

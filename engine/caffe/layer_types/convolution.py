@@ -46,6 +46,10 @@ class Windows:
         """How much more than x (N, C, *spatial) of this shape a window takes, along each axis."""
         return [max(0, extent - size - 2 * pad) for size, extent, _, pad in self._axes(shape[2:])]
 
+    def are_wide(self, sizes):
+        """Whether a window, or the way to the next, is longer than images of these sizes, along any axis."""
+        return any(size < max(extent, stride) for size, extent, stride, _ in self._axes(sizes))
+
     def widened(self, x):
         """x (N, C, *spatial), with zeros behind it where a window sticks out."""
         missing = self.missing(x.shape)
@@ -119,14 +123,16 @@ class Convolution(Windowed):
         self.check(len(bottom) == len(top), "makes one top of each bottom; here are %d bottoms and %d tops"
                    % (len(bottom), len(top)))
         self.check(p.num_output > 0, "num_output must be positive")
-        self.torch_can = (self.dims < len(self.functions) and max(self.windows.stride, default=1) <= MOST_STRIDE
-                          and p.num_output <= MOST_OUTPUTS)
+        w = self.windows
+        # oneDNN's gradients of 3-D weights (torch 2.13) are written beyond their memory where so much is padded.
+        padded = self.dims == 3 and 1 < w.stride[0] < w.pad[0]
+        self.torch_can = (self.dims < len(self.functions) and max(w.stride, default=1) <= MOST_STRIDE
+                          and p.num_output <= MOST_OUTPUTS and not padded)
         self.check(p.group > 0, "group must be positive")
         for name, count in ("the number of channels", self.channels), ("num_output", p.num_output):
             self.check(count % p.group == 0, "%s, %d, must be a multiple of group, %d" % (name, count, p.group))
-        # oneDNN's gradients in bfloat16 have been wrong in this layout, of windows that are wider than the image.
         self.can_pack = (self.packs and self.torch_can and self.dims == 2 and p.group == 1
-                         and self.windows.dilation == [1, 1] and self.context.device.type == "cpu"
+                         and w.dilation == [1, 1] and self.context.device.type == "cpu"
                          and not self.context.autocast and packed.usable())
         self.add_blob((*self.weight_channels(p), *self.windows.kernel), p.weight_filler)
         if p.bias_term:
@@ -159,6 +165,9 @@ class Convolution(Windowed):
 
     def convolve(self, x, weight, bias=None):
         batch, x = x.shape[:self.first], self.batched(x)
+        # oneDNN's gradients in bfloat16 (torch 2.13) are of what happens to lie behind the image.
+        if x.dtype == torch.bfloat16 and x.device.type == "cpu" and self.windows.are_wide(self.image_sizes(x)):
+            x, weight, bias = x.float(), weight.float(), None if bias is None else bias.float()
         y = (self.torch_convolution if self.torch_can else self.by_columns)(x, weight, bias)
         return y.reshape(*batch, *y.shape[1:2 + self.dims]) if self.first != 1 or not self.dims else y
 
@@ -181,6 +190,10 @@ class Convolution(Windowed):
         if kernels and y.is_contiguous(memory_format=torch.channels_last):
             return kernels.AddBias.apply(y, bias)
         return y + bias.reshape(-1, 1, 1) if kernels else y
+
+    def image_sizes(self, x):
+        """The sizes of what the windows slide over."""
+        return x.shape[2:]
 
     def widened(self, x):
         return self.windows.widened(x)
@@ -211,6 +224,9 @@ class Deconvolution(Convolution):
 
     def sizes(self, spatial):
         return self.windows.spans(spatial)
+
+    def image_sizes(self, x):
+        return self.sizes(x.shape[2:])
 
     def widened(self, x):
         return x
