@@ -23,6 +23,7 @@ from pain.files import (
     swept,
     write_csv,
 )
+from pain.leases import this_machine
 from pain.locks import locked
 
 
@@ -166,13 +167,21 @@ def test_no_two_make_the_same_folder(tmp_path, monkeypatch):
 
 
 def test_leftovers_are_swept_but_for_what_is_being_made(tmp_path):
-    for name in "s/.v1.partial", "s/.v2.partial", "s/v3":
+    for name in "s/.v1.partial", "s/.v2.partial", "s/v3", "s/.far.partial":
         (tmp_path / name / "inside").mkdir(parents=True)
+    (tmp_path / "s/.far.lease").write_text('{"machine": "where locks of this one do not reach"}')
+    (tmp_path / "s/.v1.lease").write_text('{"machine": "%s"}' % this_machine())  # of one that was killed
     handle = locked(tmp_path / "s/.v2.partial")
+
+    def folders():
+        return sorted(path.name for path in (tmp_path / "s").iterdir() if path.is_dir())
     with swept(tmp_path, "*/.*.partial"):
-        assert sorted(path.name for path in (tmp_path / "s").iterdir()) == [".v2.partial", "v3"]
+        assert folders() == [".far.partial", ".v2.partial", "v3"]
         os.close(handle)
-    assert sorted(path.name for path in (tmp_path / "s").iterdir()) == ["v3"]
+    assert folders() == [".far.partial", "v3"]
+    (tmp_path / "s/.far.lease").unlink()
+    with swept(tmp_path, "*/.*.partial"):
+        assert folders() == ["v3"] and not list(tmp_path.glob("s/.*"))
 
 
 def test_values_as_json_has_them():

@@ -10,7 +10,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from pain.errors import Problem
-from pain.leases import leased
+from pain.leases import Lease, leased, this_machine
 from pain.locks import alone_with, locked
 
 MOST_JSON, DEEPEST = 64 << 20, 40  # of JSON: bytes, and levels of lists and dicts; nothing of ours has so many
@@ -127,7 +127,7 @@ def making(folder):
     partial = folder.with_name(".%s.partial" % folder.name)
     partial.mkdir(parents=True, exist_ok=True)
     with alone_with(partial) as lock:
-        with leased(folder.with_name(".%s.lease" % folder.name), bool(lock)):
+        with leased(lease_of(partial), bool(lock)):
             for leftover in partial.iterdir():
                 remove(leftover)
             try:
@@ -137,6 +137,11 @@ def making(folder):
                 raise
         discard(folder)
         partial.rename(folder)
+
+
+def lease_of(partial):
+    """The lease on a folder `partial` of making()."""
+    return partial.with_suffix(".lease")
 
 
 @contextlib.contextmanager
@@ -153,11 +158,12 @@ def swept(folder, *patterns):
 
 
 def sweep(paths):
-    """Remove those of the files and folders that nobody is making."""
+    """Remove those of the files and folders that nobody is making, on this machine or, by a lease, on another."""
     for path in paths:
         with holding(path) as is_ours:
-            if is_ours:
+            if is_ours and Lease(lease_of(path)).read().get("machine", this_machine()) == this_machine():
                 remove(path)
+                remove(lease_of(path))
 
 
 def discard(folder):
