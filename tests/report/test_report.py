@@ -144,6 +144,7 @@ def test_a_sweep_is_summed_up_over_seeds_and_subjects(made, page):
     (lambda text: text.replace(",0.1,2,", ",much,2,"), "not every seed has every"),
     (lambda text: text.replace(",,2,", ",,3,", 3), "not every row has the same seeds"),
     (lambda text: text.replace("scratch", ""), "not every row has the same seeds"),
+    (lambda text: text.replace("0.01,,", "0.01,beauty,"), "chosen_by beauty: there are mae, mse"),
     (lambda text: text.replace("chosen_by", "by"), "no column chosen_by")])
 def test_a_damaged_sweep_is_one_line(made, tmp_path, change, words):
     path = write_swept(tmp_path / "rates_subjects.csv")

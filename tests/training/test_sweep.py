@@ -106,12 +106,13 @@ def test_every_variant_seed_and_setting_is_compared(work, tmp_path):
 
 def test_a_setting_is_chosen_by_the_training_subjects_alone(work, tmp_path):
     """The better one in every fold but the second, whose training subjects say otherwise."""
-    rows, subjects, _ = run(work, tmp_path, "variants: [mse]\nsettings: {base_lr: [0.01, 0.02]}\nchoose: mae\n"
+    rows, subjects, said = run(work, tmp_path, "variants: [mse]\nsettings: {base_lr: [0.01, 0.02]}\nchoose: mae\n"
                                             "groups: 2\nfolds: [1, 2]\n")
     assert {row["subject"]: row["setting"] for row in subjects if row["start"]} == {
         "001-aa001": "base_lr: 0.01", "002-bb002": "base_lr: 0.02"}
     assert {row["chosen_by"] for row in subjects if row["start"]} == {"mae"}
     assert [row["row"] for row in rows] == ["mse", "all zeros", "all mean"]
+    assert "chosen by MAE" in said and "Each fold's setting was chosen by its training subjects alone." in said
     assert float(rows[0]["mae"]) == pytest.approx((1.1 + 2.1) / 2)
 
 
@@ -152,7 +153,8 @@ def test_settings_that_differ_have_folders_that_do():
     ("variants: [mse]\nsettings: {rate: [1]}", "settings: not a SolverParameter prototxt"),
     ("variants: [mse]\nchoose: beauty", "choose: takes mae, mse"),
     ("variants: [mse]\nfolds: [9]", "there are 01 to 04"),
-    ("variants: [mse]\nseeds: [0]", "seeds: of numbers, 1 or more"), ("variants: [[mse]]", "a list of names"),
+    ("variants: [mse]\nseeds: [0]", "seeds: of numbers, 1 to"),
+    ("variants: [mse]\nseeds: [4294967296]", "1 to 4294967295"), ("variants: [[mse]]", "a list of names"),
     ("variants: [mse]\nseeds: [2, 2]", "seeds: 2 is there twice"),
     ("variants: [mse]\nsettings: {base_lr: [1, 1]}", "base_lr: 1 is there twice"),
     ("variants: [mse]\nsettings: {base_lr: [2020-01-01]}", "settings: not a SolverParameter prototxt"),

@@ -15,6 +15,7 @@ import numpy as np
 
 from pain.errors import Problem
 from pain.evaluation.frames import Result
+from pain.evaluation.metrics import title
 from pain.evaluation.results import read_result
 from pain.evaluation.seeds import note_of, subject_figures, tables_of
 from pain.evaluation.trivial import trivial_results
@@ -26,6 +27,7 @@ from pain.variants import METRICS, title_of
 KEYS = "variant", "start", "setting", "chosen_by"  # what tells rows of a sweep's tables from each other
 COLUMNS = (*KEYS, "seed", "subject", *METRICS)
 END = "_subjects.csv"
+MOST = 1e6  # no figure of intensities is as large
 STARTS = {"scratch": "from scratch", "frozen": "trunk frozen", "finetuned": "fine-tuned"}
 
 
@@ -67,6 +69,8 @@ def read_swept(path: Path) -> Swept:
     for row in read_csv(path, COLUMNS, "tools/sweep.py"):
         if row["chosen_by"]:
             row["setting"] = ""
+            if row["chosen_by"] not in METRICS:
+                raise Problem("%s: chosen_by %s: there are %s" % (path, row["chosen_by"], ", ".join(METRICS)))
         rows.setdefault(tuple(row[key] for key in KEYS), {}).setdefault(row["seed"], {})[row["subject"]] = row
     measured = [keys for keys in rows if keys[1]]
     if not measured or len({tuple(rows[keys]) for keys in measured}) > 1:
@@ -79,7 +83,7 @@ def read_swept(path: Path) -> Swept:
                               for there in rows[keys].values()]) for name, keys in zip(names, measured + trivial)}
     note = note_of(values[names[0]], read_origin(path).data)
     if any(keys[3] for keys in measured):
-        note += " Chosen: of the settings, in every fold, by its training subjects alone."
+        note += " Each fold's setting was chosen by its training subjects alone."
     name = path.name[:-len(END)]
     tables = tables_of((name, name + "_differences"), alike or "Every row", values, note)
     return Swept(name, values, len(measured), tables)
@@ -88,7 +92,10 @@ def read_swept(path: Path) -> Swept:
 def figures(path, row):
     """METRICS of a row of the file, NaN where nothing stands. Raises Problem where there is no such row, or number."""
     try:
-        return [float(row[metric] or "nan") for metric in METRICS]
+        values = [float(row[metric] or "nan") for metric in METRICS]
+        if any(abs(value) > MOST for value in values):
+            raise ValueError
+        return values
     except (TypeError, ValueError):
         raise Problem("%s: not every seed has every subject's figures; make it again with `tools/sweep.py`"
                       % path) from None
@@ -96,7 +103,7 @@ def figures(path, row):
 
 def names_of(rows):
     """What to call each of the rows, KEYS' values: by what tells them apart. Returns that, and what all are called."""
-    words = [[title_of(variant), STARTS.get(start, start), setting, chosen_by and "chosen by " + chosen_by.upper()]
+    words = [[title_of(variant), STARTS.get(start, start), setting, chosen_by and "chosen by " + title(chosen_by)]
              for variant, start, setting, chosen_by in rows]
     alike = [len(set(column)) == 1 for column in zip(*words)]
     if all(alike):  # there is but one row

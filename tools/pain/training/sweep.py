@@ -54,7 +54,7 @@ def read_grid(path: Path) -> Grid:
         import yaml
     try:
         said = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # a number of 5,000 digits; nested deeply
         raise Problem("%s: no YAML text: %s" % (path, error)) from error
     said = said if isinstance(said, dict) else {}
     for name, value in said.items():
@@ -71,8 +71,8 @@ def read_grid(path: Path) -> Grid:
         if twice:
             raise Problem("%s: %s: %s is there twice" % (path, name, twice[0]))
     if not said.get("variants") or not all(isinstance(name, str) for name in said["variants"]) or not all(
-            type(seed) is int and seed > 0 for seed in said.get("seeds", [1])):
-        raise Problem("%s: variants: takes a list of names, seeds: of numbers, 1 or more" % path)
+            type(seed) is int and 0 < seed < 2 ** 32 for seed in said.get("seeds", [1])):
+        raise Problem("%s: variants: takes a list of names, seeds: of numbers, 1 to 4294967295" % path)
     if not all(start in list(STARTS) for start in said.get("starts", [])):
         raise Problem("%s: starts: takes %s" % (path, ", ".join(STARTS)))
     if said.get("choose", METRICS[0]) not in METRICS or said.get("groups", 2) < 2:
