@@ -58,9 +58,9 @@ def unfilled():
 
 
 @contextlib.contextmanager
-def joined(captured, device):
+def joined(device):
     """In a `with`: what was recorded in a stream of its own, and is done as it is, follows and precedes all else."""
-    apart = captured and device.type == "cuda" and not torch.cuda.is_current_stream_capturing()
+    apart = device.type == "cuda" and not torch.cuda.is_current_stream_capturing()
     if apart:
         torch.cuda.synchronize(device)
     yield

@@ -12,6 +12,7 @@ Gradients come from autograd, for one layer at a time: every blob has its own gr
 and scripts to read and to write. A layer whose gradient in Caffe is not the derivative (Filter, say) has a backward of
 its own.
 """
+import contextlib
 import math
 from collections import namedtuple
 
@@ -262,17 +263,18 @@ class Layer:
 
         tape: what the last forward returned; None: as in BVLC, it is of whatever the blobs hold.
         """
-        for blob in (*bottom, *top, *self.blobs):
-            blob.values.update()  # scripts may have written to what the tape has kept
+        if self.context.device.type != "cpu":
+            for blob in (*bottom, *top, *self.blobs):
+                blob.values.update()  # scripts may have written to what the tape has kept
         if tape is None:
             _, tape = self._record(bottom, top, propagate_down)
-        for i, (name, wanted) in enumerate(zip(self.param.bottom, propagate_down)):
-            self.check(not wanted or i not in self.label_bottoms,
-                       "cannot backpropagate to %s; give it propagate_down: false" % name)
+        for i in self.label_bottoms:
+            if i < len(bottom) and propagate_down[i]:
+                self.fail("cannot backpropagate to %s; give it propagate_down: false" % self.param.bottom[i])
         wanted = [tensor for tensor in [*tape.inputs, *tape.weights] if tensor.requires_grad]
         pairs = [(edge[0], blob.grad.to(edge[1])) for edge, blob in zip(tape.edges, top) if edge is not None]
         keep = self.context.keep or tape.captured
-        with graphs.joined(tape.captured, self.context.device):
+        with graphs.joined(self.context.device) if tape.captured else contextlib.nullcontext():
             found = iter(gradients(pairs, wanted, keep) if pairs and wanted else [None] * len(wanted))
         bottom_grads = [next(found) if tensor.requires_grad else None for tensor in tape.inputs]
         for blob, tensor in zip(self.blobs, tape.weights):  # first: in place, the bottoms' may overwrite their memory

@@ -1,7 +1,8 @@
 """The engine against genuine Caffe on the same cores, turn by turn: tests/bench/engine.py [ROUNDS]
 
-Training iterations of the full pain net (batch 64, balanced batches, two losses), the memory that takes, deploy's
-forward, and how long `caffe train` takes to its first iteration. Medians of all rounds, and ratios genuine / engine.
+Training iterations of the full pain net (batch 64, balanced batches, two losses), of the wall clock and of the
+processor, the memory that takes, deploy's forward, and how long `caffe train` takes to its first iteration. Medians of
+all rounds, and ratios genuine / engine.
 """
 import datetime
 import os
@@ -38,19 +39,22 @@ for _ in range(int(sys.argv[3]) + 1):
 
 
 def train(caffe, folder, solver):
-    """Run `caffe train`. Returns seconds to the first iteration, seconds of each later one, peak memory in MiB."""
+    """Run `caffe train`. Returns seconds to the first iteration; of each later one, and of the processor's for it; and
+    peak memory in MiB."""
     environment = dict(os.environ, PYTHONPATH=str(ROOT))
     start = time.time()
     process = subprocess.Popen([*caffe, "train", "-solver", str(solver)], cwd=str(folder), env=environment,
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, universal_newlines=True)
-    times, log = [], []
+    times, processor, log = [], [], []
     for line in process.stderr:
         log.append(line)
         if re.search(r"Iteration \d+ .*loss = ", line):
             times.append(time.time())
+            fields = Path("/proc/%d/stat" % process.pid).read_text().rpartition(")")[2].split()
+            processor.append(sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK"))
     _, status, usage = os.wait4(process.pid, 0)
     assert status == 0 and len(times) > 0, "".join(log[-20:])
-    return times[0] - start, list(np.diff(times)), usage.ru_maxrss / 1024
+    return times[0] - start, list(np.diff(times)), list(np.diff(processor)), usage.ru_maxrss / 1024
 
 
 def forward(python, batch, count):
@@ -71,7 +75,7 @@ def report(what, figures, unit):
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     print("%s, %d cores, %s" % (datetime.date.today(), os.cpu_count(), "median of %d rounds" % rounds))
-    names = ["iteration", "memory", "start", "forward 1", "forward 64"]
+    names = ["iteration", "processor", "memory", "start", "forward 1", "forward 64"]
     figures = {what: {name: [] for name in CAFFES} for what in names}
     with tempfile.TemporaryDirectory() as folder:
         random = np.random.RandomState(0)
@@ -87,16 +91,17 @@ def main():
         slim.write_text('%s max_iter: 1 net: "%s/prototxt/pain_regression.prototxt"' % (settings, folder))
         for _ in range(rounds):
             for name, caffe in CAFFES.items():
-                _, iterations, memory = train(caffe, folder, full)
+                _, iterations, processor, memory = train(caffe, folder, full)
                 figures["iteration"][name] += iterations
+                figures["processor"][name] += processor
                 figures["memory"][name].append(memory)
                 if name != "engine bf16":
                     figures["start"][name].append(train(caffe, folder, slim)[0])
                     figures["forward 1"][name] += forward(Path(caffe[0]).with_name("python"), 1, 10)
                     figures["forward 64"][name] += forward(Path(caffe[0]).with_name("python"), 64, 3)
-    for what, unit in zip(names, ["s", "MiB", "s", "s", "s"]):
-        report({"iteration": "training iteration, batch 64", "memory": "its peak memory", "start": "to iteration 0"}
-               .get(what, "deploy, " + what), figures[what], unit)
+    for what, unit in zip(names, ["s", "s", "MiB", "s", "s", "s"]):
+        report({"iteration": "training iteration, batch 64", "processor": "of the processor", "start": "to iteration 0",
+                "memory": "its peak memory"}.get(what, "deploy, " + what), figures[what], unit)
 
 
 if __name__ == "__main__":

@@ -34,8 +34,7 @@ class InnerProduct(Layer):
 
     def compute(self, x, weight, bias=None):
         p = self.param.inner_product_param
-        y = F.linear(x.reshape(-1, self.inputs), weight.t() if p.transpose else weight, bias)
-        return y.reshape(*x.shape[:p.axis % x.dim()], p.num_output)
+        return F.linear(x.flatten(p.axis % x.dim()), weight.t() if p.transpose else weight, bias)
 
 
 @layer("Embed")
