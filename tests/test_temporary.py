@@ -1,4 +1,5 @@
 """temporary.py: what a kill leaves among the temporary files is removed by the next of its kind, and nothing else."""
+import contextlib
 import os
 import re
 import subprocess
@@ -6,6 +7,10 @@ import sys
 import tempfile
 from unittest import mock
 
+import pytest
+
+from pain import temporary
+from pain.locks import locked
 from pain.temporary import temporary_folder
 from support.project import ROOT
 
@@ -37,7 +42,38 @@ def test_what_a_kill_leaves_goes_with_the_next(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("kill", [True, False])
+def test_a_kill_before_it_is_given(tmp_path, monkeypatch, kill, before):
+    def killed(path):
+        if not before:
+            os.close(locked(path))
+        raise KeyboardInterrupt
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with mock.patch.object(temporary, "locked", killed), pytest.raises(KeyboardInterrupt), contextlib.ExitStack() as at:
+        if kill:
+            at.enter_context(mock.patch.object(temporary, "remove"))
+        with temporary_folder("x"):
+            pass
+    assert len(list(tmp_path.iterdir())) == kill
+    with temporary_folder("x") as ours:
+        assert list(tmp_path.iterdir()) == [ours]
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_another_takes_it_for_an_orphan_before_it_is_locked(tmp_path, monkeypatch, late):
+    def slowly_locked(path):
+        monkeypatch.setattr(temporary, "locked", locked)
+        if late:
+            os.close(os.open(str(path), os.O_CREAT))
+        temporary.remove_orphans("x")
+        return locked(path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(temporary, "locked", slowly_locked)
+    with temporary_folder("x") as ours:
+        assert list(tmp_path.iterdir()) == [ours] and (ours / temporary.LOCK).exists()
+
+
 def test_there_is_no_other_folder_among_the_temporary_files():
     """But those within one that is given."""
-    assert [str(path) for path in (ROOT / "tools").rglob("*.py") if ANYWHERE.search(path.read_text())] == [
-        str(ROOT / "tools/pain/temporary.py")]
+    assert [path for path in (ROOT / "tools").rglob("*.py") if ANYWHERE.search(path.read_text())] == []

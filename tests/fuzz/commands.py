@@ -14,7 +14,7 @@ import traceback
 from pathlib import Path
 from typing import NamedTuple
 
-from pain.command import run
+from pain.command import end_at_once, run
 from pain.ending_with_parent import have_the_kernel_kill_this
 from pain.faces.detector import patched_mtcnn, set_up_tensorflow
 from support.project import ROOT
@@ -137,7 +137,7 @@ def be_the_command(tool, arguments):
     """What the process of a command does that is forked; it ends there, as Python ends."""
     status = 0
     try:
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # as Python begins
+        signal.signal(signal.SIGINT, end_at_once)  # as starting() has it
         sys.argv, sys.stdin = [tool, *arguments], open(0, closefd=False)
         sys.stdout, sys.stderr = (open(number, "w", buffering=1, closefd=False, errors="backslashreplace")
                                   for number in (1, 2))
