@@ -40,6 +40,9 @@ def test_training_and_prediction(checkout, caffe):
     make(checkout, "my demo/prototxt", *how)
     save_random_net(checkout / "my demo/prototxt", 1, checkout / "my demo/a net.caffemodel")
     make(checkout, "train", "predict", *how, "WEIGHTS=my demo/a net.caffemodel")
+    of_a_sweep = checkout / ("my demo/%s's models/my sweep/scratch/seed-1/models/mse/02-b/predictions.csv" % caffe)
+    of_a_sweep.parent.mkdir(parents=True)
+    of_a_sweep.write_text("other frames, which cannot stand beside these\n")
     assert "1 subject, 1 video, 48 frames" in make(checkout, "evaluate", *how)
     log = (checkout / ("my demo/%s's models/smooth_l1/01-001-aa001/train.log" % caffe)).read_text()
     assert "-weights '../../../a net.caffemodel'" in log

@@ -46,10 +46,9 @@ def write_swept(path: Path, predicted: Iterable[tuple[tuple, int, Path]]) -> Non
     for keys, seed, file in predicted:
         result = read_result(file)
         rows += [(*keys, seed, *row) for row in of_subjects(result)]
-        videos.setdefault((keys[0], keys[1], keys[2] * (not keys[3]), seed), []).extend(result.videos)
+        videos.update((video[:2], video) for video in result.videos)  # the labels are those of every row
         origins.append(read_origin(file))
-    whole = result._replace(videos=next(iter(videos.values())))  # of one row: the labels are everybody's
-    for trivial in trivial_results([[whole]]):
+    for trivial in trivial_results([[result._replace(videos=list(videos.values()))]]):
         rows += [(trivial.name, "", "", "", "", *row) for row in of_subjects(trivial)]
     write_csv(path, COLUMNS, map(or_none, rows))
     write_origin(path, merged(origins))

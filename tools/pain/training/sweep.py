@@ -135,11 +135,14 @@ class Sweep:
 
     def outer(self):
         """(variant, start, setting), seed and Training of all that is compared, with `choose` of chosen settings."""
-        return [((variant, start, text_of(setting)), seed, self.training(variant, start, setting, seed, fold))
-                for variant, start in itertools.product(self.grid.variants, self.starts)
-                for every in ([None] if self.grid.choose else self.grid.settings)
-                for seed, fold in itertools.product(self.grid.seeds, self.folds)
-                for setting in [every if every is not None else self.chosen(variant, start, seed, fold)]]
+        settings, compared = [None] if self.grid.choose else self.grid.settings, []
+        for variant, start, setting, seed, fold in itertools.product(
+                self.grid.variants, self.starts, settings, self.grid.seeds, self.folds):
+            if setting is None:
+                setting = self.chosen(variant, start, seed, fold)
+            compared.append(((variant, start, text_of(setting)), seed,
+                             self.training(variant, start, setting, seed, fold)))
+        return compared
 
     def chosen(self, variant, start, seed, fold):
         """The setting that is best for those whom a fold trains on, each left out in turn."""
