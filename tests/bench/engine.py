@@ -67,7 +67,7 @@ def forward(python, batch, count):
 def report(what, figures, unit):
     """Print each caffe's median and genuine's as a multiple of it."""
     medians = {name: statistics.median(values) for name, values in figures.items() if values}
-    print("%-28s" % what + "   ".join("%s %.3g %s%s" % (
+    print("%-29s" % what + "   ".join("%s %.3g %s%s" % (
         name, value, unit, "" if name == "genuine" else " (%.2f x)" % (medians["genuine"] / value))
         for name, value in medians.items()), flush=True)
 
