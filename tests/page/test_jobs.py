@@ -2,6 +2,7 @@
 import errno
 import shutil
 import tempfile
+import threading
 from unittest import mock
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from pain.errors import Problem
 from pain.page import growing_curve, job, jobs, worker
+from pain.page.options import USUAL
 from pain.provenance import UNKNOWN, origin_said
 from pain.video.curve import read_curve
 from support.pages import LEVELS, Light, serving, wait
@@ -113,6 +115,27 @@ def test_a_bug_ends_one_job_only(served, grey, caplog):
     assert served.until(served.upload(grey), "failed")["error"] == "the net: is unwell"
     served.estimator.broken = None
     served.until(served.upload(grey), "done")
+
+
+def test_what_breaks_because_all_ends_is_no_bug(tmp_path, grey, caplog):
+    """Python lets threads start no others at its end."""
+    (tmp_path / "grey.mp4").write_bytes(grey)
+    estimator, ended = Light(), threading.Event()
+
+    def run(frames):
+        ended.wait()
+        raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+        yield
+    estimator.run = run
+    ending = worker.Worker({"": worker.Nets(estimator, {})})
+    with jobs.Jobs(ending, keep=1000) as held:
+        with held.new("grey", "somebody", USUAL._replace(model=""), tmp_path / "grey.mp4") as mine:
+            mine.check()
+        wait(lambda: mine.state == job.RUNNING)
+        with mock.patch.object(ending, "join", lambda _: ended.set()):
+            ending.end()
+        ending.join()
+    assert caplog.text == ""
 
 
 def test_a_damaged_video_says_so(served, tmp_path):

@@ -69,7 +69,8 @@ class Worker(threading.Thread):
         except OSError as error:
             state, job.error = FAILED, "%s: its curve cannot be written: %s" % (job.name, error.strerror)
         except Exception:  # a bug; the server lives on, for its other videos
-            LOG.exception("%s", job.name)
+            if not self.ending:  # for then threads may find no others to work with
+                LOG.exception("%s", job.name)
             state, job.error = FAILED, "%s: %s" % (job.name, BUG)
         with self.turn:
             self.current, job.ended = None, time.monotonic()
