@@ -5,6 +5,7 @@ import random
 import shutil
 import signal
 import socket
+import time
 
 from fuzz.commands import GONE, SIGNALS, Command, imported
 from fuzz.steps import VARIANT, Step
@@ -50,6 +51,9 @@ class Page:
         # all_of_it: as when the power fails; what removes the videos after a kill -9 is killed, too
         ended = command.kill(number, after, group, all_of_it)
         wrong += ended.wrong and "\n" + ended.wrong
+        deadline = time.monotonic() + GONE  # its keeper may not be seen yet
+        while not all_of_it and self.traces() and time.monotonic() < deadline:
+            time.sleep(0.1)
         if not all_of_it and self.traces():
             wrong += "\nleft after %.1f s: %s" % (ended.seconds, self.traces())
         return wrong, ended.seconds, "%s%s%s after %.2f s" % (
