@@ -50,6 +50,7 @@ def test_any_pairs_are_read_as_they_were_written(tmp_path_factory, sets, count, 
     ("Bob_Be\t1\t2", "Bob_Be\t1\ttwo", ["line 6", "not NAME I J"]),
     ("Bob_Be\t1\t2", "Bob_Be\t-1\t2", ["line 6"]), ("Bob_Be\t1\t2", "Bob_Be\t1\t1", ["line 6", "an image and itself"]),
     ("Bob_Be\t3\tCy_Ce\t1", "Bob_Be\t3\tBob_Be\t1", ["line 8", "one person among the mismatched"]),
+    ("Bob_Be\t3\tCy_Ce\t1", "Bob_Be\t%s\tCy_Ce\t1" % ("9" * 5000), ["line 8", "a mismatched pair"]),
     ("Cy_Ce\t4\tAnn_Ah\t2\n", "\n\n", ["11 follow"])])
 def test_malformed_pairs_name_their_line(pairs_file, old, new, words):
     assert PAIRS.count(old) == 1

@@ -52,7 +52,7 @@ def seeded(message, seed):
 
 def batch_size(net):
     """Of a net file's first layer that says one. Raises Problem where none does."""
-    found = re.search(r"batch_size\W+(\d+)", Path(net).read_text())
+    found = re.search(r"batch_size\W+(\d{1,9})\b", Path(net).read_text())
     if not found:
         raise Problem("%s: no layer with a batch_size; prototxt/ has our nets" % net)
     return int(found.group(1))

@@ -1,11 +1,14 @@
 """The pairs of images that Labeled Faces in the Wild's protocol compares, as its pairs.txt lists them."""
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
 from pain.errors import Problem
 from pain.people_tables import decode
+
+NUMBER = re.compile("[0-9]{1,9}$")
 
 
 class Pair(NamedTuple):
@@ -23,7 +26,7 @@ def read_pairs(path):
         lines = decode(Path(path).read_bytes(), path).rstrip().splitlines() or [""]
     except FileNotFoundError:
         raise Problem("%s: no such file; it lists the pairs to compare, as LFW's does" % path) from None
-    numbers = [int(word) if word.isdecimal() else 0 for word in lines[0].split()]
+    numbers = [int(word) if NUMBER.match(word) else 0 for word in lines[0].split()]
     if len(numbers) not in (1, 2) or not all(numbers):
         raise Problem("%s: line 1: %r is not the numbers of sets and of matched pairs in each, as `10 300`"
                       % (path, lines[0][:40]))
@@ -42,7 +45,7 @@ def read_pair(text, same, of_set, line, path):
     if len(words) != (3 if same else 4):
         raise Problem("%s: line %d: %r is not %s" % (path, line, text[:80], expected))
     first, second = (words[0], words[1]), (words[0] if same else words[2], words[-1])
-    if not (first[1].isdecimal() and second[1].isdecimal()):
+    if not (NUMBER.match(first[1]) and NUMBER.match(second[1])):
         raise Problem("%s: line %d: %r is not %s" % (path, line, text[:80], expected))
     if first == second or (first[0] == second[0]) != same:
         raise Problem("%s: line %d: %r is %s" % (path, line, text[:80], "an image and itself" if same

@@ -1,5 +1,6 @@
 """How many trainings at a time are quickest."""
 import os
+import re
 import subprocess
 
 from pain.errors import Problem
@@ -11,8 +12,8 @@ def read_jobs(text, gpu):
     """What --jobs says, a number of trainings at a time or auto. Raises Problem for anything else."""
     if text == "auto":
         return jobs_for(gpu)
-    if not (text.isdecimal() and int(text)):
-        raise Problem("--jobs takes auto, or 1 or more, not %r" % text)
+    if not re.match("0*[1-9][0-9]{0,5}$", text):
+        raise Problem("--jobs takes auto, or 1 or more, not %r" % text[:40])
     return int(text)
 
 
