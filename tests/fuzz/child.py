@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pain.command import run
+from pain.errors import Unfinished
 
 MEMORY = 4 << 30  # bytes that a command may take
 PATIENCE = 30  # times as long as it may compute a command may take, for it may not be alone on the machine
@@ -116,7 +117,8 @@ def judged(form, folder, status, usage, said, complaint):
         if nonsense or lines:
             return Outcome("nonsense" if nonsense else "lines", nonsense or "status 0, and: " + last(lines))
         return Outcome(ACCEPTED, said)
-    if len(lines) != 1 or len(lines[0]) > 1000:
+    has_more = status == Unfinished.status and not form.log
+    if (len(lines) < 2 if has_more else len(lines) != 1) or len(lines[0]) > 1000:
         return Outcome("lines", "%d lines, the last one of %d characters: %s" % (
             len(lines), len(lines[-1]) if lines else 0, last(lines)))
     return Outcome(REFUSED, lines[0])

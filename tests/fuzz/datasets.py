@@ -216,7 +216,8 @@ AUDIT = Format("", None, audit_dataset.main, ("unbc", "--jobs", "1"), done=(0, 1
 ALIGN = Format("", None, without_workers(align_faces.main), ("unbc", "--out", "aligned", "--jobs", "1"))
 FOLDS = Format("", None, make_folds.main, ("--aligned", "aligned", "--out", "folds", "--jobs", "1"), check=counted)
 OSVR = Format("", None, osvr.main, ("--aligned", "aligned", "--folds", "folds", "--models", "models", "--loss", "1",
-                                    "--cache", "cache", "--jobs", "1", "--archive", "unbc"), check=rated)
+                                    "--cache", "cache", "--jobs", "1", "--archive", "unbc"),
+              check=rated, refused=(1, 2))
 IDENTITIES = Format("", None, without_workers(make_identities.main), ("people", "--out", "identities", "--jobs", "1"))
 VERIFY = Format("", None, without_workers(verify_faces.main), (
     "people", "--untrained", "0", "--net", "net.prototxt", "--pairs", "pairs.txt", "--aligned",

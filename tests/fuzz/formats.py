@@ -15,6 +15,6 @@ class Format(NamedTuple):
     mutant: Callable = of_bytes  # (bytes, RandomState) -> bytes
     check: Optional[Callable[[Path, str], Optional[str]]] = None  # (folder, stdout) -> what is nonsense, or None
     done: Sequence[int] = (0,)  # the statuses of a command that went well
-    refused: Sequence[int] = (2,)  # and of one that refused, with one line on stderr
+    refused: Sequence[int] = (2,)  # and of one that refused, with a line on stderr; with 1, with several
     log: bool = False  # whether stderr is Caffe's log, in which a line with F says what is wrong
     seconds: int = 20  # that the command may compute

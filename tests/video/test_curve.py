@@ -33,7 +33,7 @@ ABOUT = {"source": "a video, \"ünïcode\"\n\u2028\udcff.mp4", "models": ["a", "
 SHOWN = 'a video, "ünïcode"   .mp4'
 SLOW = dict(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 
-pixels = st.floats(-1e4, 1e4)
+pixels, sides = st.floats(-1e4, 1e4), st.floats(0.01, 1e4)
 intensities = st.one_of(st.just(np.nan), st.floats(0, 5))
 
 
@@ -46,7 +46,7 @@ def some_rows(draw):
         rows += [no_face(frame, time, 0, time + start)] if not people else []
         for person in sorted(people):
             face = draw(st.sampled_from(FACES))
-            box = np.array(draw(st.tuples(*[pixels] * 4))) if face == FOUND else None
+            box = np.array(draw(st.tuples(pixels, pixels, sides, sides))) if face == FOUND else None
             points = None if face == NONE else np.array(draw(st.tuples(*[pixels] * 10))).reshape(5, 2)
             doubt = draw(st.sampled_from(["", *DOUBTS]))
             rated = draw(st.booleans()) and face != NONE and not doubt
@@ -262,6 +262,9 @@ def changed(line, **cells):
     (changed(4, face="interpolated"), "line 4: box, confidence or landmarks"),
     (changed(4, box_x=""), "line 4: could not convert"),
     (changed(4, nose_y="-inf"), "line 4: -inf is no number"),
+    (changed(4, nose_y="-1e308"), "line 4: box or landmarks beyond 1000000 pixels"),
+    (changed(4, box_x="1e7"), "line 4: box or landmarks beyond"),
+    (changed(4, box_width="0"), "line 4: a box without an area"),
     (changed(4, confidence="1.5"), "line 4: confidence 1.5 is not within 0..1"),
     (changed(4, doubt="dark"), "line 4: doubt dark is none of outside, pose, blur"),
     (changed(4, doubt="blur"), "line 4: intensity where there is no intensity, or none may be"),

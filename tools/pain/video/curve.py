@@ -36,6 +36,7 @@ from pain.notice import SHORT_NOTICES, notice, short_notice
 from pain.provenance import Data, Origin, as_dict, origin_said
 
 FOUND, INTERPOLATED, NONE = FACES = "found", "interpolated", "none"
+FAR = 10 ** 6  # pixels: nothing in an image is as far from its corner
 DOUBTS = OUTSIDE, POSE, BLUR, ORIENTATION = "outside", "pose", "blur", "orientation"
 
 
@@ -155,6 +156,10 @@ def check(row: Row, before: Row | None = None) -> None:
 
 def check_values(row):
     """check() of the numbers that have bounds."""
+    if row.box is not None and row.box[2:].min() <= 0:
+        raise ValueError("a box without an area")
+    if any(places is not None and np.abs(places).max() > FAR for places in (row.box, row.landmarks)):
+        raise ValueError("box or landmarks beyond %d pixels" % FAR)
     known = [name for name in VALUES if not math.isnan(getattr(row, name))]
     for name, most in [*dict.fromkeys(known, CLASSES - 1).items(), *([("confidence", 1)] if row.face == FOUND else [])]:
         if not 0 <= getattr(row, name) <= most:
