@@ -83,7 +83,7 @@ class Browser:
     def saved(self, name):
         """A download's bytes, once it is there."""
         path = self.downloads / name
-        wait_until(path.exists, "%s never came" % name)
+        wait_until(lambda: path.exists() and path.stat().st_size, "%s never came" % name)  # it is empty at first
         return path.read_bytes()
 
     def click(self, selector):
