@@ -19,8 +19,8 @@ from pain.evaluation.metrics import title
 from pain.evaluation.results import read_result
 from pain.evaluation.seeds import note_of, subject_figures, tables_of
 from pain.evaluation.trivial import trivial_results
-from pain.files import or_none, read_csv, write_csv
-from pain.provenance import merged, read_origin, write_origin
+from pain.files import or_none, read_csv
+from pain.provenance import merged, read_origin, write_csv_with_origin
 from pain.tables import Table
 from pain.variants import METRICS, title_of
 
@@ -50,8 +50,7 @@ def write_swept(path: Path, predicted: Iterable[tuple[tuple, int, Path]]) -> Non
         origins.append(read_origin(file))
     for trivial in trivial_results([[result._replace(videos=list(videos.values()))]]):
         rows += [(trivial.name, "", "", "", "", *row) for row in of_subjects(trivial)]
-    write_csv(path, COLUMNS, map(or_none, rows))
-    write_origin(path, merged(origins))
+    write_csv_with_origin(path, COLUMNS, map(or_none, rows), merged(origins))
 
 
 def of_subjects(result: Result) -> list[tuple]:
