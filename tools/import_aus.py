@@ -24,9 +24,9 @@ with starting(__name__):
     from pain.datasets.pspi import CLASSES
     from pain.errors import Problem
     from pain.evaluation.results import COLUMNS
-    from pain.files import making, write_csv
+    from pain.files import making
     from pain.progress import progress
-    from pain.provenance import Data, Origin, read_origin, write_origin
+    from pain.provenance import Data, Origin, read_origin, write_csv_with_origin
 
 
 def read_videos(frames_csv):
@@ -78,10 +78,11 @@ def write_row(folder, made_from, origin, rows, predictions):
         (partial / "made_from.json").write_text(json.dumps(made_from, indent=1) + "\n")
         for number, ((subject, pairs), values) in enumerate(zip(rows.items(), predictions), 1):
             fold = "%02d-%s" % (number, subject)
-            out, left_out = partial / fold / "predictions.csv", (fold,) if origin.data.subjects else ()
-            write_csv(out, COLUMNS, [(frame.subject, frame.video, frame.frame, frame.label, "%.6f" % value)
-                                     for (frame, _), value in zip(pairs, values)])
-            write_origin(out, origin._replace(data=origin.data._replace(left_out=left_out)))
+            left_out = (fold,) if origin.data.subjects else ()
+            write_csv_with_origin(partial / fold / "predictions.csv", COLUMNS,
+                                  [(frame.subject, frame.video, frame.frame, frame.label, "%.6f" % value)
+                                   for (frame, _), value in zip(pairs, values)],
+                                  origin._replace(data=origin.data._replace(left_out=left_out)))
 
 
 def main():

@@ -95,5 +95,5 @@ def pretrain(solver_file, identities, models, weights=None, caffe="caffe", gpu=N
     out = Path(models) / "face_verification.caffemodel"
     with replacing(out) as partial:
         shutil.copyfile(str(last), str(partial))
-    write_origin(out, read_origin(last))
+        write_origin(out, read_origin(last), partial)
     return out
