@@ -14,11 +14,14 @@ def test_the_camera(page, real):
     page.wait("Number(document.getElementById('plot').dataset.frames) > 5")
     assert page.text("read-face") == "none"  # Chromium's test picture has none
     page.click("#camera-stop")
-    count = page.js("document.getElementById('plot').dataset.frames")
     assert page.js("document.getElementById('picture').srcObject") is None
+    page.js("new Promise(requestAnimationFrame)")  # what came before the end is drawn now
+    count = page.js("document.getElementById('plot').dataset.frames")
     time.sleep(0.3)
     assert page.js("document.getElementById('plot').dataset.frames") == count
+    page.js("(drawn => new MutationObserver(() => drawn.push(Number(document.getElementById('plot').dataset.frames)))"
+            ".observe(document.getElementById('plot'), {attributeFilter: ['data-frames']}))(window.drawn = [])")
     page.click("#camera-start")
-    page.wait("Number(document.getElementById('plot').dataset.frames) < %d" % (int(count) + 1))
+    page.wait("window.drawn.some(frames => frames < %s)" % count)
     page.click("#mode-video")
     page.wait("document.getElementById('picture').srcObject === null && !document.getElementById('start').hidden")
