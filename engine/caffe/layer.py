@@ -66,6 +66,7 @@ class Layer:
     follows_blobs = False  # BVLC's computes its gradients from what bottoms and blobs hold by then
     passive = False  # forward has nothing to do, nor has reshape while shapes stay
     capturable = True  # what it computes of its bottoms needs nothing of the host, nor a state but its blobs
+    carried = ()  # tensors that go on from one forward to the next, beside its blobs
     is_little = False  # a CPU's single thread computes it sooner than several do
 
     def __init__(self, param, context):
@@ -169,6 +170,10 @@ class Layer:
 
     def reset_passes(self, passes):
         """Go on as if the layer had been run forward so many times."""
+
+    def check_carried(self, shapes):
+        """Fail unless it can go on with `carried` of these shapes, those of a solverstate."""
+        self.check(not shapes, "carries nothing from one forward to the next, but in the solverstate it does")
 
     # What the net calls.
 

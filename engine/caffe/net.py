@@ -134,6 +134,21 @@ class Net:
         for node in self.nodes:
             node.layer.reset_passes(passes)
 
+    def carried(self) -> dict[str, list[torch.Tensor]]:
+        """What goes on from one forward to the next beside the blobs, by layer: the hidden state of recurrent ones."""
+        return {name: layer.carried for name, layer in self._layers().items() if layer.carried}
+
+    def check_carried(self, carried: dict[str, list[torch.Tensor]]) -> None:
+        """Raise CaffeError unless the net can go on with what another has carried()."""
+        for name, layer in self._layers().items():
+            layer.check_carried([tuple(tensor.shape) for tensor in carried.get(name, ())])
+
+    @alone
+    def carry(self, carried: dict[str, list[torch.Tensor]]) -> None:
+        """Go on with what another net has carried()."""
+        for name, layer in self._layers().items():
+            layer.carried = carried.get(name, [])
+
     # Weights.
 
     @alone

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 # iter: iterations done; weights: path of the caffemodel; step: learning-rate steps taken; seed: of the random numbers,
-# None in BVLC's files; history: arrays, in the order of the solver's.
-State = namedtuple("State", "iter weights step seed history")
+# None in BVLC's files; history: arrays, in the order of the solver's; carried: Net.carried().
+State = namedtuple("State", "iter weights step seed history carried")
 
 
 def is_hdf5(path: str | bytes | os.PathLike) -> bool:
@@ -143,16 +143,20 @@ def _with_owned_blobs(net):
 
 def save_state(path: str | os.PathLike, state: State) -> None:
     """Write a binary solverstate; the history as tensors. Raises CaffeError if it cannot be written."""
+    carried = [caffe_pb2.LayerParameter(name=name, blobs=[array_to_blobproto(tensor.cpu().numpy())
+                                                          for tensor in tensors])
+               for name, tensors in state.carried.items()]
     with replacing(path) as partial, open(partial, "wb") as file:
         file.write(caffe_pb2.SolverState(iter=state.iter, learned_net=state.weights, current_step=state.step,
-                                         seed=state.seed).SerializeToString())
+                                         seed=state.seed, carried=carried).SerializeToString())
         for tensor in state.history:
             blob = array_to_blobproto(tensor.cpu().numpy())
             file.write(caffe_pb2.SolverState(history=[blob]).SerializeToString())
 
 
 def save_state_hdf5(path: str | os.PathLike, state: State) -> None:
-    """Write an HDF5 solverstate: /iter, /learned_net, /current_step, /seed, /history/0, 1, ..."""
+    """Write an HDF5 solverstate: /iter, /learned_net, /current_step, /seed, /history/0, 1, ..., /carried/LAYER/0, ...
+    """
     with _writing_hdf5(path) as file:
         file["iter"], file["current_step"] = np.int32([state.iter]), np.int32([state.step])
         file["seed"] = np.int64([state.seed])
@@ -161,6 +165,9 @@ def save_state_hdf5(path: str | os.PathLike, state: State) -> None:
         history = file.create_group("history")
         for i, tensor in enumerate(state.history):
             history[str(i)] = tensor.cpu().numpy()
+        for name, tensors in state.carried.items():
+            for i, tensor in enumerate(tensors):
+                file["carried/%s/%d" % (name, i)] = tensor.cpu().numpy()
 
 
 def load_state(path: str | os.PathLike, shapes: Sequence[tuple[int, ...]]) -> State:
@@ -194,13 +201,19 @@ def _load_state_binary(path, shapes):
         if not blob.HasField("shape") and i < len(shapes) and found[i] == (1,) * (4 - len(shapes[i])) + shapes[i]:
             found[i] = shapes[i]
     _check_history(path, found, shapes)
-    history = [blobproto_values(blob) for blob in proto.history]
-    for i, (values, shape) in enumerate(zip(history, shapes)):
-        if values.size != np.prod(shape):
-            raise CaffeError("%s: damaged: its history blob %d has %d values for the shape %s"
-                             % (path, i, values.size, shape))
+    history = [_values(blob, shape, "its history blob %d" % i, path)
+               for i, (blob, shape) in enumerate(zip(proto.history, shapes))]
+    carried = {layer.name: [torch.from_numpy(_values(blob, blobproto_shape(blob), "what %s carries" % layer.name, path))
+                            for blob in layer.blobs] for layer in proto.carried}
     return State(proto.iter, proto.learned_net, proto.current_step, proto.seed if proto.HasField("seed") else None,
-                 [values.reshape(shape) for values, shape in zip(history, shapes)])
+                 history, carried)
+
+
+def _values(blob, shape, what, path):
+    values = blobproto_values(blob)
+    if values.size != np.prod(shape):
+        raise CaffeError("%s: damaged: %s has %d values for the shape %s" % (path, what, values.size, shape))
+    return values.reshape(shape)
 
 
 def _load_state_hdf5(path, shapes):
@@ -210,4 +223,17 @@ def _load_state_hdf5(path, shapes):
         _check_history(path, [group[name].shape for name in names], shapes)
         return State(int(file["iter"][0]), bytes(file["learned_net"][()]).decode(), int(file["current_step"][0]),
                      int(file["seed"][0]) if "seed" in file else None,
-                     [np.asarray(group[name][()], np.float32) for name in names])
+                     [np.asarray(group[name][()], np.float32) for name in names], _carried_in_hdf5(file))
+
+
+def _carried_in_hdf5(file):
+    import h5py
+    carried = {}
+
+    def take(path, found):
+        if isinstance(found, h5py.Dataset):
+            layer, _, index = path.rpartition("/")  # a layer's name may have slashes, too
+            carried.setdefault(layer, {})[int(index)] = torch.from_numpy(np.asarray(found[()], np.float32))
+    if "carried" in file:
+        file["carried"].visititems(take)
+    return {layer: [tensors[index] for index in sorted(tensors)] for layer, tensors in carried.items()}

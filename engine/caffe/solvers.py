@@ -5,7 +5,8 @@
     solver.net, solver.test_nets, solver.iter
 
 On one machine's CPU a training that was interrupted and restored from its snapshot ends in the very weights that it
-would have ended in: the solverstate keeps the seed, and what is random depends on nothing but seed, layer and pass.
+would have ended in: the solverstate keeps the seed, and what is random depends on nothing but seed, layer and pass; and
+the hidden state of recurrent layers.
 """
 from __future__ import annotations
 
@@ -306,13 +307,15 @@ class Solver:
         (snapshot.save_weights_hdf5 if hdf5 else snapshot.save_weights)(self.net, weights, p.snapshot_diff)
         log.info("Snapshotting solver state to %s file %s" % (kind, state), at=at[1])
         (snapshot.save_state_hdf5 if hdf5 else snapshot.save_state)(
-            state, snapshot.State(self._iter, weights, self._step, self.net.context.seed, self.history))
+            state, snapshot.State(self._iter, weights, self._step, self.net.context.seed, self.history,
+                                  self.net.carried()))
 
     @alone
     @engines_turn
     def restore(self, path: str | os.PathLike) -> None:
         """Go on from a solverstate. Raises CaffeError, and changes nothing, if it is damaged or of another net."""
         state = snapshot.load_state(path, [tuple(tensor.shape) for tensor in self.history])
+        self.net.check_carried(state.carried)
         if state.weights:
             snapshot.load_weights(self.net, state.weights)
         log.info("SGDSolver: restoring history", at="sgd_solver.cpp:336")
@@ -324,6 +327,7 @@ class Solver:
             for i, test_net in enumerate(self.test_nets):
                 test_net.context.seed = derived(state.seed, i)
         self.net.reset_passes(self._iter * self.param.iter_size)
+        self.net.carry(state.carried)
         for test_net, count in zip(self.test_nets, self.param.test_iter):
             test_net.reset_passes(self._tests_done() * max(count, 0))
 

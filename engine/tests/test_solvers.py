@@ -162,6 +162,42 @@ def test_resuming_is_exact(kind, source, form, seed, tmp_path, loud, capfd):
     assert len(after) > 20 and after == outputs(log_of_whole)[-len(after):]
 
 
+RECURRENT_NET = """
+layer { name: "x" type: "DummyData" top: "x" top: "cont"
+        dummy_data_param { shape { dim: 3 dim: 2 dim: 4 } shape { dim: 3 dim: 2 }
+                           data_filler { type: "gaussian" } data_filler { value: 1 } } }
+layer { name: "of/x" type: "LSTM" bottom: "x" bottom: "cont" top: "a"
+        recurrent_param { num_output: 5 weight_filler { type: "gaussian" } } }
+layer { name: "of_a" type: "RNN" bottom: "a" bottom: "cont" top: "b"
+        recurrent_param { num_output: 2 weight_filler { type: "gaussian" } } }
+layer { name: "loss" type: "Reduction" bottom: "b" top: "loss" loss_weight: 1 reduction_param { operation: SUMSQ } }
+"""
+
+
+@pytest.mark.parametrize("form", ["BINARYPROTO", "HDF5"])
+def test_resuming_keeps_the_state_of_recurrent_layers(form, tmp_path):
+    def weights(solver):
+        return np.concatenate([blob.data.ravel() for blobs in solver.net.params.values() for blob in blobs])
+    (tmp_path / "net.prototxt").write_text(RECURRENT_NET)
+    (tmp_path / "solver.prototxt").write_text(
+        'net: "net.prototxt" base_lr: 0.1 lr_policy: "fixed" random_seed: 1 max_iter: 6 snapshot: 3 '
+        'snapshot_prefix: "s" snapshot_format: %s' % form)
+    whole, resumed, damaged = (caffe.get_solver("solver.prototxt") for _ in range(3))
+    whole.solve()
+    state = "s_iter_3.solverstate" + (".h5" if form == "HDF5" else "")
+    resumed.solve(state)
+    assert np.array_equal(weights(resumed), weights(whole))
+    if form == "HDF5":
+        with h5py.File(state, "r+") as file:
+            del file["carried/of/x/1"]
+    else:
+        proto = caffe_pb2.SolverState.FromString((tmp_path / state).read_bytes())
+        proto.carried[0].blobs.pop()
+        (tmp_path / state).write_bytes(proto.SerializeToString())
+    with pytest.raises(CaffeError, match=r"of/x.*2 times streams x 5; in the solverstate there is \[\(2, 5\)\]"):
+        damaged.restore(state)
+
+
 # What is refused.
 
 

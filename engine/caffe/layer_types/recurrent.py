@@ -4,7 +4,7 @@
 
 x: T x N x ..., T steps of N streams. cont: T x N, 0 where a stream begins anew, else 1. A third bottom, N x ..., is the
 same at all steps. The hidden state goes on from one forward to the next, unless `expose_hidden` has it come as the last
-bottoms and leave as the last tops, each 1 x N x num_output.
+bottoms and leave as the last tops, each 1 x N x num_output. A solverstate keeps it; BVLC's begins with zeros again.
 """
 import math
 
@@ -36,7 +36,7 @@ class Recurrent(Layer):
         if self.has_static:
             self.add_blob((self.gates * p.num_output, math.prod(bottom[2].shape[1:])), p.weight_filler)
         self.add_blob((self.gates * p.num_output, p.num_output), p.weight_filler)
-        self.hidden = None  # the state after the last forward, each N x num_output
+        self.carried = []  # the hidden state after the last forward, each N x num_output
 
     def check_shapes(self, x, cont, *others):
         self.check(len(x) >= 3, "x must have 3 axes or more, time steps x streams x ...; it has shape %s" % (tuple(x),))
@@ -79,15 +79,22 @@ class Recurrent(Layer):
         for step, gate in zip(inputs, cont.float()[..., None]):
             output, hidden = self.step(step, gate, hidden, *weights)
             outputs.append(output)
-        hidden = self.hidden = [state.detach() for state in hidden]
+        hidden = self.carried = [state.detach() for state in hidden]
         return (torch.stack(outputs), *(state[None] for state in hidden))[:self.top_count]
 
     def carried_over(self, streams, device):
         """The state of the last forward, of as many of its streams; zeros for all if there are more now."""
-        if self.hidden is None or len(self.hidden[0]) < streams:
+        if not self.carried or len(self.carried[0]) < streams:
             shape = streams, self.param.recurrent_param.num_output
             return [torch.zeros(shape, device=device) for _ in range(self.states)]
-        return [state[:streams] for state in self.hidden]
+        return [state[:streams].to(device) for state in self.carried]
+
+    def check_carried(self, shapes):
+        outputs = self.param.recurrent_param.num_output
+        self.check(not shapes or len(shapes) == self.states and all(len(shape) == 2 for shape in shapes)
+                   and {shape[1] for shape in shapes} == {outputs} and len({shape[0] for shape in shapes}) == 1,
+                   "its hidden state is %d times streams x %d; in the solverstate there is %s"
+                   % (self.states, outputs, shapes))
 
     def step(self, inputs, cont, hidden, *weights):
         """One step's output and hidden state, of the projected inputs (N x gates * num_output) and cont (N x 1)."""
