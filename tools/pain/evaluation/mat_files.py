@@ -71,7 +71,8 @@ def read_cells(path: Path, variable: str) -> list[np.ndarray]:
     if cells is None or cells.dtype != object or not cells.size:
         raise Problem("%s: no cells named %s in it; save some, one a subject" % (path, variable))
     for s, cell in enumerate(cells.flat, 1):
-        if not isinstance(cell, np.ndarray) or cell.dtype.kind not in "buif" or not 0 < cell.size == max(cell.shape):
+        if not (isinstance(cell, np.ndarray) and cell.dtype.kind in "buif" and cell.ndim
+                and 0 < cell.size == max(cell.shape)):
             raise Problem("%s: cell %d of %s is not a row of numbers; save one a frame" % (path, s, variable))
     return [cell.astype(float).ravel() for cell in cells.flat]
 
