@@ -8,7 +8,7 @@ import torch
 from caffe import winograd
 
 FEW = 2 ** 14  # values: of fewer, PyTorch's own PReLU is quicker
-_CACHED = 2 ** 18  # values of the images that are computed at a time
+_CACHED = 2 ** 16  # values of the images that are computed at a time
 
 
 class Convolve(torch.autograd.Function):

@@ -1,193 +1,194 @@
-"""Convolutions of 3 x 3 windows, each one step from the next, by Winograd's minimal filtering F(2 x 2, 3 x 3).
+"""Convolutions of 3 x 3 windows, each one step from the next, by Winograd's minimal filtering F(4 x 2, 3 x 3).
 
-Four neighbouring windows share a tile of 4 x 4 values. Of sums of these, 16 products a channel make what takes 36 of
-the values themselves (Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2016): 16 matrix products
-over all tiles. There are fewer roundings, too: errors are a half to a third of those of the direct sums.
+4 x 2 windows beside each other share a tile of 6 x 4 values. Of sums of these, 24 products a channel make what takes 72
+of the values themselves (Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2016): 24 matrix products
+over all tiles. A small matrix makes the sums of all tiles' values, and another one of the products what is wanted.
 
-Images are (N, H, W, C) here, in memory as well; what is of tiles is (column's 4, row's 4, N, rows, columns, C). A few
+Images are (N, H, W, C) here, in memory as well; what is of tiles is (place in the tile, N, rows, columns, C). A few
 images are computed at a time, so that their tiles stay in the cache; how many depends on shapes alone.
 """
+import functools
 import math
 
+import numpy as np
 import torch
 
-# With fewer channels, and pairs of them, to make the sums costs more than there is to gain,
-CHANNELS, PAIRS = 64, 64 * 128
-TILES = 128  # and with fewer tiles to make the 16 factors of the 9 weights. So many are computed at a time at least,
+# With fewer channels, and pairs of them, to make the sums costs more than there is to gain. AVX-512 halves what the
+# products take, but not what the sums do.
+_LEAST, _LEAST_WITHOUT_AVX512 = (64, 64 * 128), (32, 32 * 64)
+TILES = 64  # With fewer, to make the factors costs more. Twice as many are computed at a time at least,
 _CACHED = 2 ** 20  # else as many as have so many values together.
+
+# The windows of a tile, high and wide. Errors are up to three times those of the direct sums; of 4 x 4, six times.
+_WINDOWS = (2, 2), (4, 2), (2, 4)
 
 
 def suits(shape, weight_shape, stride, pad):
     """Whether it is quicker for x (N, C, H, W) of this shape and weights (K, C, h, w) of that."""
     images, _, *sizes = shape
-    return (tuple(weight_shape[2:]) == (3, 3) and tuple(stride) == (1, 1) and min(weight_shape[:2]) >= CHANNELS
-            and math.prod(weight_shape[:2]) >= PAIRS
-            and images * math.prod(_counts(sizes, pad)) >= TILES)
+    with_avx512 = torch.backends.cpu.get_cpu_capability() == "AVX512"
+    channels, pairs = _LEAST if with_avx512 else _LEAST_WITHOUT_AVX512
+    return (tuple(weight_shape[2:]) == (3, 3) and tuple(stride) == (1, 1) and min(weight_shape[:2]) >= channels
+            and math.prod(weight_shape[:2]) >= pairs and images * math.prod(_tiling(sizes, pad)[1]) >= TILES)
 
 
 def convolve(x, weight, bias, pad):
     """F.conv2d of x (N, H, W, C) by weight (K, C, 3, 3): (N, H', W', K)."""
-    counts, factors = _counts(x.shape[1:3], pad), _factors(weight).transpose(1, 2)
-    y = x.new_empty(len(x), *(2 * count for count in counts), len(weight))
-    parts = _Parts(x, weight, counts, pad)
-    for part in parts:
-        sums, products = parts.tiles(part)
-        _spread(parts.padded(part), sums)
-        torch.bmm(sums.view(16, -1, x.shape[3]), factors, out=products.view(16, -1, len(weight)))
-        _gather(products, y[part])
-        if bias is not None:
-            y[part].add_(bias)
-    return y[:, :x.shape[1] + 2 * pad[0] - 2, :x.shape[2] + 2 * pad[1] - 2]
+    tiles = _Tiles(x, weight, pad)
+    factors, y = tiles.factors(weight).transpose(1, 2), x.new_empty(len(x), *tiles.made, len(weight))
+    for part in tiles.parts:
+        products = tiles.products(len(x[part]))
+        torch.bmm(tiles.spread(x[part]), factors, out=products)
+        tiles.gather(products, 0 if bias is None else bias, y[part])
+    return y
 
 
 def gradients(x, weight, grad, pad, wanted):
     """Those of x and of the weights, where wanted (two bools), else None. grad: of what convolve makes."""
-    counts, channels, outputs = _counts(x.shape[1:3], pad), x.shape[3], len(weight)
-    x_grad, factors = (torch.empty_like(x), _factors(weight)) if wanted[0] else (None, None)
-    total = x.new_empty(16, outputs, channels) if wanted[1] else None
-    parts = _Parts(x, weight, counts, pad)
-    for part in parts:
-        sums, products = parts.tiles(part)
-        rows, above = sums.view(16, -1, channels), products.view(16, -1, outputs)
-        _scatter(_even(grad[part], counts), products)
+    tiles = _Tiles(x, weight, pad)
+    x_grad, factors = (torch.empty_like(x), tiles.factors(weight)) if wanted[0] else (None, None)
+    total = x.new_empty(tiles.places, len(weight), x.shape[3]) if wanted[1] else None
+    for part in tiles.parts:
+        products = tiles.scatter(grad[part])
         if wanted[1]:
-            _spread(parts.padded(part), sums)
-            total.baddbmm_(above.transpose(1, 2), rows, beta=min(part.start, 1))  # 0: whatever it was
+            total.baddbmm_(products.transpose(1, 2), tiles.spread(x[part]), beta=min(part.start, 1))  # 0: not yet set
         if wanted[0]:
-            torch.bmm(above, factors, out=rows)
-            _fold(sums, x_grad[part], pad)
-    return x_grad, (total.view(16, -1).t() @ _WEIGHTS).view_as(weight) if wanted[1] else None
+            sums = tiles.sums(len(x[part]))
+            torch.bmm(products, factors, out=sums)
+            tiles.fold(sums, x_grad[part])
+    return x_grad, tiles.weights(total) if wanted[1] else None
 
 
-class _Parts:
-    """Slices of some images of x at a time, and memory for what is made of them."""
+def _tiling(sizes, pad):
+    """The windows of a tile, high and wide, that need the fewest products; and how many tiles there are, the same."""
+    def counts(windows):
+        return [-(-(size + 2 * margin - 2) // along) for size, margin, along in zip(sizes, pad, windows)]
 
-    def __init__(self, x, weight, counts, pad):
-        self._x, self._counts, self._channels = x, counts, (x.shape[3], len(weight))
-        each = 16 * math.prod(counts)
-        self._step = min(len(x), max(1, 16 * TILES // each, _CACHED // (each * max(self._channels))))
-        self._memories = [x.new_empty(self._step * each * channels) for channels in self._channels]
-        self._around = self._inside = None  # the images with zeros around, as far as the tiles go
-        (top, left), (height, width), spans = pad, x.shape[1:3], [2 * count + 2 for count in counts]
-        if spans != [height, width]:
-            self._around = x.new_zeros(self._step, *spans, x.shape[3])
-            self._inside = self._around[:, top:top + height, left:left + width]
-
-    def __iter__(self):
-        return (slice(first, min(first + self._step, len(self._x))) for first in range(0, len(self._x), self._step))
-
-    def padded(self, part):
-        if self._around is None:
-            return self._x[part]
-        count = part.stop - part.start
-        self._inside[:count] = self._x[part]
-        return self._around[:count]
-
-    def tiles(self, part):
-        """Tiles of x's channels, and of the outputs."""
-        shape = 4, 4, part.stop - part.start, *self._counts
-        return [memory[:math.prod(shape) * channels].view(*shape, channels)
-                for memory, channels in zip(self._memories, self._channels)]
+    def products(windows):
+        return math.prod(count * (along + 2) for count, along in zip(counts(windows), windows))
+    windows = min(_WINDOWS, key=products)
+    return windows, counts(windows)
 
 
-def _counts(sizes, pad):
-    """How many tiles there are along each axis."""
-    return [-(-(size + 2 * margin - 2) // 2) for size, margin in zip(sizes, pad)]
+class _Tiles:
+    """Those of images x (N, H, W, C), padded, and of what is made of them, (N, H', W', K).
+
+    Sums and products are (places, tiles, channels). They are in memory that the next images' are written to.
+    """
+
+    def __init__(self, x, weight, pad):
+        (top, left), (images, height, width, self._channels), self._outputs = pad, x.shape, len(weight)
+        self._windows, self._counts = _tiling((height, width), pad)
+        self._tile = [along + 2 for along in self._windows]
+        self._spans = [count * along for count, along in zip(self._counts, self._windows)]
+        self._of_values, self._of_weights, self._of_products = _matrices(self._windows)
+        self.places, count = math.prod(self._tile), math.prod(self._counts)
+        step = max(1, 2 * TILES // count, _CACHED // (self.places * count * max(self._channels, self._outputs)))
+        self.parts = [slice(first, min(first + step, images)) for first in range(0, images, step)]
+        self.made = [height + 2 * top - 2, width + 2 * left - 2]
+        self._inside = slice(None), slice(top, top + height), slice(left, left + width)
+        self._memories, self._zeros, self._empty = {}, x.new_zeros, x.new_empty
+
+    def factors(self, weight):
+        """What the sums are multiplied with, (places, K, C)."""
+        rows = weight.permute(0, 2, 3, 1).reshape(len(weight), 9, -1)
+        return (self._of_weights @ rows).transpose(0, 1)
+
+    def weights(self, factors):
+        """factors' transpose."""
+        return (self._of_weights.t() @ factors.flatten(1)).view(3, 3, *factors.shape[1:]).permute(2, 3, 0, 1)
+
+    def sums(self, images):
+        """Memory for those of so many images."""
+        return self._memory("sums", self.places, images * math.prod(self._counts), self._channels)
+
+    def products(self, images):
+        """The same for products."""
+        return self._memory("products", self.places, images * math.prod(self._counts), self._outputs)
+
+    def spread(self, x):
+        """The sums of x (n, H, W, C)."""
+        spans = [span + 2 for span in self._spans]
+        if spans != list(x.shape[1:3]):
+            around = self._memory("around", len(x), *spans, self._channels)
+            around[self._inside] = x
+            x = around
+        values = self._memory("values", *self._tile, len(x), *self._counts, self._channels)
+        for axis in 1, 2:
+            x = x.unfold(axis, self._tile[axis - 1], self._windows[axis - 1])
+        values.copy_(x.permute(4, 5, 0, 1, 2, 3))
+        return _multiply(self._of_values, values, self.sums(len(x)))
+
+    def fold(self, sums, x_grad):
+        """spread's transpose: of the sums' gradients x_grad (n, H, W, C)."""
+        (m, n), (rows, columns), images = self._windows, self._counts, len(x_grad)
+        values = self._memory("values", *self._tile, images, rows, columns, self._channels)
+        values = _multiply(self._of_values.t(), sums, values).permute(2, 3, 0, 4, 1, 5)
+        folded = self._memory("folded", images, rows + 1, m, columns + 1, n, self._channels)
+        folded[:, rows], folded[:, :, :, columns] = 0, 0
+        folded[:, :rows, :, :columns] = values[:, :, :m, :, :n]
+        folded[:, 1:, :2, :columns] += values[:, :, m:, :, :n]
+        folded[:, :rows, :, 1:, :2] += values[:, :, :m, :, n:]
+        folded[:, 1:, :2, 1:, :2] += values[:, :, m:, :, n:]
+        x_grad.copy_(folded.flatten(1, 2).flatten(2, 3)[self._inside])
+
+    def gather(self, products, bias, y):
+        """Make y (n, H', W', K) of the products, and add a bias."""
+        made = self._memory("made", *self._windows, len(y), *self._counts, self._outputs)
+        _multiply(self._of_products, products, made)
+        whole = self._whole(y)
+        torch.add(made, bias, out=self._blocks(whole))
+        if whole is not y:
+            y.copy_(whole[:, :y.shape[1], :y.shape[2]])
+
+    def scatter(self, grad):
+        """gather's transpose: of grad (n, H', W', K) the products' gradients."""
+        whole = self._whole(grad)
+        if whole is not grad:
+            whole[:, :grad.shape[1], :grad.shape[2]] = grad
+        made = self._memory("made", *self._windows, len(grad), *self._counts, self._outputs)
+        made.copy_(self._blocks(whole))
+        return _multiply(self._of_products.t(), made, self.products(len(grad)))
+
+    def _whole(self, y):
+        """y, or where tiles go beyond it, memory as far as they go, with zeros behind."""
+        return y if self._spans == list(y.shape[1:3]) else self._memory("behind", len(y), *self._spans, self._outputs)
+
+    def _blocks(self, y):
+        """y (n, H', W', K) as (high, wide, n, rows, columns, K)."""
+        (rows, columns), (m, n) = self._counts, self._windows
+        return y.view(len(y), rows, m, columns, n, -1).permute(2, 4, 0, 1, 3, 5)
+
+    def _memory(self, name, *shape):
+        """Of this shape. The first time it is for no fewer images than later."""
+        if name not in self._memories:
+            self._memories[name] = (self._zeros if name in ("around", "behind") else self._empty)(math.prod(shape))
+        return self._memories[name][:math.prod(shape)].view(shape)
 
 
-def _even(grad, counts):
-    """grad with zeros behind, as far as its tiles go."""
-    (rows, columns), (height, width) = counts, grad.shape[1:3]
-    if (2 * rows, 2 * columns) == (height, width):
-        return grad
-    around = grad.new_zeros(len(grad), 2 * rows, 2 * columns, grad.shape[3])
-    around[:, :height, :width] = grad
-    return around
+def _multiply(matrix, tiles, made):
+    """made, of tiles as are those given, by this matrix over the places."""
+    torch.mm(matrix, tiles.view(matrix.shape[1], -1), out=made.view(matrix.shape[0], -1))
+    return made
 
 
-# Along one axis, of a tile a, b, c, d and weights u, v, w: the sums a - c, b + c, c - b, d - b times the factors u,
-# (u + v + w) / 2, (u - v + w) / 2, w are the products p, q, r, s, and the windows' values are p + q + r and q - r + s.
-
-_WEIGHTS = torch.tensor([[1, 0, 0], [.5, .5, .5], [.5, -.5, .5], [0, 0, 1]])
-_WEIGHTS = torch.einsum("bj,ai->baij", _WEIGHTS, _WEIGHTS).reshape(16, 9)
-
-
-def _factors(weight):
-    """What the sums are multiplied with, (16, K, C)."""
-    return (_WEIGHTS @ weight.reshape(-1, 9).t()).view(16, *weight.shape[:2])
+@functools.cache
+def _matrices(windows):
+    """What makes the sums of a tile's values, the factors of 9 weights, and of the products what is wanted."""
+    return [torch.tensor(np.kron(*along), dtype=torch.float32) for along in zip(*map(_along, windows))]
 
 
-def _halves(x, axis):
-    """What is at even places along the axis, and at odd ones."""
-    return x.unflatten(axis, (-1, 2)).unbind(axis + 1)
+# The polynomials of the values and of the weights are multiplied by their values at these points, and at infinity, as
+# Toom and Cook did. These have the fewest roundings.
+_POINTS = {2: (0, 1, -1), 4: (0, .5 ** .5, -.5 ** .5, 2 ** .5, -2 ** .5)}
 
 
-def _spread(x, sums):
-    """Make the sums of x (n, 2 rows + 2, 2 columns + 2, C)."""
-    rows = x.new_empty(4, len(x), sums.shape[3], *x.shape[2:])
-    _spread_along(1, x, rows)
-    _spread_along(3, rows, sums)
-
-
-def _spread_along(axis, x, sums):
-    even, odd = _halves(x, axis)
-    count = even.shape[axis] - 1
-    a, b, c, d = (half.narrow(axis, first, count) for first in (0, 1) for half in (even, odd))
-    torch.sub(a, c, out=sums[0])
-    torch.add(b, c, out=sums[1])
-    torch.sub(c, b, out=sums[2])
-    torch.sub(d, b, out=sums[3])
-
-
-def _gather(products, y):
-    """Make y (n, 2 rows, 2 columns, K) of the products."""
-    columns = y.new_empty(2, *products.shape[1:])
-    _gather_along(products, columns)
-    for values, places in zip(columns, _halves(y, 2)):
-        _gather_along(values, _halves(places, 1))
-
-
-def _gather_along(products, y):
-    p, q, r, s = products
-    torch.add(q, r, out=y[0])
-    y[0].add_(p)
-    torch.sub(q, r, out=y[1])
-    y[1].add_(s)
-
-
-def _scatter(grad, products):
-    """_gather's transpose: of grad (n, 2 rows, 2 columns, K) the products' gradients."""
-    even, odd = _halves(grad, 1)
-    for row, made in zip((even, even + odd, even - odd, odd), products.unbind(1)):
-        even, odd = _halves(row, 2)
-        made[0].copy_(even)
-        torch.add(even, odd, out=made[1])
-        torch.sub(even, odd, out=made[2])
-        made[3].copy_(odd)
-
-
-def _fold(sums, x_grad, pad):
-    """_spread's transpose: of the sums' gradients x_grad (n, H, W, C)."""
-    _, _, images, rows, columns, channels = sums.shape
-    folded = sums.new_empty(4, images, rows, 2 * columns + 2, channels)
-    _fold_along(3, sums, folded)
-    (top, left), (height, width) = pad, x_grad.shape[1:3]
-    exact = (2 * rows + 2, 2 * columns + 2) == (height, width)
-    around = x_grad if exact else x_grad.new_empty(images, 2 * rows + 2, 2 * columns + 2, channels)
-    _fold_along(1, folded, around)
-    if not exact:
-        x_grad.copy_(around[:, top:top + height, left:left + width])
-
-
-def _fold_along(axis, sums, x):
-    p, q, r, s = sums
-    even, odd = _halves(x, axis)
-    count = even.shape[axis] - 1
-    a, b, c, d = (half.narrow(axis, first, count) for first in (0, 1) for half in (even, odd))
-    even.select(axis, count).zero_()
-    odd.select(axis, count).zero_()
-    a.copy_(p)
-    torch.sub(q, r, out=b)
-    b.sub_(s)
-    c.add_(q).add_(r).sub_(p)
-    d.add_(s)
+def _along(count):
+    """The same for so many windows along one axis."""
+    points = _POINTS[count]
+    others = [np.poly(points[:i] + points[i + 1:])[::-1] for i in range(len(points))]
+    values = np.array([[*poly, 0] for poly in others] + [np.poly(points)[::-1]])
+    weights = np.array([[point ** i / np.polyval(poly[::-1], point) for i in range(3)]
+                        for point, poly in zip(points, others)] + [[0, 0, 1]])
+    products = np.array([[point ** i for i in range(count)] for point in points] + [[0] * (count - 1) + [1]]).T
+    return values, weights, products

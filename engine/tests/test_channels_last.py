@@ -23,7 +23,7 @@ def reference(function, *given):
 
 @pytest.mark.parametrize("images, channels, outputs, height, width, pad", [
     (1, 1, 1, 3, 3, (0, 0)), (5, 3, 4, 5, 4, (1, 1)), (3, 4, 2, 7, 8, (0, 1)), (4, 2, 3, 6, 9, (2, 0)),
-    (2, 2, 2, 1, 2, (2, 1))])
+    (2, 2, 2, 1, 2, (2, 1)), (2, 3, 2, 6, 4, (0, 0))])
 @pytest.mark.parametrize("cached", [1, 10 ** 6])
 def test_winograd(images, channels, outputs, height, width, pad, cached, monkeypatch):
     monkeypatch.setattr(winograd, "_CACHED", cached)
