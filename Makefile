@@ -302,6 +302,7 @@ kills: .venv/ready
 # With GPU=0, on that GPU next to plain PyTorch.
 BENCH = PYTHONPATH=tools:tests .venv/bin/python tests/bench
 bench: .venv/ready .bvlc/bin/caffe
+	$(BENCH)/machine.py
 ifeq ($(GPU),)
 	$(BENCH)/engine.py
 	$(BENCH)/training.py
@@ -310,6 +311,7 @@ ifeq ($(GPU),)
 	$(BENCH)/waiting.py
 	$(BENCH)/folds.py
 	$(BENCH)/video.py
+	$(BENCH)/without_avx512.py
 else
 	$(BENCH)/gpu.py
 endif

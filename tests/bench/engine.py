@@ -4,7 +4,6 @@ Training iterations of the full pain net (batch 64, balanced batches, two losses
 processor, the memory that takes, deploy's forward, and how long `caffe train` takes to its first iteration. Medians of
 all rounds, and ratios genuine / engine.
 """
-import datetime
 import os
 import re
 import statistics
@@ -74,7 +73,7 @@ def report(what, figures, unit):
 
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    print("%s, %d cores, %s" % (datetime.date.today(), os.cpu_count(), "median of %d rounds" % rounds))
+    print("The full net next to genuine Caffe: medians of %d rounds" % rounds, flush=True)
     names = ["iteration", "processor", "memory", "start", "forward 1", "forward 64"]
     figures = {what: {name: [] for name in CAFFES} for what in names}
     with tempfile.TemporaryDirectory() as folder:

@@ -6,7 +6,6 @@ GPU is busy with; and images a second of the deployed net. The peers have no dat
 batch that lies on the GPU, autograd, and torch.optim.SGD, each operation ordered by Python, or the whole iteration
 recorded as one CUDA graph.
 """
-import datetime
 import os
 import re
 import subprocess
@@ -198,9 +197,8 @@ def apart(part, *arguments):
 
 def bench():
     properties = torch.cuda.get_device_properties(0)
-    print("%s: %s, %.0f GB, %d cores, PyTorch %s, CUDA %s, cuDNN %s" % (
-        datetime.date.today(), properties.name, properties.total_memory / 2**30, os.cpu_count(), torch.__version__,
-        torch.version.cuda, torch.backends.cudnn.version()), flush=True)
+    print("%s, %.0f GB, CUDA %s, cuDNN %s" % (properties.name, properties.total_memory / 2**30, torch.version.cuda,
+                                              torch.backends.cudnn.version()), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         solver = write_training(Path(folder))
         for mode in reversed(MODES):

@@ -2,17 +2,13 @@
 
 Milliseconds an image of the full deployed net with 1, 16 and 64 images at a time, of the wall clock and of the
 processor: medians; and how many times as fast the engine is as each, the median of the rounds. ONNX Runtime comes with
-the project's `export`; OpenVINO is measured where it is installed. ONEDNN_MAX_CPU_ISA=AVX2 in the environment imitates
-a CPU without AVX-512, for the engine and OpenVINO alone.
+the project's `export`; OpenVINO is measured where it is installed.
 """
-import datetime
 import os
-import platform
 import statistics
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 import caffe
 import numpy as np
@@ -71,10 +67,7 @@ def timed(run, count):
 
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    cpu = [line.partition(": ")[2] for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
-    print("%s, %d cores (%s), load %.1f, oneDNN up to %s, %d rounds" % (
-        datetime.date.today(), os.cpu_count(), (cpu or [platform.machine()])[0], os.getloadavg()[0],
-        os.environ.get("ONEDNN_MAX_CPU_ISA", "all there is"), rounds))
+    print("\nThe deployed net beside other runtimes: medians of %d rounds" % rounds, flush=True)
     net = load_net()
     with tempfile.TemporaryDirectory() as folder:
         onnx.save(convert(net), folder + "/net.onnx")

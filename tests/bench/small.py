@@ -1,10 +1,8 @@
 """Small nets, and other people's, on one thread, next to genuine Caffe, turn by turn: tests/bench/small.py [ROUNDS]
 
 Milliseconds of the processor: of a training step of a net of 7 layers with next to nothing to compute, and of one image
-through nets that many people run. Medians, and ratios genuine / engine, the median of the rounds. What is in the
-environment (OPENBLAS_CORETYPE, and what training.py names) goes for both.
+through nets that many people run. Medians, and ratios genuine / engine, the median of the rounds.
 """
-import datetime
 import os
 import statistics
 import subprocess
@@ -73,7 +71,7 @@ def turn_by_turn(path, kind, count, rounds):
 
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    print("%s, one thread, load %.1f, %d rounds" % (datetime.date.today(), os.getloadavg()[0], rounds))
+    print("\nOne image on one thread, by the processor's time: medians of %d rounds" % rounds, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for name, text, kind, count in (
                 ("7 layers, a step", TOY, "train", 200), ("SqueezeNet 1.1", squeezenet(), "run", 3),

@@ -4,7 +4,6 @@ SqueezeNet, one image: milliseconds of a forward and of the processor for it, me
 for genuine Caffe and for the engine, whose threads sleep while they wait, beside threads that do not (OMP_WAIT_POLICY),
 and those of OpenMP's own default, which are between the two.
 """
-import datetime
 import os
 import statistics
 import subprocess
@@ -54,7 +53,7 @@ def at_once(kind, net, processes):
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     kinds = [kind for kind, (python, _) in KINDS.items() if python.exists()]
-    print("%s, %d cores, load %.1f, %d rounds" % (datetime.date.today(), os.cpu_count(), os.getloadavg()[0], rounds))
+    print("\nSqueezeNet in processes at once: medians of %d rounds" % rounds, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         net = Path(folder) / "net.prototxt"
         net.write_text(squeezenet())
