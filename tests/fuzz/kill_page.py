@@ -32,12 +32,13 @@ class Page:
         self.starts += 1
         return Command(page_step(port), self.at, cold=self.starts % 5 == 0), port
 
-    def traces(self):
-        """What there is of people's."""
-        return sorted(str(path.relative_to(self.temporary)) for path in self.temporary.glob("*pain-page-*"))
+    def traces(self, before=()):
+        """What there is of people's that was not there before."""
+        return sorted({path.name for path in self.temporary.glob("*pain-page-*")} - {*before})
 
     def kill(self, number):
         """Start the page, give it videos, kill it. Returns (what is wrong, what was done)."""
+        before = self.traces()  # of the power failure before, which a start that is killed early has not yet removed
         command, port = self.start()
         early, wrong = self.chance.random() < 0.2, ""
         if not early:
@@ -52,10 +53,10 @@ class Page:
         ended = command.kill(number, after, group, all_of_it)
         wrong += ended.wrong and "\n" + ended.wrong
         deadline = time.monotonic() + GONE  # its keeper may not be seen yet
-        while not all_of_it and self.traces() and time.monotonic() < deadline:
+        while not all_of_it and self.traces(before) and time.monotonic() < deadline:
             time.sleep(0.1)
-        if not all_of_it and self.traces():
-            wrong += "\nleft after %.1f s: %s" % (ended.seconds, self.traces())
+        if not all_of_it and self.traces(before):
+            wrong += "\nleft after %.1f s: %s" % (ended.seconds, self.traces(before))
         return wrong, ended.seconds, "%s%s%s after %.2f s" % (
             signal.Signals(number).name, " to all" * group, " and its keeper" * all_of_it, after)
 
