@@ -20,7 +20,7 @@ from support.caffe_runs import write_samples
 from support.project import BVLC, ENGINE, ROOT
 
 SOLVER = ROOT / "prototxt" / "solvers" / "smooth_l1_center_l1_sampling.prototxt"
-ITERATIONS = 4
+ITERATIONS = 3
 CAFFES = {"genuine": [str(BVLC / "caffe")], "engine": [str(ENGINE / "caffe")],
           **({"engine bf16": [str(ENGINE / "caffe"), "-bf16"]} if cpu_has_bf16() else {})}
 FORWARD = """
@@ -72,7 +72,7 @@ def report(what, figures, unit):
 
 
 def main():
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 2
     print("The full net next to genuine Caffe: medians of %d rounds" % rounds, flush=True)
     names = ["iteration", "processor", "memory", "start", "forward 1", "forward 64"]
     figures = {what: {name: [] for name in CAFFES} for what in names}

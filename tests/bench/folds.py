@@ -45,18 +45,17 @@ def main():
         names = [",".join(row.split(",")[:3]).replace(",", "/") for row in
                  (folder / "aligned" / "frames.csv").read_text().split()[1:]]
         (folder / "list.txt").write_text("".join("%s.png 0\n" % name for name in names))
-        ratios = []
+        took = []
         for repeat in range(REPEATS):
             genuine = timed(ROOT / ".bvlc/bin/convert_imageset", str(folder / "aligned") + "/", folder / "list.txt",
                             folder / ("genuine%d" % repeat)) / len(names)
             out = folder / ("folds%d" % repeat)
             seconds = timed(sys.executable, ROOT / "tools/make_folds.py", "--aligned", folder / "aligned", "--out", out)
             images = sum(len(path.read_text().splitlines()) for path in out.glob("*/*.txt"))
-            ours = seconds / images
-            ratios.append(genuine / ours)
-            print("convert_imageset %.3f ms an image; make_folds %.3f ms an image written (%d of %d decoded): %.1f x"
-                  % (1e3 * genuine, 1e3 * ours, images, len(names), ratios[-1]))
-        print("median: make_folds writes images %.1f times as fast as convert_imageset" % statistics.median(ratios))
+            took.append((genuine, seconds / images))
+    genuine, ours = (1e3 * statistics.median(times) for times in zip(*took))
+    print("\nAll folds of %d images, medians of %d rounds: make_folds %.3f ms an image written, convert_imageset %.3f "
+          "(%.1f x)" % (len(names), REPEATS, ours, genuine, genuine / ours), flush=True)
 
 
 if __name__ == "__main__":

@@ -187,6 +187,8 @@ def memory(folder):
 
 
 def main():
+    os.environ["GLOG_minloglevel"] = "2"
+    print("\nVideos: medians of %d rounds" % ROUNDS, flush=True)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         subprocess.check_call([sys.executable, str(ROOT / "tools" / "make_slim.py"), str(folder / "slim"), "--divide",
