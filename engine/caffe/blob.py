@@ -41,8 +41,8 @@ class Memory:
     """The values of a blob, or its gradients, or those that several blobs share: a tensor, and, once somebody has asked
     for one, a NumPy array.
 
-    From then on the memory of both stays the same, and nobody else's, while the values fit; on a GPU, for as long as
-    somebody holds the array.
+    From then on the memory of both stays the same, and nobody else's, while the values fit, for as long as somebody
+    holds the array or, on a CPU, asks for it between one pass and the next.
     """
 
     def __init__(self, device, capacity, initial=0.):
@@ -51,6 +51,7 @@ class Memory:
         self._initial = initial  # what they are until they are set
         self._tensor = None  # of any shape; None: initial values, not allocated yet
         self._array, self._on_host = None, None  # what was handed out, flat, and the tensor of the same memory
+        self._asked = False  # for the array, since the values were set
         # On a GPU, whether the array counts, and of which of the tensor's versions it is a copy.
         self._array_counts, self._version = False, None
         self.stays = False  # nobody but the solver shares the tensor: an array can be made of the same memory again
@@ -75,7 +76,7 @@ class Memory:
         if not self._tensor.is_contiguous():
             self._tensor = self._tensor.contiguous()
         view = self._tensor.view(-1)[:count].view(shape)
-        if count == self._tensor.numel() and self._array is None and self.device.type == "cpu":
+        if count == self._tensor.numel() and self.device.type == "cpu":
             self._tensor = view  # the next time, it is there
         return view
 
@@ -84,7 +85,10 @@ class Memory:
         if tensor.requires_grad:
             tensor = tensor.detach()
         self._changes += 1
-        if self._array is None:
+        if self.is_exposed and not self._asked and self.device.type == "cpu":
+            self._hide_if_unheld()
+        self._asked = False
+        if not self.is_exposed:
             self.capacity, self._tensor = tensor.numel(), tensor
             return
         if self._array_counts:
@@ -95,7 +99,8 @@ class Memory:
             self._hide()
             self.capacity, self._tensor = tensor.numel(), tensor
             return
-        self._tensor.data[:tensor.numel()].copy_(tensor.reshape(-1))  # .data: autograd shall see the new values
+        # .data: autograd shall see the new values
+        self._tensor.data.view(-1)[:tensor.numel()].copy_(tensor.reshape(-1))
         self._version = None
         if mine.scripts:
             self._array_counts = False
@@ -103,15 +108,17 @@ class Memory:
 
     def array(self, shape):
         """The values as a writable NumPy array of this shape, float32, C order."""
-        count = math.prod(shape)
+        count, array = math.prod(shape), self._array
         self._changes += 1
-        if self.device.type != "cpu" or not self.is_exposed or self._array.size < count:
+        self._asked = True
+        if self.device.type != "cpu" or array is None or array.size < count:
             with turns.others_halted():  # they may be writing to the tensor
                 self.show()
                 if not self.is_exposed or self._array.size < count:
                     self.tensor(shape)  # there is one, and large enough
                     self._expose()
-        return self._array[:count].reshape(shape)
+                array = self._array
+        return array[:count].reshape(shape)
 
     def update(self):
         """Bring the tensor up to date, if it is the array that counts."""

@@ -183,6 +183,17 @@ def test_arrays_that_scripts_hold_are_of_the_last_pass(net):
             np.testing.assert_allclose(held[name], values, rtol=0, atol=1e-5 * abs(values).max())
 
 
+def test_arrays_that_scripts_have_let_go_of_cost_nothing(net):
+    """They hold what is copied to them at each pass, with the channels apart."""
+    for blob in net.blobs.values():
+        assert blob.data.flags.c_contiguous
+    for _ in range(2):
+        assert_right(net)
+    for name in "b", "c":  # the others, assert_right looks at
+        assert net.blobs[name].tensor.is_contiguous(memory_format=torch.channels_last)
+        assert net.blobs[name].data.flags.c_contiguous
+
+
 def test_a_part_and_callbacks(net):
     indices = []
     net.blobs["a"].data[...] = 1
