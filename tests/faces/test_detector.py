@@ -94,6 +94,8 @@ def test_a_batch_is_as_one_by_one(detector, poses):
 
 
 def test_nets_as_graphs_give_the_bits_that_they_give_alone(detector):
+    if detector.old:
+        pytest.skip("mtcnn before 1.0 is taken as it is")
     random = np.random.RandomState(0)
     for alone, graph, shape in zip(patched_mtcnn().MTCNN().stages, detector.mtcnn.stages,
                                    [(2, 31, 40, 3), (5, 24, 24, 3), (3, 48, 48, 3)]):
