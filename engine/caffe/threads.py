@@ -2,27 +2,30 @@
 
 Those of OpenMP's usual library keep their cores busy while they wait, for milliseconds. Where other processes want the
 cores, those are milliseconds in which nobody computes what is waited for: a net of many small layers takes ten times as
-long, or a hundred times. Asleep they wake within microseconds (tests/bench/waiting.py measures both).
+long, or a hundred times. Asleep at once, they are woken for each of its layers, which on cores of its own takes half as
+long again. So they stay awake for the time between two operations, and then sleep (tests/bench/waiting.py measures it).
 """
 import os
 import sys
 
 _CHOSEN_BY_THE_USER = "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"
+# GNU's library heeds the second, of rounds of some 50 nanoseconds; others the first.
+_CHOICE = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "3000"}
 
 
 def load_torch():
-    """Import PyTorch so that its threads sleep while they wait, unless the environment says how they are to.
+    """Import PyTorch so that its threads soon sleep while they wait, unless the environment says how they are to.
 
     Of no effect when PyTorch, or another package with the same library, has been imported before.
     """
     chosen = "torch" in sys.modules or any(name in os.environ for name in _CHOSEN_BY_THE_USER)
     if not chosen:
-        os.environ["OMP_WAIT_POLICY"] = "passive"  # read while the library is loaded
+        os.environ.update(_CHOICE)  # read while the library is loaded
     try:
         import torch  # noqa: F401
     finally:
-        if not chosen:
-            del os.environ["OMP_WAIT_POLICY"]  # not for the processes that this one starts
+        for name in () if chosen else _CHOICE:
+            del os.environ[name]  # not for the processes that this one starts
 
 
 class alone:

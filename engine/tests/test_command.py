@@ -330,14 +330,18 @@ def test_the_readme_names_every_layer_and_flag():
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="another OpenMP")
-@pytest.mark.parametrize("line, chosen, policy", [
-    ("import caffe; caffe.Net", {}, "PASSIVE"), ("import caffe_command; caffe_command.main()", {}, "PASSIVE"),
-    ("import caffe; caffe.Net", {"OMP_WAIT_POLICY": "active"}, "ACTIVE")])
-def test_threads_sleep_while_they_wait_unless_told_otherwise(line, chosen, policy):
+@pytest.mark.parametrize("line, chosen, said", [
+    ("import caffe; caffe.Net", {}, {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "3000"}),
+    ("import caffe_command; caffe_command.main()", {}, {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "3000"}),
+    ("import caffe; caffe.Net", {"OMP_WAIT_POLICY": "active"}, {"OMP_WAIT_POLICY": "ACTIVE"}),
+    ("import caffe; caffe.Net", {"GOMP_SPINCOUNT": "7"}, {"GOMP_SPINCOUNT": "7"})])
+def test_threads_soon_sleep_while_they_wait_unless_told_otherwise(line, chosen, said):
     environment = {name: value for name, value in os.environ.items() if "OMP_" not in name}
-    environment.update(chosen, OMP_DISPLAY_ENV="true", PYTHONPATH=str(ENGINE))
-    said = subprocess.run([sys.executable, "-c", line + "; import os; print(os.environ.get('OMP_WAIT_POLICY'))"],
-                          env=environment, text=True, capture_output=True, timeout=PATIENCE)
-    assert "OMP_WAIT_POLICY = '%s'" % policy in said.stderr
+    environment.update(chosen, OMP_DISPLAY_ENV="verbose", PYTHONPATH=str(ENGINE))
+    show = "; import os; print({name: os.environ[name] for name in os.environ if name in %r})" % (
+        ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"),)
+    found = subprocess.run([sys.executable, "-c", line + show], env=environment, text=True, capture_output=True,
+                           timeout=PATIENCE)
+    assert all("%s = '%s'" % each in found.stderr for each in said.items()), found.stderr
     if "Net" in line:
-        assert said.stdout == "%s\n" % chosen.get("OMP_WAIT_POLICY")
+        assert found.stdout == "%s\n" % chosen

@@ -1,8 +1,8 @@
 """Small nets beside each other on the same cores: tests/bench/waiting.py [ROUNDS]
 
 SqueezeNet, one image: milliseconds of a forward and of the processor for it, medians of 1, 2 and 4 processes at once,
-for genuine Caffe and for the engine, whose threads sleep while they wait, beside threads that do not (OMP_WAIT_POLICY),
-and those of OpenMP's own default, which are between the two.
+for genuine Caffe and for the engine, whose threads sleep after a short while of waiting, beside threads that sleep at
+once and that never do (OMP_WAIT_POLICY), and those of OpenMP's own default.
 """
 import os
 import statistics
@@ -29,6 +29,7 @@ for _ in range(int(sys.argv[2])):
 COUNT = 10  # forwards of each process
 BVLC_PYTHON, ENGINE_PYTHON = BVLC / "python", ENGINE / "python"
 KINDS = {"genuine": (BVLC_PYTHON, {}), "engine": (ENGINE_PYTHON, {}),
+         "engine, passive": (ENGINE_PYTHON, {"OMP_WAIT_POLICY": "passive"}),
          "engine, active": (ENGINE_PYTHON, {"OMP_WAIT_POLICY": "active"}),
          "engine, OpenMP's": (ENGINE_PYTHON, {"KMP_BLOCKTIME": "0"})}  # GNU's OpenMP does not know the name: no choice
 
