@@ -89,8 +89,10 @@ def test_sound_that_is_longer_is_kept(tmp_path):
     assert times[0] == 0 and times[-1] == pytest.approx(2, abs=0.05) and np.abs(samples).max() < 1e-3
 
 
-def test_a_video_without_sound_has_none(tmp_path):
-    path = annotated(write(tmp_path / "a.mp4", [picture(48, 64)] * 3), tmp_path / "annotated.mp4")
+@pytest.mark.parametrize("make", [lambda path: write(path, [picture(48, 64)] * 3),
+                                  lambda path: beeping(path, ("libx264", "pcm_s16le"), rate=1)], ids=["none", "1 Hz"])
+def test_a_video_without_sound_has_none(tmp_path, make):
+    path = annotated(make(tmp_path / "a.mov"), tmp_path / "annotated.mp4")
     with av.open(str(path)) as file:
         assert [stream.type for stream in file.streams] == ["video"]
 
