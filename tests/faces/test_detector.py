@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pain.datasets.synthetic import faces
 from pain.faces.alignment import align
-from pain.faces.detector import MIN_FACE, PYRAMID_FACTOR, THRESHOLDS, image_pyramid, patched_mtcnn
+from pain.faces.detector import MIN_FACE, PYRAMID_FACTOR, THRESHOLDS, as_graphs, image_pyramid, patched_mtcnn
 from support.faces import ASTRONAUT, FACELESS, TEMPLATE, distances, fit, on_grey, resized, similarity
 from support.project import SHARED, needs_shared
 
@@ -93,15 +93,17 @@ def test_a_batch_is_as_one_by_one(detector, poses):
             assert part == pytest.approx(part_alone, abs=1e-3)
 
 
-def test_nets_as_graphs_give_the_bits_that_they_give_alone(detector):
+def test_nets_as_graphs_give_the_bits_that_they_give_alone(detector, tmp_path, monkeypatch):
     if detector.old:
         pytest.skip("mtcnn before 1.0 is taken as it is")
-    random = np.random.RandomState(0)
-    for alone, graph, shape in zip(patched_mtcnn().MTCNN().stages, detector.mtcnn.stages,
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    random, graphs = np.random.RandomState(0), as_graphs(patched_mtcnn().MTCNN())
+    for alone, graph, shape in zip(patched_mtcnn().MTCNN().stages, graphs.stages,
                                    [(2, 31, 40, 3), (5, 24, 24, 3), (3, 48, 48, 3)]):
         pixels = random.uniform(-1, 1, shape).astype(np.float32)
         for expected, made in zip(alone.model(pixels), graph.model(pixels)):
             np.testing.assert_array_equal(made, expected)
+    assert not list(tmp_path.iterdir())  # of what TensorFlow leaves where a process is killed
 
 
 def test_of_two_faces_the_one_nearest_the_centre_is_chosen(detector):

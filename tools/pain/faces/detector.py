@@ -118,7 +118,8 @@ def as_graphs(mtcnn):
     """An MTCNN with its nets as TensorFlow's graphs, which give the same bits in three fifths of the time."""
     import tensorflow
     for stage, side in zip(mtcnn.stages, (None, 24, FaceDetector.SEES)):
-        stage._model = tensorflow.function(stage.model, [tensorflow.TensorSpec((None, side, side, 3))])
+        stage._model = tensorflow.function(stage.model, [tensorflow.TensorSpec((None, side, side, 3))],
+                                           autograph=False)  # which leaves files where a process is killed
     return mtcnn
 
 
