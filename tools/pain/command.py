@@ -133,6 +133,10 @@ def one_line_at_the_end():
         discard_output()
     except KeyboardInterrupt:
         fail(INTERRUPTED, status=130)
+    except RuntimeError as error:
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        fail(INTERRUPTED, status=130)  # it came upon a thread's lock, which then is not as its `with` expects
     except Problem as problem:
         fail(problem, problem.status)
     except OSError as error:

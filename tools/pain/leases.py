@@ -136,8 +136,8 @@ def leased(path, alone_on_this_machine, lost=None):
     """Hold the lease `path` in the block. As Lease and its take()."""
     lease = Lease(path, lost)
     lease.take(alone_on_this_machine)
-    threading.Thread(target=lease.renew, daemon=True).start()
     try:
+        threading.Thread(target=lease.renew, daemon=True).start()
         yield
     finally:
         lease.give_back()
