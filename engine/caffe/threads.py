@@ -9,7 +9,7 @@ import os
 import sys
 
 _CHOSEN_BY_THE_USER = "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"
-# GNU's library heeds the second, of rounds of some 50 nanoseconds; others the first.
+# GNU's library heeds the second, rounds of a loop; others the first.
 _CHOICE = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "3000"}
 
 

@@ -11,7 +11,7 @@ from pain.video.source import Video, decoded
 
 RATES = 96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000  # that AAC can have
 RATE = 48000  # samples a second, in the place of others
-LEAST = 1000  # samples a second; what claims fewer is damaged: a few of its bytes would be minutes
+LEAST_RATE = 1000  # samples a second; what claims fewer is damaged: a few of its bytes would be minutes
 JITTER = 0.05  # seconds that a frame of sound may be off the end of the one before, and still be meant to follow it
 LONGEST_SILENCE = 3600.  # seconds; what claims to come later is damaged
 
@@ -36,7 +36,7 @@ class Sound:
         kind = resampler = None
         for frames, _ in decoded(self.source, stream):
             for frame in frames:
-                if frame.sample_rate < LEAST:
+                if frame.sample_rate < LEAST_RATE:
                     return
                 if kind != (frame.format.name, frame.layout.name, frame.sample_rate):
                     kind = frame.format.name, frame.layout.name, frame.sample_rate
@@ -87,7 +87,7 @@ def sound_of(video: Video, output: av.container.OutputContainer) -> Sound | None
         return None
     source = av.open("file:" + video.file, metadata_errors="replace")
     for stream in source.streams.audio:
-        if stream.codec_context is not None and stream.rate >= LEAST and stream.layout.nb_channels:
+        if stream.codec_context is not None and stream.rate >= LEAST_RATE and stream.layout.nb_channels:
             return Sound(source, stream, output, video.clock_zero())
     source.close()
     return None
