@@ -48,7 +48,7 @@ class Row:
         self._blobs = list(dict.fromkeys(blob for node in self._nodes
                                          for blob in (*node.bottoms, *node.tops, *node.layer.blobs)))
         self._learnable = list(dict.fromkeys(blob for node in self._nodes for blob in node.layer.blobs))
-        self._seen, self._steps = None, []
+        self._seen, self._steps, self._replaced = None, [], []
 
     def run_forward(self):
         """Run them. Returns the tensors that they add to the loss: none."""
@@ -57,10 +57,13 @@ class Row:
                 rest()
                 self._net._forward_layer(i)
             self._steps = [_step(node) for node in self._nodes if not node.layer.passive]
+            self._replaced = _replaced(self._steps)
             self._seen = self._look()
             return []
         for node in self._nodes:
             node.tape = None
+        for memory in self._replaced:
+            memory.free()
         layer = None
         try:
             with torch.no_grad():
@@ -89,3 +92,13 @@ def _step(node):
     return (node.layer, node.layer.prepared(*[blob._shape for blob in node.bottoms]),
             [(blob.values, blob._shape) for blob in (*node.bottoms, *node.layer.blobs)],
             [blob.values for blob in node.bottoms if blob.values not in tops], tops)
+
+
+def _replaced(steps):
+    """The Memories whose values the steps make without reading those that are there. Freed before the steps, all that
+    are freed lie together, so that the next ones find room: else more memory is asked for, pass after pass."""
+    read, made = set(), set()
+    for _, _, sources, _, tops in steps:
+        read.update(memory for memory, _ in sources if memory not in made)
+        made.update(tops)
+    return made - read

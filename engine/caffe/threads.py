@@ -10,7 +10,7 @@ import sys
 
 _CHOSEN_BY_THE_USER = "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"
 # GNU's library heeds the second, rounds of a loop; others the first.
-_CHOICE = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "3000"}
+_CHOICE = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "5000"}
 
 
 def load_torch():

@@ -331,8 +331,8 @@ def test_the_readme_names_every_layer_and_flag():
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="another OpenMP")
 @pytest.mark.parametrize("line, chosen, said", [
-    ("import caffe; caffe.Net", {}, {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "3000"}),
-    ("import caffe_command; caffe_command.main()", {}, {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "3000"}),
+    ("import caffe; caffe.Net", {}, {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "5000"}),
+    ("import caffe_command; caffe_command.main()", {}, {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "5000"}),
     ("import caffe; caffe.Net", {"OMP_WAIT_POLICY": "active"}, {"OMP_WAIT_POLICY": "ACTIVE"}),
     ("import caffe; caffe.Net", {"GOMP_SPINCOUNT": "7"}, {"GOMP_SPINCOUNT": "7"})])
 def test_threads_soon_sleep_while_they_wait_unless_told_otherwise(line, chosen, said):

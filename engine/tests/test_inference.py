@@ -1,5 +1,6 @@
 """Forwards of which no backward follows: again and again the same, whatever scripts do to the net in between."""
 import itertools
+import weakref
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ import scipy.signal
 import torch
 
 import caffe
+from caffe import inference
 from caffe.errors import CaffeError
 from caffe.layer_types.convolution import Convolution
 
@@ -192,6 +194,32 @@ def test_arrays_that_scripts_have_let_go_of_cost_nothing(net):
     for name in "b", "c":  # the others, assert_right looks at
         assert net.blobs[name].tensor.is_contiguous(memory_format=torch.channels_last)
         assert net.blobs[name].data.flags.c_contiguous
+
+
+def test_values_make_room_before_they_are_made_anew(net, monkeypatch):
+    for _ in range(2):  # after which nobody is known to have looked at anything
+        net.forward()
+    before = {name: weakref.ref(net.blobs[name].tensor) for name in ("a", "b", "c", "sum", "pool")}
+    held, seen = net.blobs["pool"].data, []
+    monkeypatch.setattr(inference, "rest", lambda: seen.append([name for name in before if before[name]() is not None]))
+    net.forward()
+    assert seen[0] == ["pool"]
+    assert_right(net)
+    np.testing.assert_array_equal(held, net.blobs["pool"].data)
+
+
+def test_values_that_a_layer_in_place_reads_first_stay(tmp_path):
+    (tmp_path / "net").write_text("""
+        layer { name: "x" type: "Input" top: "x" input_param { shape { dim: [2, 3] } } }
+        layer { name: "double" type: "Power" bottom: "x" top: "x" power_param { scale: 2 } }
+        layer { name: "y" type: "Power" bottom: "x" top: "y" power_param { shift: 1 } }
+        layer { name: "again" type: "Power" bottom: "y" top: "y" power_param { scale: 2 } }""")
+    net = caffe.Net(str(tmp_path / "net"), caffe.TEST)
+    net.blobs["x"].data[...] = 1
+    for doubled in 2, 4, 8, 16:
+        net.forward()
+        np.testing.assert_array_equal(net.blobs["x"].data, np.full((2, 3), doubled))
+        np.testing.assert_array_equal(net.blobs["y"].data, np.full((2, 3), 2 * (doubled + 1)))
 
 
 def test_a_part_and_callbacks(net):
