@@ -32,7 +32,7 @@ from support.project import PAIN, ROOT
 
 SIZES = (320, 240), (640, 480)
 FRAMES, ROUNDS = 200, 3
-TIMES = 4  # that the frames are in a video, whose last batches otherwise, for which not all cores are needed, count much
+TIMES = 4  # that the frames are in a video: of a short one the last batches, which leave cores idle, count too much
 PASSES = 4  # of OpenVINO's in a round
 EARLY, LATE = 1000, 20000
 
