@@ -15,7 +15,7 @@ import time as clock
 
 import torch
 
-from caffe import context, launch, log, program, pycaffe, ranks, solver_param, solvers
+from caffe import context, launch, log, packed, program, pycaffe, ranks, solver_param, solvers
 from caffe.errors import CaffeError
 from caffe.flags import FLAGS
 from caffe.proto import caffe_pb2
@@ -107,6 +107,8 @@ def precision(flags):
     if half and not flags.gpu and not cpu_has_bf16():  # PyTorch would, many times slower
         log.warning("This CPU does not compute in bfloat16: -bf16 is left out, and all is float32")
         half = False
+    elif half and not flags.gpu and packed.usable() and not torch.cpu._is_amx_tile_supported():
+        log.warning("This CPU has no AMX: with -bf16 it needs less memory, but more time than in float32")
     return context.autocast(torch.bfloat16 if half else None)
 
 

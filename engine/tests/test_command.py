@@ -229,6 +229,8 @@ def test_bf16_computes_coarser_and_is_off_by_default(run):
     assert loss("-nobf16") == loss("-bf16=false") == exact
     if command.cpu_has_bf16():
         assert loss("-bf16") != exact
+        assert ("has no AMX" in run(*args, "-bf16")[1]) == (platform.machine() in ("x86_64", "AMD64")
+                                                            and "amx_tile" not in Path("/proc/cpuinfo").read_text())
     else:
         assert loss("-bf16") == exact and "CPU does not compute in bfloat16" in run(*args, "-bf16")[1]
     assert loss("--bf16=true") == pytest.approx(exact, rel=0.02)

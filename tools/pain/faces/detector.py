@@ -140,8 +140,11 @@ def normalized(images, **_):
     three quarters of the time. The values are the same to the bit, for float32 has room for them.
     """
     import tensorflow
-    pixels = tensorflow.cast(tensorflow.constant(np.stack(images)), tensorflow.float32)
-    return (pixels - 127.5) / 128, np.array([image.shape for image in images]), np.zeros((len(images), 3, 2), int)
+    pixels = np.empty((len(images), *images[0].shape), np.float32)
+    for image, of_image in zip(images, pixels):  # while it is in the cache: several times as quick as all at once
+        np.multiply(image, np.float32(1 / 128), out=of_image)
+        of_image -= np.float32(127.5 / 128)
+    return tensorflow.constant(pixels), np.array([image.shape for image in images]), np.zeros((len(images), 3, 2), int)
 
 
 def batches(shapes):
