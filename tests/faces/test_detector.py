@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from pain.datasets.synthetic import faces
 from pain.faces.alignment import align
-from pain.faces.detector import MIN_FACE, PYRAMID_FACTOR, THRESHOLDS, as_graphs, image_pyramid, patched_mtcnn
+from pain.faces.detector import (
+    MIN_FACE,
+    PYRAMID_FACTOR,
+    THRESHOLDS,
+    as_graphs,
+    image_pyramid,
+    normalized,
+    patched_mtcnn,
+)
 from support.faces import ASTRONAUT, FACELESS, TEMPLATE, distances, fit, on_grey, resized, similarity
 from support.project import SHARED, needs_shared
 
@@ -91,6 +99,19 @@ def test_a_batch_is_as_one_by_one(detector, poses):
         assert (alone is None) == (face is None)
         for part, part_alone in zip(face or [], alone or []):
             assert part == pytest.approx(part_alone, abs=1e-3)
+
+
+def test_the_nets_are_given_what_the_package_gives_them(detector):
+    if detector.old:
+        pytest.skip("mtcnn before 1.0 is taken as it is")
+    from mtcnn.utils.images import standarize_batch
+    images = [np.arange(i, i + 256 * 3, dtype=np.uint8).reshape(16, 16, 3) for i in range(3)]  # all values there are
+    pixels, *others = normalized(images)
+    expected, *others_expected = standarize_batch(images)
+    assert pixels.dtype == "float32"
+    np.testing.assert_array_equal(pixels, expected)
+    for other, other_expected in zip(others, others_expected):
+        np.testing.assert_array_equal(other, other_expected)
 
 
 def test_nets_as_graphs_give_the_bits_that_they_give_alone(detector, tmp_path, monkeypatch):

@@ -141,9 +141,9 @@ def normalized(images, **_):
     """
     import tensorflow
     pixels = np.empty((len(images), *images[0].shape), np.float32)
-    for image, of_image in zip(images, pixels):  # while it is in the cache: several times as quick as all at once
-        np.multiply(image, np.float32(1 / 128), out=of_image)
-        of_image -= np.float32(127.5 / 128)
+    for image, of_image in zip(images, pixels):  # while it is in the cache: twice as quick as all at once
+        np.multiply(image, 1 / 128, out=of_image, dtype=np.float32)
+        of_image -= 127.5 / 128
     return tensorflow.constant(pixels), np.array([image.shape for image in images]), np.zeros((len(images), 3, 2), int)
 
 
