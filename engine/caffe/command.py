@@ -9,13 +9,14 @@ then the log's last line, an F line, says what; BVLC's aborts with the same.
 """
 import contextlib
 import os
+import platform
 import signal
 import sys
 import time as clock
 
 import torch
 
-from caffe import context, launch, log, packed, program, pycaffe, ranks, solver_param, solvers
+from caffe import context, launch, log, program, pycaffe, ranks, solver_param, solvers
 from caffe.errors import CaffeError
 from caffe.flags import FLAGS
 from caffe.proto import caffe_pb2
@@ -104,16 +105,17 @@ def precision(flags):
     if flags.tf32:
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
     half = flags.bf16
-    if half and not flags.gpu and not cpu_has_bf16():  # PyTorch would, many times slower
-        log.warning("This CPU does not compute in bfloat16: -bf16 is left out, and all is float32")
-        half = False
-    elif half and not flags.gpu and packed.usable() and not torch.cpu._is_amx_tile_supported():
-        log.warning("This CPU has no AMX: with -bf16 it needs less memory, but more time than in float32")
+    if half and not flags.gpu:
+        if not cpu_has_bf16():  # PyTorch would, many times slower
+            log.warning("This CPU does not compute in bfloat16: -bf16 is left out, and all is float32")
+            half = False
+        elif platform.machine() in ("x86_64", "AMD64") and not torch.cpu._is_amx_tile_supported():
+            log.warning("This CPU has no AMX: with -bf16 it needs less memory, but more time than in float32")
     return context.autocast(torch.bfloat16 if half else None)
 
 
 def cpu_has_bf16():
-    """Whether PyTorch has quick bfloat16 convolutions on this CPU: AVX-512 on x86, BF16 on ARM."""
+    """Whether PyTorch has bfloat16 convolutions for this CPU: AVX-512 on x86, BF16 on ARM."""
     return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 

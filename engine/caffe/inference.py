@@ -95,8 +95,10 @@ def _step(node):
 
 
 def _replaced(steps):
-    """The Memories whose values the steps make without reading those that are there. Freed before the steps, all that
-    are freed lie together, so that the next ones find room: else more memory is asked for, pass after pass."""
+    """The Memories whose values the steps make without reading those that are there.
+
+    Freed one by one, as they are made, they leave gaps that others do not fit into: memory grows, pass after pass.
+    """
     read, made = set(), set()
     for _, _, sources, _, tops in steps:
         read.update(memory for memory, _ in sources if memory not in made)
