@@ -57,7 +57,7 @@ class Memory:
         self.stays = False  # nobody but the solver shares the tensor: an array can be made of the same memory again
         self._before = None, None  # then: the tensor and the array's memory, when there was an array last
         self._changes = 0  # how often they may have been written to without PyTorch's counting it
-        self.blocks = None  # what packed.py has made of the values
+        self.convolve = None  # what packed.py convolves by them with
         self.twin = None  # a tensor in which a graph makes or reads the values, and is to have what scripts write
 
     def tensor(self, shape):

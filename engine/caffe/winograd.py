@@ -16,8 +16,10 @@ import torch
 # With fewer channels, and pairs of them, to make the sums costs more than there is to gain. AVX-512 halves what the
 # products take, but not what the sums do.
 _LEAST, _LEAST_WITHOUT_AVX512 = (64, 64 * 128), (32, 32 * 64)
+_LEAST_FORWARD = 64, 128 * 256  # with AVX-512
 TILES = 64  # With fewer, to make the factors costs more. Twice as many are computed at a time at least,
-_CACHED = 2 ** 20  # else as many as have so many values together.
+_CACHED = 2 ** 21  # else as many as have so many values together.
+OF_EACH = 10  # An image with fewer takes longer by itself, though the factors are there.
 
 # The windows of a tile, high and wide. Errors are up to three times those of the direct sums; of 4 x 4, six times.
 _WINDOWS = (2, 2), (4, 2), (2, 4)
@@ -25,17 +27,53 @@ _WINDOWS = (2, 2), (4, 2), (2, 4)
 
 def suits(shape, weight_shape, stride, pad):
     """Whether it is quicker for x (N, C, H, W) of this shape and weights (K, C, h, w) of that."""
-    images, _, *sizes = shape
+    return _is_worth_it(weight_shape, stride, _LEAST) and shape[0] * math.prod(_tiling(shape[2:], pad)[1]) >= TILES
+
+
+def suits_each(sizes, weight_shape, stride, pad):
+    """The same of images (C, H, W) of these sizes, for whose weights factors are kept, if it does not matter to the
+    bits of one how many others there are.
+    """
+    return (_is_worth_it(weight_shape, stride, _LEAST_FORWARD) and math.prod(_tiling(sizes[1:], pad)[1]) >= OF_EACH
+            and _are_apart(tuple(sizes), weight_shape[0], tuple(pad), torch.get_num_threads()))
+
+
+def _is_worth_it(weight_shape, stride, least):
     with_avx512 = torch.backends.cpu.get_cpu_capability() == "AVX512"
-    channels, pairs = _LEAST if with_avx512 else _LEAST_WITHOUT_AVX512
+    channels, pairs = least if with_avx512 else _LEAST_WITHOUT_AVX512
     return (tuple(weight_shape[2:]) == (3, 3) and tuple(stride) == (1, 1) and min(weight_shape[:2]) >= channels
-            and math.prod(weight_shape[:2]) >= pairs and images * math.prod(_tiling(sizes, pad)[1]) >= TILES)
+            and math.prod(weight_shape[:2]) >= pairs)
 
 
-def convolve(x, weight, bias, pad):
-    """F.conv2d of x (N, H, W, C) by weight (K, C, 3, 3): (N, H', W', K)."""
+@functools.cache
+def _are_apart(sizes, outputs, pad, threads):
+    """Whether each of some images gives the bits that it gives alone: with MKL's strict mode (threads.py) always, else
+    as the processor, the sizes and the number of threads will have it. Tried with all numbers computed at a time.
+    """
+    random, (channels, height, width) = torch.Generator().manual_seed(0), sizes
+    weight = torch.rand(outputs, channels, 3, 3, generator=random)
+    step = _Tiles(weight.new_empty(1, height, width, channels), weight, pad).step
+    x = torch.rand(step, height, width, channels, generator=random)
+    alone = torch.cat([convolve(image[None], weight, None, pad) for image in x])
+    return all(torch.equal(convolve(x[:count], weight, None, pad), alone[:count]) for count in range(2, step + 1))
+
+
+def factors(weight, sizes, pad):
+    """What convolve() takes as factors, for images (C, H, W) of these sizes."""
+    return _factors(weight, _tiling(sizes[1:], pad)[0]).transpose(1, 2).contiguous()
+
+
+def _factors(weight, windows):
+    """What the sums are multiplied with, (places, K, C)."""
+    rows = weight.permute(0, 2, 3, 1).reshape(len(weight), 9, -1)
+    return (_matrices(windows)[1] @ rows).transpose(0, 1)
+
+
+def convolve(x, weight, bias, pad, factors=None):
+    """F.conv2d of x (N, H, W, C) by weight (K, C, 3, 3): (N, H', W', K). factors: the weight's, if they are kept."""
     tiles = _Tiles(x, weight, pad)
-    factors, y = tiles.factors(weight).transpose(1, 2), x.new_empty(len(x), *tiles.made, len(weight))
+    factors = tiles.factors(weight).transpose(1, 2) if factors is None else factors
+    y = x.new_empty(len(x), *tiles.made, len(weight))
     for part in tiles.parts:
         products = tiles.products(len(x[part]))
         torch.bmm(tiles.spread(x[part]), factors, out=products)
@@ -83,16 +121,15 @@ class _Tiles:
         self._spans = [count * along for count, along in zip(self._counts, self._windows)]
         self._of_values, self._of_weights, self._of_products = _matrices(self._windows)
         self.places, count = math.prod(self._tile), math.prod(self._counts)
-        step = max(1, 2 * TILES // count, _CACHED // (self.places * count * max(self._channels, self._outputs)))
-        self.parts = [slice(first, min(first + step, images)) for first in range(0, images, step)]
+        self.step = max(1, 2 * TILES // count, _CACHED // (self.places * count * max(self._channels, self._outputs)))
+        self.parts = [slice(first, min(first + self.step, images)) for first in range(0, images, self.step)]
         self.made = [height + 2 * top - 2, width + 2 * left - 2]
         self._inside = slice(None), slice(top, top + height), slice(left, left + width)
         self._memories, self._zeros, self._empty = {}, x.new_zeros, x.new_empty
 
     def factors(self, weight):
         """What the sums are multiplied with, (places, K, C)."""
-        rows = weight.permute(0, 2, 3, 1).reshape(len(weight), 9, -1)
-        return (self._of_weights @ rows).transpose(0, 1)
+        return _factors(weight, self._windows)
 
     def weights(self, factors):
         """factors' transpose."""

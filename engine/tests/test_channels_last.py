@@ -34,7 +34,10 @@ def test_winograd(images, channels, outputs, height, width, pad, cached, monkeyp
     diff = RANDOM.randn(*made.shape)
     rows, above = (torch.tensor(array.transpose(0, 2, 3, 1), dtype=torch.float32) for array in (x, diff))
     weight, bias = torch.tensor(weight).float(), torch.tensor(bias).float()
-    assert_near(winograd.convolve(rows, weight, bias, pad).permute(0, 3, 1, 2), made)
+    found = winograd.convolve(rows, weight, bias, pad)
+    assert_near(found.permute(0, 3, 1, 2), made)
+    factors = winograd.factors(weight, (channels, height, width), pad)
+    assert_near(winograd.convolve(rows, weight, bias, pad, factors), found)
     found = winograd.gradients(rows, weight, above, pad, (True, True))
     for array, wanted in zip((found[0].permute(0, 3, 1, 2), found[1]), gradients(diff)):
         assert_near(array, wanted)

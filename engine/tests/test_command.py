@@ -341,7 +341,7 @@ def test_threads_soon_sleep_while_they_wait_unless_told_otherwise(line, chosen, 
     environment = {name: value for name, value in os.environ.items() if "OMP_" not in name}
     environment.update(chosen, OMP_DISPLAY_ENV="verbose", PYTHONPATH=str(ENGINE))
     show = "; import os; print({name: os.environ[name] for name in os.environ if name in %r})" % (
-        ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"),)
+        ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "MKL_CBWR"),)
     found = subprocess.run([sys.executable, "-c", line + show], env=environment, text=True, capture_output=True,
                            timeout=PATIENCE)
     assert all("%s = '%s'" % each in found.stderr for each in said.items()), found.stderr

@@ -225,12 +225,19 @@ def test_batch_norm_is_saved_as_not_to_be_learned():
     (convolution("num_output: 32 kernel_size: 1 kernel_size: 7 stride: 3 stride: 2 pad: 0 pad: 5"), (2, 20, 8, 1),
      torch.bfloat16, 0.02),
     (deconvolution("num_output: 16 kernel_size: 3 stride: 3 pad: 2"), (1, 16, 2), torch.bfloat16, 0.02),
+    (convolution("num_output: 17 kernel_size: 3 stride: 4"), (2, 33, 22, 6), torch.bfloat16, 0.02),
+    (convolution("num_output: 3 kernel_size: 1 kernel_size: 3 kernel_size: 2 stride: 3 stride: 4 stride: 2"),
+     (5, 32, 11, 11, 10), torch.bfloat16, 0.02),
+    (deconvolution("num_output: 64 kernel_size: 2 kernel_size: 5 stride: 4 stride: 1 pad: 2 pad: 0"), (1, 17, 10, 9),
+     torch.bfloat16, 0.02),
     (convolution("num_output: 2 kernel_size: 4 kernel_size: 2 kernel_size: 2 stride: 2 stride: 2 stride: 1 pad: 3 "
                  "pad: 1 pad: 1"), (2, 16, 4, 1, 4), None, 2e-6),
     (deconvolution("num_output: 32 kernel_size: 4 kernel_size: 4 kernel_size: 2 stride: 2 stride: 3 stride: 2 pad: 3 "
                    "pad: 1 pad: 0"), (2, 20, 4, 3, 2), None, 2e-6)])
-def test_gradients_that_onednn_has_wrong(layer, shape, dtype, bound):
-    """Those of the weights, which were whatever lay in memory: against float64."""
+def test_what_onednn_has_wrong(layer, shape, dtype, bound):
+    """In bfloat16, with AMX also the tops, and else gradients of weights, which were whatever lay in memory: against
+    float64.
+    """
     random = np.random.RandomState(0)
     with autocast(dtype):
         net = make_net(layer.replace("}", 'weight_filler { type: "xavier" } }'), [shape])
@@ -244,7 +251,8 @@ def test_gradients_that_onednn_has_wrong(layer, shape, dtype, bound):
     x, weights = (torch.tensor(array, dtype=torch.float64, requires_grad=True)
                   for array in (net.blobs["x0"].data, weight.data))
     y = functions[len(shape) - 3](x, weights, None, w.stride, w.pad)
-    for found, wanted in zip((x_grad, weight.diff), torch.autograd.grad(y, (x, weights), torch.tensor(diff))):
+    all_wanted = y.detach(), *torch.autograd.grad(y, (x, weights), torch.tensor(diff))
+    for found, wanted in zip((net.blobs["y0"].data, x_grad, weight.diff), all_wanted):
         np.testing.assert_allclose(found, wanted, rtol=0, atol=bound * abs(wanted).max())
 
 

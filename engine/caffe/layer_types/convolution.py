@@ -46,9 +46,15 @@ class Windows:
         """How much more than x (N, C, *spatial) of this shape a window takes, along each axis."""
         return [max(0, extent - size - 2 * pad) for size, extent, _, pad in self._axes(shape[2:])]
 
-    def are_wide(self, sizes):
-        """Whether a window, or the way to the next, is longer than images of these sizes, along any axis."""
-        return any(size < max(extent, stride) for size, extent, stride, _ in self._axes(sizes))
+    def suit_bfloat16(self, sizes):
+        """Whether oneDNN on a CPU (torch 2.13) can be trusted with images of these sizes.
+
+        Where a window, or the way to the next, is longer than the image, its gradients are of what happens to lie
+        behind that; with AMX so is a single window in a row with a stride, and 3-D images are written beyond theirs.
+        """
+        wide = any(size < max(extent, stride) for size, extent, stride, _ in self._axes(sizes))
+        single = self.stride[-1:] > [1] and self.counts(sizes)[-1] == 1
+        return len(sizes) <= 2 and not wide and not single
 
     def widened(self, x):
         """x (N, C, *spatial), with zeros behind it where a window sticks out."""
@@ -132,8 +138,7 @@ class Convolution(Windowed):
         for name, count in ("the number of channels", self.channels), ("num_output", p.num_output):
             self.check(count % p.group == 0, "%s, %d, must be a multiple of group, %d" % (name, count, p.group))
         self.can_pack = (self.packs and self.torch_can and self.dims == 2 and p.group == 1
-                         and w.dilation == [1, 1] and self.context.device.type == "cpu"
-                         and not self.context.autocast and packed.usable())
+                         and w.dilation == [1, 1] and self.context.device.type == "cpu" and packed.usable())
         self.add_blob((*self.weight_channels(p), *self.windows.kernel), p.weight_filler)
         if p.bias_term:
             self.add_blob((p.num_output,), p.bias_filler)
@@ -159,21 +164,20 @@ class Convolution(Windowed):
         """Not for a command's passes, nor a solver's tests: with their batches it saves nothing, but takes memory."""
         w, weight = self.windows, self.blobs[0]
         packs = (self.can_pack and self.first == 1 and len(shapes) == 1 and not self.context.forward_only
-                 and not any(w.missing(shapes[0])))
+                 and not any(w.missing(shapes[0])) and not self.context.autocast)
         function = packed.prepared(weight.values, weight._shape, shapes[0], w.stride, w.pad) if packs else None
         return function or super().prepared(*shapes)
 
     def convolve(self, x, weight, bias=None):
         batch, x = x.shape[:self.first], self.batched(x)
-        # oneDNN's gradients in bfloat16 (torch 2.13) are of what happens to lie behind the image.
-        if x.dtype == torch.bfloat16 and x.device.type == "cpu" and self.windows.are_wide(self.image_sizes(x)):
+        if x.dtype == torch.bfloat16 and x.device.type == "cpu" and not self.suits_bfloat16(x.shape[2:]):
             x, weight, bias = x.float(), weight.float(), None if bias is None else bias.float()
         y = (self.torch_convolution if self.torch_can else self.by_columns)(x, weight, bias)
         return y.reshape(*batch, *y.shape[1:2 + self.dims]) if self.first != 1 or not self.dims else y
 
     def torch_convolution(self, x, weight, bias):
         w, x = self.windows, self.widened(x)
-        if self.can_pack and not torch.is_grad_enabled():
+        if self.can_pack and not torch.is_grad_enabled() and not self.context.autocast:
             return packed.convolve(x, weight, bias, w.stride, w.pad)
         work = weight.numel() * x.numel() // max(1, self.channels)
         if self.can_pack and work >= LITTLE:
@@ -191,9 +195,8 @@ class Convolution(Windowed):
             return kernels.AddBias.apply(y, bias)
         return y + bias.reshape(-1, 1, 1) if kernels else y
 
-    def image_sizes(self, x):
-        """The sizes of what the windows slide over."""
-        return x.shape[2:]
+    def suits_bfloat16(self, sizes):
+        return self.windows.suit_bfloat16(sizes)
 
     def widened(self, x):
         return self.windows.widened(x)
@@ -225,8 +228,9 @@ class Deconvolution(Convolution):
     def sizes(self, spatial):
         return self.windows.spans(spatial)
 
-    def image_sizes(self, x):
-        return self.sizes(x.shape[2:])
+    def suits_bfloat16(self, sizes):
+        """With AMX, oneDNN's (torch 2.13) write beyond their memory."""
+        return False
 
     def widened(self, x):
         return x
