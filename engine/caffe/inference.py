@@ -6,11 +6,16 @@ looked at at once, and then do nothing but compute. On a GPU that is what graphs
 """
 import itertools
 import weakref
+from collections import namedtuple
 
 import torch
 
+from caffe import fused
 from caffe.layer import Layer
 from caffe.turns import rest
+
+# A layer, what computes it, what of (Memory, shape), the Memories from which the tops' are apart, and those.
+Step = namedtuple("Step", "layer compute sources others tops")
 
 
 def parts(net, start, end):
@@ -49,6 +54,7 @@ class Row:
                                          for blob in (*node.bottoms, *node.tops, *node.layer.blobs)))
         self._learnable = list(dict.fromkeys(blob for node in self._nodes for blob in node.layer.blobs))
         self._seen, self._steps, self._replaced = None, [], []
+        self._passes = 0  # since they have been seen
 
     def run_forward(self):
         """Run them. Returns the tensors that they add to the loss: none."""
@@ -58,16 +64,24 @@ class Row:
                 self._net._forward_layer(i)
             self._steps = [_step(node) for node in self._nodes if not node.layer.passive]
             self._replaced = _replaced(self._steps)
-            self._seen = self._look()
+            self._seen, self._passes = self._look(), 0
             return []
+        self._passes += 1
         for node in self._nodes:
             node.tape = None
         for memory in self._replaced:
             memory.free()
+        if self._passes == fused.AFTER:
+            self._fuse()
+        else:
+            self._run(self._steps)
+        return []
+
+    def _run(self, steps):
         layer = None
         try:
             with torch.no_grad():
-                for layer, compute, sources, others, tops in self._steps:  # noqa: B007
+                for layer, compute, sources, others, tops in steps:  # noqa: B007
                     rest()
                     made = compute(*[memory.tensor(shape) for memory, shape in sources])
                     for memory, tensor in zip(tops, made if isinstance(made, tuple) else (made,)):
@@ -78,20 +92,32 @@ class Row:
         except Exception as error:
             layer.name_error(error)
             raise
-        return []
+
+    def _fuse(self):
+        """Run them, and have as many as possible be one step from now on, if that makes the same."""
+        start, end = fused.stretch(self._steps)
+        before, these, behind = self._steps[:start], self._steps[start:end], self._steps[end:]
+        self._run(before)
+        step, made = fused.compiled(these, self._learnable)
+        self._run(these)
+        if step and all(torch.equal(tensor, memory.tensor(tensor.shape)) for tensor, memory in zip(made, step.tops)):
+            self._steps = [*before, step, *behind]
+            for layer, *_ in these:
+                for blob in layer.blobs:
+                    blob.values.convolve = None  # as large as the weights, and of no more use
+        self._run(behind)
 
     def _look(self):
         """What must be the same for a forward to be the computing alone."""
         return ([blob._shape for blob in self._blobs], [blob.values for blob in self._blobs],
-                [blob.values.stamp() for blob in self._learnable])
+                [blob.values.stamp() for blob in self._learnable], torch.get_num_threads())
 
 
 def _step(node):
-    """A layer, what computes it, what of (Memory, shape), the Memories from which the tops' are apart, and those."""
     tops = [blob.values for blob in node.tops]
-    return (node.layer, node.layer.prepared(*[blob._shape for blob in node.bottoms]),
-            [(blob.values, blob._shape) for blob in (*node.bottoms, *node.layer.blobs)],
-            [blob.values for blob in node.bottoms if blob.values not in tops], tops)
+    return Step(node.layer, node.layer.prepared(*[blob._shape for blob in node.bottoms]),
+                [(blob.values, blob._shape) for blob in (*node.bottoms, *node.layer.blobs)],
+                [blob.values for blob in node.bottoms if blob.values not in tops], tops)
 
 
 def _replaced(steps):

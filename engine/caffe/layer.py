@@ -67,6 +67,7 @@ class Layer:
     passive = False  # forward has nothing to do, nor has reshape while shapes stay
     capturable = True  # what it computes of its bottoms needs nothing of the host, nor a state but its blobs
     carried = ()  # tensors that go on from one forward to the next, beside its blobs
+    traces = False  # whether it can be part of what oneDNN compiles (fused.py)
     is_little = False  # a CPU's single thread computes it sooner than several do
 
     def __init__(self, param, context):
@@ -155,6 +156,10 @@ class Layer:
         It is called for as long as self.blobs' values, and the array that a script holds of them, stay (Memory.stamp).
         """
         return self.computed if self.computes_in_half and self.context.autocast else self.compute
+
+    def traced(self, *bottoms_and_weights):
+        """What `compute` does where no backward follows, of any values, in operations that oneDNN can compile."""
+        return self.compute(*bottoms_and_weights)
 
     def work(self, bottoms, tops):
         """For how many multiplications' time it computes, about, with bottoms and tops of these shapes."""

@@ -41,6 +41,11 @@ def prepared(weights, shape, sizes, stride, pad):
     return weights.convolve[1]
 
 
+def filters(function):
+    """Whether what prepared() has returned is Winograd's filtering."""
+    return isinstance(function, functools.partial) and function.func is _by_winograd
+
+
 def _function(weight, sizes, stride, pad):
     """The same for whatever number of images above 1: what is computed of one shall not depend on the others."""
     with torch.no_grad():

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 import scipy.signal
 import torch
+from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import strategies as st
 
 import caffe
-from caffe import inference, packed, winograd
+from caffe import fused, inference, packed, winograd
 from caffe.errors import CaffeError
 from caffe.layer_types.convolution import Convolution
 
@@ -28,6 +30,8 @@ layer { name: "c" type: "Convolution" bottom: "a" top: "c" convolution_param { n
 layer { name: "sum" type: "Eltwise" bottom: "b" bottom: "c" top: "sum" }
 layer { name: "pool" type: "Pooling" bottom: "sum" top: "pool" pooling_param { kernel_size: 2 stride: 2 } }
 """
+FILLED = 'weight_filler { type: "gaussian" std: 0.3 } bias_filler { type: "gaussian" std: 1 }'
+FUSED = 4  # passes: of the last, layers are one step
 RANDOM = np.random.RandomState(0)
 IMAGES = RANDOM.randn(7, 3, 9, 8).astype(np.float32)
 
@@ -55,21 +59,22 @@ def assert_right(net, x=IMAGES[:2]):
     if net.blobs["x"].shape != x.shape:
         net.blobs["x"].reshape(*x.shape)
     net.blobs["x"].data[...] = x
-    made = net.forward(["a", "sum"])
+    for _ in range(FUSED):  # to look at weights, below, is to have them compiled anew
+        made = net.forward(["a", "sum"])
     for name, values in by_scipy(net, x).items():
         np.testing.assert_allclose(made[name], values, rtol=0, atol=1e-5 * abs(values).max())
 
 
-@pytest.fixture
+@pytest.fixture(params=["layers", "fused", "winograd"])
 def net(tmp_path, request, monkeypatch):
-    """With the parameter True, the convolution a by Winograd's filtering."""
-    if getattr(request, "param", False):
+    """Computed layer by layer, as one compiled function, or with the convolution a by Winograd's filtering."""
+    if request.param == "winograd":
         monkeypatch.setattr(winograd, "suits_each", lambda sizes, weight, *_: weight[2:] == (3, 3))
+    monkeypatch.setattr(fused, "AFTER", 2 if request.param == "fused" else 10 ** 6)
     (tmp_path / "net").write_text(NET)
     caffe.set_random_seed(1)
     net = caffe.Net(str(tmp_path / "net"), caffe.TEST)
-    for _ in range(3):
-        assert_right(net)
+    assert_right(net)
     return net
 
 
@@ -105,7 +110,6 @@ def replace(net, path):
     net.params["c"][0].data[...] = 1
 
 
-@pytest.mark.parametrize("net", [False, True], indirect=True)
 @pytest.mark.parametrize("change", [write_and_let_go, write_what_was_held, write_biases, load, share, replace],
                          ids=lambda function: function.__name__)
 def test_changed_weights_count_at_once(net, tmp_path, change):
@@ -124,6 +128,7 @@ def test_weights_that_nets_share_count_in_each(net, tmp_path):
         assert_right(net)
 
 
+@pytest.mark.parametrize("net", ["layers", "fused"], indirect=True)
 def test_each_number_of_images_gives_the_same_bits(net):
     alone = []
     for image in IMAGES:
@@ -132,6 +137,116 @@ def test_each_number_of_images_gives_the_same_bits(net):
     for count in 7, 3, 7, 2:
         assert_right(net, IMAGES[:count])
         np.testing.assert_array_equal(net.blobs["sum"].data, alone[:count])
+
+
+def steps(net):
+    """How many steps the rows of layers of the net have."""
+    return [len(part._steps) for part in list(net.parts.values())[-1] if isinstance(part, inference.Row)]
+
+
+@pytest.mark.parametrize("net", ["fused"], indirect=True)
+@pytest.mark.parametrize("change", [write_and_let_go, write_biases, load, share, replace,
+                                    lambda net, path: net.blobs["x"].reshape(3, 3, 9, 8),
+                                    lambda net, path: torch.set_num_threads(3 - min(2, torch.get_num_threads()))])
+def test_layers_are_one_step_until_anything_changes(net, tmp_path, change):
+    threads = torch.get_num_threads()
+    for _ in range(FUSED):
+        net.forward()
+    assert steps(net) == [1]
+    try:
+        change(net, tmp_path)
+        counts = []
+        for _ in range(FUSED):
+            net.forward()
+            counts += steps(net)
+        assert counts == [6, 6, 1, 1]
+        assert_right(net, net.blobs["x"].data.copy())
+    finally:
+        torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("net", ["fused"], indirect=True)
+def test_weights_that_a_script_holds_may_change(net, tmp_path):
+    held = net.params["a"][0].data
+    for _ in range(3):
+        held[...] *= 2
+        assert_right(net)
+    assert steps(net) == [6]
+
+
+def other_values(self, *given):
+    return convolution_traced(self, *given) + 1e-6
+
+
+def no_way(self, *given):
+    raise RuntimeError("cannot be traced")
+
+
+convolution_traced = Convolution.traced
+
+
+@pytest.mark.parametrize("owner, name, value", [
+    (Convolution, "traced", other_values), (Convolution, "traced", no_way), (fused, "MOST_VALUES", 100),
+    (fused, "MOST_TIMES", 0)])
+@pytest.mark.parametrize("net", ["fused"], indirect=True)
+def test_layers_stay_apart_where_one_step_is_no_good(net, monkeypatch, owner, name, value):
+    monkeypatch.setattr(owner, name, value)
+    net.params["a"][0].data[...] *= 2
+    for _ in range(FUSED):
+        net.forward()
+    assert steps(net) == [6]
+    assert_right(net)
+
+
+@pytest.mark.parametrize("net", ["winograd"], indirect=True)
+def test_winograds_filtering_stays_apart(net, monkeypatch):
+    monkeypatch.setattr(fused, "AFTER", 2)
+    for _ in range(2):
+        assert_right(net)
+        assert steps(net) == [2]
+
+
+CHAINS = st.lists(st.sampled_from([
+    'type: "Convolution" convolution_param { num_output: 8 kernel_size: 3 pad: 1 %s }' % FILLED,
+    'type: "Convolution" convolution_param { num_output: 4 kernel_size: 2 bias_term: false %s }' % FILLED,
+    'type: "Convolution" convolution_param { num_output: 4 kernel_size: 1 stride: 2 group: 2 %s }' % FILLED,
+    'type: "Convolution" convolution_param { num_output: 6 kernel_size: 3 pad: 2 dilation: 2 %s }' % FILLED,
+    'type: "PReLU"', 'type: "PReLU" prelu_param { channel_shared: true }', 'type: "ReLU"',
+    'type: "ReLU" relu_param { negative_slope: 0.1 }', 'type: "Power" power_param { scale: 2 }',
+    'type: "Pooling" pooling_param { kernel_size: 2 stride: 2 }',
+    'type: "Pooling" pooling_param { kernel_size: 3 stride: 2 pad: 1 pool: AVE }', 'type: "Eltwise"', 'type: "Concat"',
+    'type: "InnerProduct" inner_product_param { num_output: 4 axis: 3 %s }' % FILLED, 'type: "Sigmoid"']), min_size=1)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(chain=CHAINS, in_place=st.lists(st.booleans(), min_size=30), batch=st.integers(1, 3), seed=st.integers(0, 9))
+def test_one_step_gives_the_bits_of_its_layers(chain, in_place, batch, seed, tmp_path, monkeypatch):
+    """Of other values than those it was compiled with, too."""
+    monkeypatch.setattr(fused, "AFTER", 2)
+    monkeypatch.setattr(fused, "MOST_TIMES", 10 ** 6)
+    text = 'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: [%d, 4, 12, 11] } } }\n' % batch
+    last = "x"
+    for i, kind in enumerate(chain[:12]):
+        top = last if in_place[i] and "ReLU" in kind and last != "x" else "y%d" % i
+        bottoms = [last] * (2 if "Eltwise" in kind or "Concat" in kind else 1)
+        text += 'layer { name: "l%d" %s top: "%s" %s }\n' % (i, " ".join('bottom: "%s"' % name for name in bottoms), top, kind)
+        last = top
+    (tmp_path / "net").write_text(text)
+    caffe.set_random_seed(seed)
+    try:
+        net, other = (caffe.Net(str(tmp_path / "net"), caffe.TEST) for _ in range(2))
+    except CaffeError:
+        reject()
+    other.share_with(net)
+    other.after_forward(lambda index: None)
+    random = np.random.RandomState(seed)
+    for _ in range(FUSED + 2):
+        values = random.randn(*net.blobs["x"].shape)
+        net.blobs["x"].data[...] = other.blobs["x"].data[...] = values
+        net.forward()
+        other.forward()
+        for name, blob in other.blobs.items():
+            np.testing.assert_array_equal(net.blobs[name].data, blob.data, name)
 
 
 ALONE = """
@@ -234,7 +349,6 @@ def test_blobs_that_nobody_has_set_are_what_they_are_at_first(tmp_path):
         np.testing.assert_allclose(net.forward()["y"], 2 * net.blobs["x"].data, rtol=1e-6)
 
 
-@pytest.mark.parametrize("net", [False, True], indirect=True)
 def test_images_of_another_size(net):
     for height, width in (5, 8), (9, 8), (12, 4):
         assert_right(net, RANDOM.randn(2, 3, height, width).astype(np.float32))

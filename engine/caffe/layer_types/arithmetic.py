@@ -15,6 +15,7 @@ class Eltwise(Layer):
     """
 
     bottoms = (2, None)
+    traces = True
 
     def setup(self, bottom, top):
         p = self.param.eltwise_param

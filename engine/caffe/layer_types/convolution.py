@@ -119,7 +119,7 @@ class Convolution(Windowed):
     """Weights (num_output, channels / group, *kernel) and a bias (num_output), over any number of spatial axes."""
 
     bottoms = tops = (1, None)
-    computes_in_half = follows_blobs = True
+    computes_in_half = follows_blobs = traces = True
     functions = F.conv1d, F.conv1d, F.conv2d, F.conv3d  # by the number of spatial axes
     packs = True  # packed.py has a quicker one for images
 
@@ -166,7 +166,16 @@ class Convolution(Windowed):
         packs = (self.can_pack and self.first == 1 and len(shapes) == 1 and not self.context.forward_only
                  and not any(w.missing(shapes[0])) and not self.context.autocast)
         function = packed.prepared(weight.values, weight._shape, shapes[0], w.stride, w.pad) if packs else None
+        self.traces = not packed.filters(function)
         return function or super().prepared(*shapes)
+
+    def traced(self, *xs_and_weights):
+        if not self.can_pack or self.top_count > 1 or self.first != 1:
+            return self.compute(*xs_and_weights)
+        x, w = self.widened(xs_and_weights[0]), self.windows
+        if not x.is_contiguous(memory_format=torch.channels_last):
+            x = x.contiguous(memory_format=torch.channels_last)
+        return torch.conv2d(x, *xs_and_weights[1:], stride=w.stride, padding=w.pad)
 
     def convolve(self, x, weight, bias=None):
         batch, x = x.shape[:self.first], self.batched(x)

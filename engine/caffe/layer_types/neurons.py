@@ -17,7 +17,7 @@ from caffe.proto.caffe_pb2 import TEST, FillerParameter
 class ReLU(Layer):
     """x where positive, else negative_slope x."""
 
-    follows_blobs = True
+    follows_blobs = traces = True
 
     def compute(self, x):
         slope = self.param.relu_param.negative_slope
@@ -28,7 +28,7 @@ class ReLU(Layer):
 class PReLU(Layer):
     """Slopes of its own for negative values: one a channel, or one for all."""
 
-    follows_blobs = True
+    follows_blobs = traces = True
 
     def setup(self, bottom, top):
         p = self.param.prelu_param

@@ -117,6 +117,10 @@ class Pooling(Pool):
     def tops(self):
         return (1, 2) if self.param.pooling_param.pool == MAX else 1
 
+    @property
+    def traces(self):
+        return self.param.pooling_param.pool != STOCHASTIC
+
     def setup(self, bottom, top):
         p = self.param.pooling_param
         stride, pad = self._pair("stride"), self._pair("pad")

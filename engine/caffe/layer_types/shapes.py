@@ -40,6 +40,7 @@ class Concat(Rearrangement):
     """The bottoms one after the other along an axis."""
 
     bottoms = (1, None)
+    traces = True
 
     def setup(self, bottom, top):
         self.along = self.chosen_axis(self.param.concat_param, "concat_dim", bottom[0])
