@@ -12,6 +12,7 @@ import torch
 
 from caffe import fused
 from caffe.layer import Layer
+from caffe.memory import trim
 from caffe.turns import rest
 
 # A layer, what computes it, what of (Memory, shape), the Memories from which the tops' are apart, and those.
@@ -73,6 +74,7 @@ class Row:
             memory.free()
         if self._passes == fused.AFTER:
             self._fuse()
+            trim()
         else:
             self._run(self._steps)
         return []

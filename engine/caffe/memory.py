@@ -13,7 +13,6 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4  # glibc's malloc.h
 _CHOSEN_BY_THE_USER = "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_MAX_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES"
 _BIG = 4 << 20  # bytes: two huge pages
 
-
 _trains = False
 
 
@@ -34,6 +33,14 @@ def set_up(training):
             libc.mallopt(_MMAP_THRESHOLD, _BIG)
         libc.mallopt(_MMAP_MAX, 65536 if training and _huge_pages() else 0)  # 65536 is glibc's own
     except (OSError, AttributeError):  # another system, or another C library
+        pass
+
+
+def trim():
+    """Give the system back what is free, after something unusual has come and gone."""
+    try:
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    except (OSError, AttributeError):
         pass
 
 

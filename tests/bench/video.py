@@ -33,7 +33,7 @@ from support.project import PAIN, ROOT
 SIZES = (320, 240), (640, 480)
 FRAMES, ROUNDS = 200, 3
 TIMES = 4  # that the frames are in a video: of a short one the last batches, which leave cores idle, count too much
-PASSES = 4  # of OpenVINO's in a round
+PASSES = 16  # of OpenVINO's in a round: of fewer, it is what the processor can do for a moment
 EARLY, LATE = 1000, 20000
 
 

@@ -39,7 +39,7 @@ class Windows:
 
     def max(self, x):
         """The maxima, and where they are in the image (row * width + column; -1: nowhere)."""
-        if self._torch_counts_alike(x):
+        if self.torch_counts_alike(x):
             return F.max_pool2d(x, self.kernel, self.stride, self.pad, ceil_mode=not self.floor, return_indices=True)
         padded = self._padded(x, torch.finfo(x.dtype).min)
         values, index = F.max_pool2d(padded, self.kernel, self.stride, return_indices=True)
@@ -48,7 +48,7 @@ class Windows:
         return values, torch.where((row < height) & (column < width), row * width + column, -1)
 
     def average(self, x):
-        if self._torch_counts_alike(x):
+        if self.torch_counts_alike(x):
             return F.avg_pool2d(x, self.kernel, self.stride, self.pad, ceil_mode=not self.floor)
         sums = F.avg_pool2d(self._padded(x, 0), self.kernel, self.stride, divisor_override=1)
         rows, columns = (
@@ -61,7 +61,7 @@ class Windows:
         rows, columns = zip(self.kernel, self.stride)
         return self._padded(x, 0).unfold(2, *rows).unfold(3, *columns).flatten(4)
 
-    def _torch_counts_alike(self, x):
+    def torch_counts_alike(self, x):
         """Whether PyTorch's pooling takes these windows, and makes as many: it also leaves some out without padding."""
         sizes = x.shape[2:]
         return all(2 * pad <= kernel and (count - 1) * stride < size + pad
@@ -157,6 +157,13 @@ class Pooling(Pool):
             values, index = windows.max(x)
             return values, index.float()
         return self.pool(windows, x, self.param.pooling_param.pool)
+
+    def traced(self, x):
+        """Without looking for where the maxima are, which oneDNN does not do."""
+        windows = self.windows(x.shape)
+        if self.top_count == 1 and self.param.pooling_param.pool == MAX and windows.torch_counts_alike(x):
+            return torch.max_pool2d(x, windows.kernel, windows.stride, windows.pad, ceil_mode=not windows.floor)
+        return self.compute(x)
 
 
 @layer("SPP")
