@@ -1,5 +1,5 @@
-"""Layers in a row of which no backward follows, as one function that oneDNN has compiled: a convolution and the PReLU
-behind it are then one pass over memory, and Python orders nothing in between. Of one image, that is a tenth of the time.
+"""Layers in a row of which no backward follows, as one function whose convolutions oneDNN Graph has compiled, and which
+orders the rest without Python. Of a single image that saves an eighth of the time.
 
 PyTorch traces the layers, and compiles what it has traced while it runs. What torch.jit.trace makes stays for ever,
 150 MB of a large net; here it goes with its CompilationUnit.

@@ -229,7 +229,8 @@ def test_one_step_gives_the_bits_of_its_layers(chain, in_place, batch, seed, tmp
     for i, kind in enumerate(chain[:12]):
         top = last if in_place[i] and "ReLU" in kind and last != "x" else "y%d" % i
         bottoms = [last] * (2 if "Eltwise" in kind or "Concat" in kind else 1)
-        text += 'layer { name: "l%d" %s top: "%s" %s }\n' % (i, " ".join('bottom: "%s"' % name for name in bottoms), top, kind)
+        text += 'layer { name: "l%d" %s top: "%s" %s }\n' % (
+            i, " ".join('bottom: "%s"' % name for name in bottoms), top, kind)
         last = top
     (tmp_path / "net").write_text(text)
     caffe.set_random_seed(seed)
