@@ -4,7 +4,9 @@ orders the rest without Python. Of a single image that saves an eighth of the ti
 PyTorch traces the layers, and compiles what it has traced while it runs. What torch.jit.trace makes stays for ever,
 150 MB of a large net; here it goes with its CompilationUnit.
 """
+import contextlib
 import itertools
+import threading
 import warnings
 
 import torch
@@ -15,6 +17,7 @@ MOST_TIMES = 100  # that a process compiles, as about 1 MB of each is never free
 _WARM = 4  # passes until it is compiled
 
 _times = itertools.count()
+_compiling = threading.Lock()  # whether oneDNN Graph is used is the whole process's
 
 
 def stretch(steps):
@@ -47,32 +50,37 @@ def compiled(steps, learnable):
         compute = _Function(lambda *given: _trace(steps, dict(zip(sources, given)), tops), given)
         return steps[0]._replace(compute=compute, sources=list(sources.items()), tops=tops,
                                  others=[memory for memory in sources if memory not in tops]), compute(*given)
-    except RuntimeError:  # the layers themselves say what is wrong
-        return None, ()
+    except (RuntimeError, AttributeError, TypeError):  # the layers themselves say what is wrong; of another PyTorch,
+        return None, ()  # whose functions are not these, nothing is
 
 
 class _Function:
     """What a function of tensors that gives a tuple of them does with any values, compiled for those given."""
 
     def __init__(self, function, given):
-        before = torch.jit.onednn_fusion_enabled()
-        torch.jit.enable_onednn_fusion(True)
-        try:
-            with torch.no_grad(), warnings.catch_warnings():
-                warnings.simplefilter("ignore", torch.jit.TracerWarning)
-                graph, _ = torch._C._create_graph_by_tracing(function, given, lambda value: "", True, False, None,
-                                                             ["given%d" % i for i in range(len(given))])
-                self._unit = torch._C.CompilationUnit()
-                self._unit.create_function("function", graph)
-                self._function = self._unit.find_function("function")
-                for _ in range(_WARM):
-                    self._function(*given)
-        finally:
-            torch.jit.enable_onednn_fusion(before)
+        with _compiling, _onednn_graph(), torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", torch.jit.TracerWarning)
+            graph, _ = torch._C._create_graph_by_tracing(function, given, lambda value: "", True, False, None,
+                                                         ["given%d" % i for i in range(len(given))])
+            self._unit = torch._C.CompilationUnit()
+            self._unit.create_function("function", graph)
+            self._function = self._unit.find_function("function")
+            for _ in range(_WARM):
+                self._function(*given)
 
     def __call__(self, *given):
         with torch.no_grad():
             return self._function(*given)
+
+
+@contextlib.contextmanager
+def _onednn_graph():
+    before = torch.jit.onednn_fusion_enabled()
+    torch.jit.enable_onednn_fusion(True)
+    try:
+        yield
+    finally:
+        torch.jit.enable_onednn_fusion(before)
 
 
 def _trace(steps, values, tops):

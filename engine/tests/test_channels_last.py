@@ -21,29 +21,6 @@ def reference(function, *given):
     return made.detach().numpy(), lambda diff: torch.autograd.grad(made, given, torch.tensor(diff, dtype=torch.float64))
 
 
-@pytest.mark.parametrize("images, channels, outputs, height, width, pad", [
-    (1, 1, 1, 3, 3, (0, 0)), (5, 3, 4, 5, 4, (1, 1)), (3, 4, 2, 7, 8, (0, 1)), (4, 2, 3, 6, 9, (2, 0)),
-    (2, 2, 2, 1, 2, (2, 1)), (2, 3, 2, 6, 4, (0, 0))])
-@pytest.mark.parametrize("cached", [1, 10 ** 6])
-def test_winograd(images, channels, outputs, height, width, pad, cached, monkeypatch):
-    monkeypatch.setattr(winograd, "_CACHED", cached)
-    monkeypatch.setattr(winograd, "TILES", 1)  # with 1, image by image
-    x, weight = RANDOM.randn(images, channels, height, width), RANDOM.randn(outputs, channels, 3, 3)
-    bias = RANDOM.randn(outputs)
-    made, gradients = reference(lambda x, weight, bias: torch.conv2d(x, weight, bias, 1, pad), x, weight, bias)
-    diff = RANDOM.randn(*made.shape)
-    rows, above = (torch.tensor(array.transpose(0, 2, 3, 1), dtype=torch.float32) for array in (x, diff))
-    weight, bias = torch.tensor(weight).float(), torch.tensor(bias).float()
-    found = winograd.convolve(rows, weight, bias, pad)
-    assert_near(found.permute(0, 3, 1, 2), made)
-    factors = winograd.factors(weight, (channels, height, width), pad)
-    assert_near(winograd.convolve(rows, weight, bias, pad, factors), found)
-    found = winograd.gradients(rows, weight, above, pad, (True, True))
-    for array, wanted in zip((found[0].permute(0, 3, 1, 2), found[1]), gradients(diff)):
-        assert_near(array, wanted)
-    assert winograd.gradients(rows, weight, above, pad, (False, False)) == (None, None)
-
-
 @pytest.mark.parametrize("said, channels, is_winograd", [
     ("num_output: 128 kernel_size: 3 pad: 1", 64, True), ("num_output: 5 kernel_size: 3 stride: 2", 3, False),
     ("num_output: 4 kernel_size: 2 pad: 1 bias_term: false", 1, False)])

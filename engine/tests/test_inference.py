@@ -1,11 +1,6 @@
 """Forwards of which no backward follows: again and again the same, whatever scripts do to the net in between."""
 import itertools
-import json
-import os
-import subprocess
-import sys
 import weakref
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +10,7 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 import caffe
-from caffe import fused, inference, packed, winograd
+from caffe import fused, inference, winograd
 from caffe.errors import CaffeError
 from caffe.layer_types.convolution import Convolution
 
@@ -248,60 +243,6 @@ def test_one_step_gives_the_bits_of_its_layers(chain, in_place, batch, seed, tmp
         other.forward()
         for name, blob in other.blobs.items():
             np.testing.assert_array_equal(net.blobs[name].data, blob.data, name)
-
-
-ALONE = """
-import json, sys
-import caffe
-caffe.Net  # which loads PyTorch
-import numpy as np
-import torch
-from caffe import winograd
-convolve, used, counts, made = winograd.convolve, [], range(1, 20), []
-net = caffe.Net(sys.argv[1], caffe.TEST)
-apart = winograd._are_apart((128, 12, 10), 256, (1, 1), torch.get_num_threads())
-winograd.convolve = lambda *given: used.append(len(given[0])) or convolve(*given)
-x = np.random.RandomState(0).randn(19, 128, 12, 10).astype(np.float32)
-for count in counts:
-    net.blobs["x"].reshape(count, 128, 12, 10)
-    net.blobs["x"].data[...] = x[:count]
-    made.append(net.forward()["y"].copy())
-weight, bias = (torch.from_numpy(blob.data).double() for blob in net.params["y"])
-wanted = torch.conv2d(torch.from_numpy(x).double(), weight, bias, padding=1).numpy()
-print(json.dumps({"used": used, "apart": apart, "alike": [bool((y == made[-1][:len(y)]).all()) for y in made],
-                  "error": max(float(abs(y - wanted[:len(y)]).max() / abs(wanted).max()) for y in made)}))
-"""
-WITHOUT_AVX512 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
-
-
-@pytest.mark.skipif(not packed.usable(), reason="oneDNN on x86")
-@pytest.mark.parametrize("environment", [{}, WITHOUT_AVX512, {**WITHOUT_AVX512, "MKL_CBWR": "AUTO"}])
-def test_by_winograd_an_image_has_the_same_bits_among_however_many_others(tmp_path, environment):
-    """Though matrix products have not, unless MKL is told so; then, by direct sums."""
-    (tmp_path / "net").write_text("""
-        layer { name: "x" type: "Input" top: "x" input_param { shape { dim: [1, 128, 12, 10] } } }
-        layer { name: "y" type: "Convolution" bottom: "x" top: "y" convolution_param { num_output: 256 kernel_size: 3
-          pad: 1 weight_filler { type: "xavier" } bias_filler { type: "gaussian" std: 1 } } }""")
-    found = json.loads(subprocess.run(
-        [sys.executable, "-c", ALONE, tmp_path / "net"], check=True, stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(Path(caffe.__file__).parents[1]), **environment}).stdout)
-    assert found["alike"][1:] == [True] * 18
-    assert found["used"] == (list(range(2, 20)) if found["apart"] else [])
-    assert found["error"] < 2e-6
-    if "MKL_CBWR" not in environment and "GenuineIntel" in Path("/proc/cpuinfo").read_text():
-        assert found["apart"]
-
-
-def test_products_that_depend_on_how_many_they_are_do_not_count_as_apart(monkeypatch):
-    winograd._are_apart.cache_clear()
-    assert not winograd.suits_each((256, 12, 10), (512, 256, 1, 1), (1, 1), (0, 0))
-    convolve = winograd.convolve
-    for lost, apart in (0, True), (1e-6, False):
-        monkeypatch.setattr(winograd, "convolve", lambda x, *given, lost=lost: convolve(x[:1], *given).expand(
-            len(x), -1, -1, -1) * (1 + lost * (len(x) > 3)))
-        monkeypatch.setattr(torch, "rand", lambda *shape, generator: torch.ones(shape))
-        assert winograd._are_apart((64, 12, 10), 8, (0, 0), 1) == apart
-        winograd._are_apart.cache_clear()
 
 
 def test_the_first_pass_gives_the_bits_of_the_others(net, tmp_path):
