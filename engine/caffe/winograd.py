@@ -18,7 +18,7 @@ import torch
 _LEAST, _LEAST_WITHOUT_AVX512 = (64, 64 * 128), (32, 32 * 64)
 _LEAST_FORWARD = 64, 128 * 256  # with AVX-512
 TILES = 64  # With fewer, to make the factors costs more. Twice as many are computed at a time at least,
-_CACHED = 2 ** 21  # else as many as have so many values together.
+_CACHED, _CACHED_FORWARD = 2 ** 20, 2 ** 21  # else as many as have so many values together.
 OF_EACH = 10  # An image with fewer takes longer by itself, though the factors are there.
 
 # The windows of a tile, high and wide. Errors are up to three times those of the direct sums; of 4 x 4, six times.
@@ -52,10 +52,12 @@ def _are_apart(sizes, outputs, pad, threads):
     """
     random, (channels, height, width) = torch.Generator().manual_seed(0), sizes
     weight = torch.rand(outputs, channels, 3, 3, generator=random)
-    step = _Tiles(weight.new_empty(1, height, width, channels), weight, pad).step
+    kept = factors(weight, sizes, pad)
+    step = _Tiles(weight.new_empty(1, height, width, channels), weight, pad, _CACHED_FORWARD).step
     x = torch.rand(step, height, width, channels, generator=random)
-    alone = torch.cat([convolve(image[None], weight, None, pad) for image in x])
-    return all(torch.equal(convolve(x[:count], weight, None, pad), alone[:count]) for count in range(2, step + 1))
+    alone = torch.cat([convolve(image[None], weight, None, pad, kept) for image in x])
+    return all(torch.equal(convolve(x[:count], weight, None, pad, kept), alone[:count])
+               for count in range(2, step + 1))
 
 
 def factors(weight, sizes, pad):
@@ -71,7 +73,7 @@ def _factors(weight, windows):
 
 def convolve(x, weight, bias, pad, factors=None):
     """F.conv2d of x (N, H, W, C) by weight (K, C, 3, 3): (N, H', W', K). factors: the weight's, if they are kept."""
-    tiles = _Tiles(x, weight, pad)
+    tiles = _Tiles(x, weight, pad, _CACHED if factors is None else _CACHED_FORWARD)
     factors = tiles.factors(weight).transpose(1, 2) if factors is None else factors
     y = x.new_empty(len(x), *tiles.made, len(weight))
     for part in tiles.parts:
@@ -83,7 +85,7 @@ def convolve(x, weight, bias, pad, factors=None):
 
 def gradients(x, weight, grad, pad, wanted):
     """Those of x and of the weights, where wanted (two bools), else None. grad: of what convolve makes."""
-    tiles = _Tiles(x, weight, pad)
+    tiles = _Tiles(x, weight, pad, _CACHED)
     x_grad, factors = (torch.empty_like(x), tiles.factors(weight)) if wanted[0] else (None, None)
     total = x.new_empty(tiles.places, len(weight), x.shape[3]) if wanted[1] else None
     for part in tiles.parts:
@@ -114,14 +116,14 @@ class _Tiles:
     Sums and products are (places, tiles, channels). They are in memory that the next images' are written to.
     """
 
-    def __init__(self, x, weight, pad):
+    def __init__(self, x, weight, pad, cached):
         (top, left), (images, height, width, self._channels), self._outputs = pad, x.shape, len(weight)
         self._windows, self._counts = _tiling((height, width), pad)
         self._tile = [along + 2 for along in self._windows]
         self._spans = [count * along for count, along in zip(self._counts, self._windows)]
         self._of_values, self._of_weights, self._of_products = _matrices(self._windows)
         self.places, count = math.prod(self._tile), math.prod(self._counts)
-        self.step = max(1, 2 * TILES // count, _CACHED // (self.places * count * max(self._channels, self._outputs)))
+        self.step = max(1, 2 * TILES // count, cached // (self.places * count * max(self._channels, self._outputs)))
         self.parts = [slice(first, min(first + self.step, images)) for first in range(0, images, self.step)]
         self.made = [height + 2 * top - 2, width + 2 * left - 2]
         self._inside = slice(None), slice(top, top + height), slice(left, left + width)
