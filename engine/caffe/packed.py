@@ -5,7 +5,7 @@ pooling; layers in between leave them as they lie. The blocks are made once of t
 have been written to (Memory.stamp): with one image, a quarter of the time went into making them at each pass.
 
 Where that is quicker, it is by Winograd's filtering that several images are convolved. Its factors of the weights are
-2.7 times as large as these, and to read them takes as long as one image.
+2.7 times as large as these, and to read them takes longer than it saves of a few images.
 """
 import functools
 import platform
@@ -13,6 +13,8 @@ import platform
 import torch
 
 from caffe import winograd
+
+FEW = 3  # images
 
 
 @functools.cache
@@ -35,7 +37,7 @@ def prepared(weights, shape, sizes, stride, pad):
     stamp = weights.stamp()
     if stamp is None:
         return None
-    use = stamp, shape, sizes[1:], sizes[0] > 1, stride, pad
+    use = stamp, shape, sizes[1:], sizes[0] > FEW, stride, pad
     if weights.convolve is None or weights.convolve[0] != use:
         weights.convolve = use, _function(weights.tensor(shape).detach(), sizes, stride, pad)
     return weights.convolve[1]
@@ -47,9 +49,9 @@ def filters(function):
 
 
 def _function(weight, sizes, stride, pad):
-    """The same for whatever number of images above 1: what is computed of one shall not depend on the others."""
+    """The same for any number of images up to FEW, and for any above: how many shall not matter to the bits of one."""
     with torch.no_grad():
-        if sizes[0] > 1 and winograd.suits_each(sizes[1:], weight.shape, stride, pad):
+        if sizes[0] > FEW and winograd.suits_each(sizes[1:], weight.shape, stride, pad):
             return functools.partial(_by_winograd, winograd.factors(weight, sizes[1:], pad), pad)
         return functools.partial(
             _direct, torch.ops.mkldnn._reorder_convolution_weight(weight, pad, stride, [1, 1], 1, [1, *sizes[1:]]),

@@ -19,7 +19,7 @@ _LEAST, _LEAST_WITHOUT_AVX512 = (64, 64 * 128), (32, 32 * 64)
 _LEAST_FORWARD = 64, 128 * 256  # with AVX-512
 TILES = 64  # With fewer, to make the factors costs more. Twice as many are computed at a time at least,
 _CACHED, _CACHED_FORWARD = 2 ** 20, 2 ** 21  # else as many as have so many values together.
-OF_EACH = 10  # An image with fewer takes longer by itself, though the factors are there.
+OF_EACH = 3  # With fewer of each image there are too few of all, though the factors are there.
 
 # The windows of a tile, high and wide. Errors are up to three times those of the direct sums; of 4 x 4, six times.
 _WINDOWS = (2, 2), (4, 2), (2, 4)

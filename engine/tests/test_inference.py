@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 import caffe
-from caffe import fused, inference, winograd
+from caffe import fused, inference, packed, winograd
 from caffe.errors import CaffeError
 from caffe.layer_types.convolution import Convolution
 
@@ -64,6 +64,7 @@ def assert_right(net, x=IMAGES[:2]):
 def net(tmp_path, request, monkeypatch):
     """Computed layer by layer, as one compiled function, or with the convolution a by Winograd's filtering."""
     if request.param == "winograd":
+        monkeypatch.setattr(packed, "FEW", 1)
         monkeypatch.setattr(winograd, "suits_each", lambda sizes, weight, *_: weight[2:] == (3, 3))
     monkeypatch.setattr(fused, "AFTER", 2 if request.param == "fused" else 10 ** 6)
     (tmp_path / "net").write_text(NET)
