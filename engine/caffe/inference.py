@@ -73,8 +73,8 @@ class Row:
         for memory in self._replaced:
             memory.free()
         if self._passes == fused.AFTER:
-            self._fuse()
-            trim()
+            if self._fuse():
+                trim()
         else:
             self._run(self._steps)
         return []
@@ -96,7 +96,9 @@ class Row:
             raise
 
     def _fuse(self):
-        """Run them, and have as many as possible be one step from now on, if that makes the same."""
+        """Run them, and have as many as possible be one step from now on, if that makes the same. Returns whether one
+        was compiled.
+        """
         start, end = fused.stretch(self._steps)
         before, these, behind = self._steps[:start], self._steps[start:end], self._steps[end:]
         self._run(before)
@@ -108,6 +110,7 @@ class Row:
                 for blob in layer.blobs:
                     blob.values.convolve = None  # as large as the weights, and of no more use
         self._run(behind)
+        return bool(step)
 
     def _look(self):
         """What must be the same for a forward to be the computing alone."""

@@ -52,8 +52,7 @@ def _are_apart(sizes, outputs, pad, threads):
     """
     random, (channels, height, width) = torch.Generator().manual_seed(0), sizes
     weight = torch.rand(outputs, channels, 3, 3, generator=random)
-    kept = factors(weight, sizes, pad)
-    step = _Tiles(weight.new_empty(1, height, width, channels), weight, pad, _CACHED_FORWARD).step
+    kept, step = factors(weight, sizes, pad), _of_one(weight, sizes, pad).step
     x = torch.rand(step, height, width, channels, generator=random)
     alone = torch.cat([convolve(image[None], weight, None, pad, kept) for image in x])
     return all(torch.equal(convolve(x[:count], weight, None, pad, kept), alone[:count])
@@ -62,13 +61,13 @@ def _are_apart(sizes, outputs, pad, threads):
 
 def factors(weight, sizes, pad):
     """What convolve() takes as factors, for images (C, H, W) of these sizes."""
-    return _factors(weight, _tiling(sizes[1:], pad)[0]).transpose(1, 2).contiguous()
+    return _of_one(weight, sizes, pad).factors(weight).transpose(1, 2).contiguous()
 
 
-def _factors(weight, windows):
-    """What the sums are multiplied with, (places, K, C)."""
-    rows = weight.permute(0, 2, 3, 1).reshape(len(weight), 9, -1)
-    return (_matrices(windows)[1] @ rows).transpose(0, 1)
+def _of_one(weight, sizes, pad):
+    """The _Tiles of one such image."""
+    channels, height, width = sizes
+    return _Tiles(weight.new_empty(1, height, width, channels), weight, pad, _CACHED_FORWARD)
 
 
 def convolve(x, weight, bias, pad, factors=None):
@@ -131,7 +130,8 @@ class _Tiles:
 
     def factors(self, weight):
         """What the sums are multiplied with, (places, K, C)."""
-        return _factors(weight, self._windows)
+        rows = weight.permute(0, 2, 3, 1).reshape(len(weight), 9, -1)
+        return (self._of_weights @ rows).transpose(0, 1)
 
     def weights(self, factors):
         """factors' transpose."""

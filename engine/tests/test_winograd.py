@@ -19,6 +19,7 @@ from test_channels_last import RANDOM, assert_near, reference
 @pytest.mark.parametrize("cached", [1, 10 ** 6])
 def test_winograd(images, channels, outputs, height, width, pad, cached, monkeypatch):
     monkeypatch.setattr(winograd, "_CACHED", cached)
+    monkeypatch.setattr(winograd, "_CACHED_FORWARD", cached)
     monkeypatch.setattr(winograd, "TILES", 1)  # with 1, image by image
     x, weight = RANDOM.randn(images, channels, height, width), RANDOM.randn(outputs, channels, 3, 3)
     bias = RANDOM.randn(outputs)
