@@ -8,6 +8,8 @@ import torch
 from caffe import winograd
 
 FEW = 2 ** 14  # values: of fewer, PyTorch's own PReLU is quicker
+MUCH = 2 ** 22  # values, 16 MiB: of as many, PReLU in place keeps what it has made, which the next layer keeps as well,
+LEAST_SLOPE = 2. ** -20  # and not what it was given, if all slopes are this and more: it can tell one by the other
 _CACHED = 2 ** 16  # values of the images that are computed at a time
 
 
@@ -47,17 +49,35 @@ class PReLU(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad):
-        """Some images at a time, and without `where` and PyTorch's own, which take a value at a time."""
-        x, slope = ctx.saved_tensors
-        step = max(1, _CACHED * len(x) // max(1, x.numel()))
-        slopes = slope.reshape(-1, *[1] * (x.dim() - 2))
-        x_grad, slope_grad = torch.empty_like(x), torch.zeros_like(slopes)
-        for part, above, made in zip(x.split(step), grad.split(step), x_grad.split(step)):
-            positive = torch.ops.aten.threshold_backward(above, part, 0)
-            negative = above - positive
-            torch.addcmul(positive, negative, slopes, out=made)
-            slope_grad += negative.mul_(part).sum_to_size(slopes.shape)
-        return x_grad, slope_grad.view_as(slope)
+        return _prelu_gradients(*ctx.saved_tensors, grad)
+
+
+class PReLUMade(torch.autograd.Function):
+    """What PReLU has made, as if made here: of x, whose gradient is given as that of `made`. All slopes are positive."""
+
+    @staticmethod
+    def forward(ctx, made, slope):
+        ctx.save_for_backward(made, slope)
+        return made.view_as(made)
+
+    @staticmethod
+    def backward(ctx, grad):
+        made, slope = ctx.saved_tensors
+        x_grad, slope_grad = _prelu_gradients(made, slope, grad)
+        return x_grad, slope_grad / slope  # for made is slope times x where that counts
+
+
+def _prelu_gradients(x, slope, grad):
+    """Some images at a time, and without `where` and PyTorch's own, which take a value at a time."""
+    step = max(1, _CACHED * len(x) // max(1, x.numel()))
+    slopes = slope.reshape(-1, *[1] * (x.dim() - 2))
+    x_grad, slope_grad = torch.empty_like(x), torch.zeros_like(slopes)
+    for part, above, made in zip(x.split(step), grad.split(step), x_grad.split(step)):
+        positive = torch.ops.aten.threshold_backward(above, part, 0)
+        negative = above - positive
+        torch.addcmul(positive, negative, slopes, out=made)
+        slope_grad += negative.mul_(part).sum_to_size(slopes.shape)
+    return x_grad, slope_grad.view_as(slope)
 
 
 def _laid_out(x):

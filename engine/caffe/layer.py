@@ -235,7 +235,7 @@ class Layer:
         """Compute the tops' values from the bottoms'. needs: for each bottom, whether a backward will be asked for its
         gradient; None: no backward follows. Returns what the backward will be given as `tape`.
         """
-        outputs, tape = self._record(bottom, top, needs)
+        outputs, tape = self.record(bottom, top, needs)
         for blob, output in zip(top, outputs):
             for other in bottom:
                 if other is not blob and other.values.is_exposed:
@@ -243,7 +243,7 @@ class Layer:
             blob.tensor = output
         return tape
 
-    def _record(self, bottom, top, needs):
+    def record(self, bottom, top, needs):
         """The tops, a tuple of tensors, of what the bottoms hold, and the Tape, or None where no backward follows."""
         if needs is None:
             with torch.no_grad():
@@ -253,10 +253,14 @@ class Layer:
         for i, blob in enumerate(bottom):
             if blob in top and blob.values.is_exposed:  # in place: keep what is about to be overwritten
                 inputs[i] = inputs[i].clone()
+        return self.taped(self.computed, inputs, weights, needs)
+
+    def taped(self, function, inputs, weights, needs):
+        """The tuple of tensors that the function makes of these, and its Tape."""
         for tensor, wanted in [*zip(inputs, needs), *zip(weights, self.wanted_weights())]:
             tensor.requires_grad_(wanted)
         with torch.enable_grad():
-            outputs = self.computed(*inputs, *weights)
+            outputs = function(*inputs, *weights)
         edges = [(torch.autograd.graph.get_gradient_edge(out), out.dtype) if out.requires_grad else None
                  for out in outputs]
         return outputs, Tape(edges, inputs, weights)
@@ -277,7 +281,7 @@ class Layer:
             for blob in (*bottom, *top, *self.blobs):
                 blob.values.update()  # scripts may have written to what the tape has kept
         if tape is None:
-            _, tape = self._record(bottom, top, propagate_down)
+            _, tape = self.record(bottom, top, propagate_down)
         for i in self.label_bottoms:
             if i < len(bottom) and propagate_down[i]:
                 self.fail("cannot backpropagate to %s; give it propagate_down: false" % self.param.bottom[i])

@@ -11,6 +11,7 @@ from caffe.assembly import Assembly
 from caffe.blob import Blob
 from caffe.build import filter_net, insert_splits
 from caffe.context import Context
+from caffe.layer import Layer
 from caffe.node import Node
 from caffe.proto import caffe_pb2
 from caffe.serialize import array_to_blobproto, check_blobs
@@ -61,6 +62,8 @@ class Net:
         loss = 0.
         self.context.doubts = []
         self.context.parts = self.context.parts + 1 if start else 0
+        if start == 0 and not self.context.keep and self.context.device.type == "cpu":
+            self._make_room()
         split = inference.parts if self.context.device.type == "cpu" else stretches.parts
         for part in split(self, start, len(self.nodes) - 1 if end is None else end):
             rest()
@@ -69,6 +72,16 @@ class Net:
         if start == 0:
             self.context.passes += 1
         return self.context.settle(loss)
+
+    def _make_room(self):
+        """Free the values that are about to be made anew: one by one, they would leave gaps that others do not fit."""
+        made, stay = set(), set()
+        for node in self.nodes:
+            if not node.bottoms or not node.layer.passive:
+                makes = node.bottoms and type(node.layer).forward is Layer.forward
+                (made if makes else stay).update(blob.values for blob in node.tops)
+        for values in made - stay:
+            values.free()
 
     def _forward_layer(self, i):
         """Run the layer of this index forward. Returns the tensors that its tops add to the loss, a list."""

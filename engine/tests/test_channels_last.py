@@ -69,3 +69,28 @@ def test_prelu(shape, shared, monkeypatch):
     assert_near(gradient(net, diff), diff * factors)
     below = np.where(x.data > 0, 0, x.data * diff)
     assert_near(slope.diff, below.sum() if shared == "true" else below.sum((0, *range(2, len(shape)))))
+
+
+@pytest.mark.parametrize("shape", [(7, 3, 4, 5), (4, 3, 2)])
+@pytest.mark.parametrize("shared", ["true", "false"])
+@pytest.mark.parametrize("lowest", [.1, channels_last.LEAST_SLOPE / 2, -.2])
+def test_prelu_in_place_keeps_of_much_what_it_has_made_where_that_is_enough(shape, shared, lowest, monkeypatch):
+    """A script may write over it."""
+    monkeypatch.setattr(channels_last, "_CACHED", 120)
+    monkeypatch.setattr(channels_last, "FEW", 0)
+    monkeypatch.setattr(channels_last, "MUCH", np.prod(shape))
+    net = make_net('type: "PReLU" prelu_param { channel_shared: %s }' % shared, [shape], in_place=True)
+    layer, blob = net.nodes[-1].layer, net.blobs["x0"]
+    x, slope = RANDOM.randn(*shape).astype(np.float32), layer.blobs[0]
+    x[0] = 0
+    slope.data[...] = np.float32(lowest) + RANDOM.rand(*slope.shape) * (lowest == .1)
+    factors = np.where(x > 0, 1, slope.data.reshape(-1, *[1] * (len(shape) - 2)))
+    blob.data[...] = x
+    net.run_forward()
+    np.testing.assert_array_equal(net.nodes[-1].tape.inputs[0].detach(), x * factors if lowest == .1 else x)
+    assert_near(blob.data, x * factors)
+    blob.data[...] = 7
+    diff = RANDOM.randn(*shape).astype(np.float32)
+    assert_near(gradient(net, diff, "x0"), diff * factors)
+    below = np.where(x > 0, 0, x * diff)
+    assert_near(slope.diff, below.sum() if shared == "true" else below.sum((0, *range(2, len(shape)))))

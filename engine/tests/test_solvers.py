@@ -5,6 +5,7 @@ afresh where genuine Caffe is at hand.
 """
 import os
 import re
+import weakref
 
 import h5py
 import numpy as np
@@ -301,6 +302,19 @@ def test_training_that_keeps_less_ends_in_the_same_weights():
         solver.step(5)
     assert np.array_equal(flat(keeping.net), flat(lean.net))
     assert float(keeping.net.blobs["one"].grad.abs().max()) > 0 and float(lean.net.blobs["one"].grad.abs().max()) == 0
+
+
+def test_training_that_keeps_less_makes_room_before_it_begins_anew():
+    """Not of what a Python layer makes, which may read what it made before, nor of what a script holds."""
+    solver, seen = make_solver("SGD"), []
+    solver.keep = False
+    blobs, held = solver.net.blobs, solver.net.blobs["two"].data
+    solver.step(1)
+    before = {name: weakref.ref(blob.tensor) for name, blob in blobs.items()}
+    solver.net.before_forward(lambda index: seen.append([name for name in blobs if before[name]() is not None]))
+    solver.step(1)
+    assert list(blobs) == ["x", "one", "two", "loss"] and seen[0] == ["x", "two"]
+    np.testing.assert_array_equal(held, blobs["two"].data)
 
 
 def test_actions(tmp_path):

@@ -54,6 +54,20 @@ class PReLU(Layer):
             return channels_last.PReLU.apply(x, slope)
         return F.prelu(x, slope)
 
+    def record(self, bottom, top, needs):
+        x, slope = bottom[0].tensor, self.blobs[0].tensor.data
+        if (needs is None or bottom[0] is not top[0] or x.device.type != "cpu" or x.numel() < channels_last.MUCH
+                or slope.min() < channels_last.LEAST_SLOPE):
+            return super().record(bottom, top, needs)
+        with torch.no_grad():
+            made = self.compute(x, slope)
+        return self.taped(lambda made, slope: (channels_last.PReLUMade.apply(made, slope.reshape(-1).to(x.dtype)),),
+                          [made], [slope], needs)
+
+    def traced(self, x, slope):
+        """Without what torch.prelu does before, which takes as long again for a small x."""
+        return torch._prelu_kernel(x, slope.reshape(-1, *[1] * (x.dim() - 2)))
+
 
 @layer("ELU")
 class ELU(Layer):
