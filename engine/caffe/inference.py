@@ -86,10 +86,10 @@ class Row:
                 for layer, compute, sources, others, tops in steps:  # noqa: B007
                     rest()
                     made = compute(*[memory.tensor(shape) for memory, shape in sources])
+                    exposed = [memory for memory in others if memory.is_exposed]
                     for memory, tensor in zip(tops, made if isinstance(made, tuple) else (made,)):
-                        for other in others:
-                            if other.is_exposed:
-                                tensor = other.apart(tensor)
+                        for other in exposed:
+                            tensor = other.apart(tensor)
                         memory.set(tensor)
         except Exception as error:
             layer.name_error(error)
