@@ -53,7 +53,7 @@ class PReLU(torch.autograd.Function):
 
 
 class PReLUMade(torch.autograd.Function):
-    """What PReLU has made, as if made here: of x, whose gradient is given as that of `made`. All slopes are positive."""
+    """`made`, which PReLU has made of x, with x's gradient given as that of `made`. All slopes are positive."""
 
     @staticmethod
     def forward(ctx, made, slope):
