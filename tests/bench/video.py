@@ -125,6 +125,7 @@ def stages(estimator, path):
     known = timed("align", lambda: [estimator.with_faces(*rows) for frame, faces in zip(frames, found)
                                     for rows in tracker.add(frame, faces)])
     faces = [face for *_, faces in known for face in faces.values()]
+    estimator.nets(np.stack(faces[:BATCH]))  # of the first, each convolution is tried
     timed("regress", lambda: [estimator.nets(np.stack(faces[i:i + BATCH])) for i in range(0, len(faces), BATCH)])
     return took
 
