@@ -2,8 +2,8 @@
 
 glibc asks the system for each of them anew, and the system clears every page in between: a third of the time of a big
 net, and more on a virtual machine that gives free pages back to its host. So what has been freed is held back for the
-next pass. Huge pages make the passes of a net that is not trained a little quicker; what is trained would take half as
-much memory again with them. What is computed cannot change.
+next pass. Huge pages make the passes of a net that is not trained a little quicker; to train would take a quarter more
+memory with them. What is computed cannot change.
 """
 import ctypes
 import os
@@ -19,8 +19,8 @@ _trains, _huge = False, None  # whether there are huge pages is known once PyTor
 def set_up(training):
     """Do so from now on, where the C library is glibc, and unless its own environment variables say otherwise.
 
-    To be called before PyTorch makes its first tensor. Where something else is trained after that, blobs are held back
-    no more.
+    To be called before PyTorch makes its first tensor. Where a net that is not trained came first, and huge pages with
+    it, big blobs are held back no more once one is trained.
     """
     global _trains, _huge
     if any(name in os.environ for name in _CHOSEN_BY_THE_USER):

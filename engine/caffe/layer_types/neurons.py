@@ -55,6 +55,7 @@ class PReLU(Layer):
         return F.prelu(x, slope)
 
     def record(self, bottom, top, needs):
+        """Of much in place, what it has made is kept, if it tells what it was made of."""
         x, slope = bottom[0].tensor, self.blobs[0].tensor.data
         if (needs is None or bottom[0] is not top[0] or x.device.type != "cpu" or x.numel() < channels_last.MUCH
                 or slope.min() < channels_last.LEAST_SLOPE):
