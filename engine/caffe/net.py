@@ -62,10 +62,11 @@ class Net:
         loss = 0.
         self.context.doubts = []
         self.context.parts = self.context.parts + 1 if start else 0
+        end = len(self.nodes) - 1 if end is None else end
         if start == 0 and not self.context.keep and self.context.device.type == "cpu":
-            self._make_room()
+            self._make_room(end)
         split = inference.parts if self.context.device.type == "cpu" else stretches.parts
-        for part in split(self, start, len(self.nodes) - 1 if end is None else end):
+        for part in split(self, start, end):
             rest()
             for term in self._forward_layer(part) if isinstance(part, int) else part.run_forward():
                 loss = loss + term
@@ -73,10 +74,12 @@ class Net:
             self.context.passes += 1
         return self.context.settle(loss)
 
-    def _make_room(self):
-        """Free the values that are about to be made anew: one by one, they would leave gaps that others do not fit."""
+    def _make_room(self, end):
+        """Free the values that the layers up to this index are about to make anew: freed one by one, they would leave
+        gaps that others do not fit into.
+        """
         made, stay = set(), set()
-        for node in self.nodes:
+        for node in self.nodes[:end + 1]:
             if not node.bottoms or not node.layer.passive:
                 makes = node.bottoms and type(node.layer).forward is Layer.forward
                 (made if makes else stay).update(blob.values for blob in node.tops)

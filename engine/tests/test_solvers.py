@@ -315,6 +315,9 @@ def test_training_that_keeps_less_makes_room_before_it_begins_anew():
     solver.step(1)
     assert list(blobs) == ["x", "one", "two", "loss"] and seen[0] == ["x", "two"]
     np.testing.assert_array_equal(held, blobs["two"].data)
+    last = blobs["loss"].tensor.clone()
+    solver.net.forward(end="bend")
+    np.testing.assert_array_equal(blobs["loss"].data, last)  # which is not made anew
 
 
 def test_actions(tmp_path):
